@@ -1,0 +1,219 @@
+"""The `aes128gcm` content coding (RFC 8188), and push messages in it (RFC 8291).
+
+`encrypt` and `decrypt` speak Web Push: one record, keys agreed with ECDH. Below them,
+`encode_content` and `decode_content` are the general coding, any number of records with a key
+that both sides have.
+
+Every HKDF here (RFC 5869) asks for 32 bytes at most, which is one block: an HMAC each for extract
+and expand. `hmac.digest` does that on every version of cryptography that we allow at a price that
+only the newest one's HKDF objects come near.
+"""
+
+import hmac
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ec import ECDH, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from crypto.errors import DecryptionError, PayloadTooLargeError
+from crypto.keys import POINT_LENGTH, EphemeralKey, ReceiverKeys, SubscriptionKeys, load_point
+
+RECORD_SIZE = 4096
+"""Bytes in a push message's record; also what every push service takes as a body (RFC 8291, section 4)."""
+MAX_PLAINTEXT = 3993
+"""Bytes of plaintext that fit a body of 4096: less the header (86), a delimiter (1) and the tag (16)."""
+SALT_LENGTH = 16
+
+_TAG_LENGTH = 16
+_OVERHEAD = _TAG_LENGTH + 1
+_FIXED_HEADER = SALT_LENGTH + 5
+_MORE = b"\x01"
+_LAST = b"\x02"
+
+# The 0x01 that ends each is HKDF's block counter (RFC 5869, section 2.3).
+_PUSH_INFO = b"WebPush: info\x00"
+_KEY_INFO = b"Content-Encoding: aes128gcm\x00\x01"
+_NONCE_INFO = b"Content-Encoding: nonce\x00\x01"
+
+_PUSH_SIZES = RECORD_SIZE.to_bytes(4) + bytes([POINT_LENGTH])
+_ECDH = ECDH()
+
+
+class Body(NamedTuple):
+    """An encoded body, taken apart (RFC 8188, section 2.1).
+
+    Attributes:
+        salt: 16 bytes.
+        record_size: bytes in every record but the last, which may be shorter.
+        keyid: up to 255 bytes; in a push message the sender's public key, 65 bytes.
+        records: the encrypted records, one after the other.
+    """
+
+    salt: bytes
+    record_size: int
+    keyid: bytes
+    records: bytes
+
+
+def encrypt(plaintext: bytes, keys: SubscriptionKeys, ephemeral: EphemeralKey, salt: bytes) -> bytes:
+    """Encrypt a push message (RFC 8291): an 86 byte header, then a single record without padding.
+
+    Args:
+        plaintext: at most 3993 bytes; may be empty.
+        keys: the subscription's keys.
+        ephemeral: a key pair made for this message alone.
+        salt: 16 random bytes, made for this message alone.
+
+    Returns:
+        The body of the request: 103 bytes more than the plaintext.
+
+    Raises:
+        PayloadTooLargeError: over 3993 bytes.
+        ValueError: the salt is not 16 bytes.
+    """
+    if len(plaintext) > MAX_PLAINTEXT:
+        raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
+    public = ephemeral.public
+    secret = _agree(ephemeral.private_key, keys.public_key, keys.auth, keys.p256dh + public)
+    key, nonce = _derive(secret, salt)
+    return salt + _PUSH_SIZES + public + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
+
+
+def decrypt(body: bytes, receiver: ReceiverKeys) -> bytes:
+    """Decrypt a push message (RFC 8291), as strictly as a browser may.
+
+    Args:
+        body: header and one record; padding is accepted.
+        receiver: the keys that its subscription belongs to.
+
+    Raises:
+        DecryptionError: anything but exactly one well-formed record for this receiver. In
+            particular the record size must exceed the record (RFC 8291, section 4).
+    """
+    parts = parse_body(body)
+    if len(parts.keyid) != POINT_LENGTH or parts.keyid[0] != 0x04:
+        raise DecryptionError("keyid is not an uncompressed P-256 point")
+    if len(parts.records) >= parts.record_size:
+        raise DecryptionError("record size does not exceed the one record")
+    return _open(parts, agree_as_receiver(parts.keyid, receiver))
+
+
+def agree_as_receiver(sender: bytes, receiver: ReceiverKeys) -> bytes:
+    """Return the 32 bytes of key material that receiver and sender share (RFC 8291, section 3.4).
+
+    Args:
+        sender: the sender's public key, 65 bytes, uncompressed (X9.62).
+        receiver: the receiver's keys.
+
+    Raises:
+        DecryptionError: the sender's key is not a point on P-256.
+    """
+    try:
+        public_key = load_point(sender)
+    except ValueError:
+        raise DecryptionError("keyid is not a point on P-256") from None
+    return _agree(receiver.private_key, public_key, receiver.auth, receiver.public + sender)
+
+
+def encode_content(
+    chunks: Sequence[bytes], ikm: bytes, salt: bytes, *, record_size: int = RECORD_SIZE, keyid: bytes = b""
+) -> bytes:
+    """Encode content as `aes128gcm` (RFC 8188, section 2), a record for each chunk.
+
+    Args:
+        chunks: at least one, each at most `record_size` - 17 bytes. All but the last are padded to
+            fill their record.
+        ikm: the input keying material that both sides have.
+        salt: 16 random bytes.
+        record_size: bytes in a record, 18 to 2^32 - 1.
+        keyid: up to 255 bytes that tell the receiver which key it is.
+
+    Raises:
+        ValueError: an argument is not as said here.
+    """
+    if not chunks or not max(map(len, chunks)) + _OVERHEAD <= record_size < 1 << 32:
+        raise ValueError("chunks do not fit the records")
+    if record_size <= _OVERHEAD or len(keyid) > 255:
+        raise ValueError("record_size must be 18 or more, keyid 255 bytes or fewer")
+    key, nonce = _derive(ikm, salt)
+    *full, last = chunks
+    plain = [(chunk + _MORE).ljust(record_size - _TAG_LENGTH, b"\x00") for chunk in full] + [last + _LAST]
+    sealed = (AESGCM(key).encrypt(_nth(nonce, i), record, None) for i, record in enumerate(plain))
+    return salt + record_size.to_bytes(4) + bytes([len(keyid)]) + keyid + b"".join(sealed)
+
+
+def decode_content(body: bytes, ikm: bytes) -> bytes:
+    """Decode `aes128gcm` content of any number of records (RFC 8188, section 2).
+
+    Args:
+        body: header and records.
+        ikm: the input keying material that both sides have.
+
+    Raises:
+        DecryptionError: a malformed header or record, a changed or missing byte, the wrong key.
+    """
+    return _open(parse_body(body), ikm)
+
+
+def parse_body(body: bytes) -> Body:
+    """Take a body apart without decrypting it (RFC 8188, section 2.1).
+
+    Raises:
+        DecryptionError: the header is cut short, or the record size is below 18.
+    """
+    if len(body) < _FIXED_HEADER or len(body) < _FIXED_HEADER + body[20]:
+        raise DecryptionError("header is cut short")
+    record_size = int.from_bytes(body[16:20])
+    if record_size <= _OVERHEAD:
+        raise DecryptionError("record size is below 18")
+    end = _FIXED_HEADER + body[20]
+    return Body(body[:SALT_LENGTH], record_size, body[_FIXED_HEADER:end], body[end:])
+
+
+def _agree(
+    private: EllipticCurvePrivateKey, public: EllipticCurvePublicKey, auth: bytes, points: bytes
+) -> bytes:
+    """RFC 8291, section 3.4; `points` is the receiver's public key, then the sender's."""
+    extracted = hmac.digest(auth, private.exchange(_ECDH, public), "sha256")
+    return hmac.digest(extracted, _PUSH_INFO + points + b"\x01", "sha256")
+
+
+def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """Content encryption key and nonce (RFC 8188, sections 2.2 and 2.3)."""
+    if len(salt) != SALT_LENGTH:
+        raise ValueError("salt must be 16 bytes")
+    extracted = hmac.digest(salt, ikm, "sha256")
+    key = hmac.digest(extracted, _KEY_INFO, "sha256")[:16]
+    return key, hmac.digest(extracted, _NONCE_INFO, "sha256")[:12]
+
+
+def _nth(nonce: bytes, index: int) -> bytes:
+    """The nonce of a record, counted from 0 (RFC 8188, section 2.3)."""
+    return (int.from_bytes(nonce) ^ index).to_bytes(12)
+
+
+def _open(body: Body, ikm: bytes) -> bytes:
+    key, nonce = _derive(ikm, body.salt)
+    cipher, size = AESGCM(key), body.record_size
+    records = [body.records[i : i + size] for i in range(0, len(body.records), size)]
+    if not records:
+        raise DecryptionError("there is no record")
+    opened = [_open_record(cipher, _nth(nonce, i), record) for i, record in enumerate(records)]
+    more = (_unpad(record, _MORE) for record in opened[:-1])
+    return b"".join([*more, _unpad(opened[-1], _LAST)])
+
+
+def _open_record(cipher: AESGCM, nonce: bytes, record: bytes) -> bytes:
+    try:
+        return cipher.decrypt(nonce, record, None)
+    except InvalidTag:
+        raise DecryptionError("record does not authenticate") from None
+
+
+def _unpad(record: bytes, delimiter: bytes) -> bytes:
+    content = record.rstrip(b"\x00")
+    if not content.endswith(delimiter):
+        raise DecryptionError("record has the wrong delimiter")
+    return content[:-1]

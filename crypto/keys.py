@@ -1,0 +1,158 @@
+"""The three kinds of P-256 keys that a push message meets (RFC 8291, section 3).
+
+Private keys and auth secrets are kept out of every repr.
+"""
+
+import os
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    derive_private_key,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from crypto import base64url
+from crypto.errors import SubscriptionKeyError
+
+POINT_LENGTH = 65
+AUTH_LENGTH = 16
+_SCALAR_LENGTH = 32
+
+# Attribute look-ups on the enums cost as much as a hash in the hot path, so they are done once.
+_CURVE = SECP256R1()
+_X962 = Encoding.X962
+_UNCOMPRESSED = PublicFormat.UncompressedPoint
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionKeys:
+    """What a subscription gives a sender; made by `parse_subscription_keys`, which has checked it.
+
+    Attributes:
+        public_key: the receiver's public key, a point on P-256.
+        p256dh: the same, 65 bytes, uncompressed (X9.62).
+        auth: the authentication secret, 16 bytes.
+    """
+
+    public_key: EllipticCurvePublicKey = field(repr=False)
+    p256dh: bytes
+    auth: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EphemeralKey:
+    """The sender's key pair for one message, never used for another (RFC 8291, section 3.1).
+
+    Attributes:
+        private_key: the private half.
+        public: the public half, 65 bytes, uncompressed (X9.62).
+    """
+
+    private_key: EllipticCurvePrivateKey = field(repr=False)
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverKeys:
+    """What a browser keeps of a subscription: for tests and simulated push services.
+
+    Attributes:
+        private_key: the private half.
+        public: the public half, 65 bytes, uncompressed (X9.62).
+        auth: the authentication secret, 16 bytes.
+    """
+
+    private_key: EllipticCurvePrivateKey = field(repr=False)
+    public: bytes
+    auth: bytes = field(repr=False)
+
+    @classmethod
+    def from_bytes(cls, secret: bytes) -> Self:
+        """Make the keys from what `to_bytes` gave, or from any 48 bytes a test likes.
+
+        Args:
+            secret: 48 bytes, the private number (big-endian, 32) and then the auth secret (16).
+
+        Raises:
+            ValueError: not 48 bytes, or a number outside of 1 to n - 1.
+        """
+        if len(secret) != _SCALAR_LENGTH + AUTH_LENGTH:
+            raise ValueError("receiver keys must be 48 bytes")
+        private_key = derive_private_key(int.from_bytes(secret[:_SCALAR_LENGTH]), _CURVE)
+        return cls(private_key, public_point(private_key), secret[_SCALAR_LENGTH:])
+
+    def to_bytes(self) -> bytes:
+        """Return 48 secret bytes, from which `from_bytes` makes the same keys."""
+        scalar = self.private_key.private_numbers().private_value
+        return scalar.to_bytes(_SCALAR_LENGTH) + self.auth
+
+    @property
+    def p256dh(self) -> str:
+        """The public key as a subscription carries it, base64url text."""
+        return base64url.encode(self.public)
+
+    @property
+    def auth_text(self) -> str:
+        """The auth secret as a subscription carries it, base64url text."""
+        return base64url.encode(self.auth)
+
+
+def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
+    """Decode and check a subscription's keys (RFC 8291, section 7).
+
+    Args:
+        p256dh: base64url text of an uncompressed P-256 point: 65 bytes, the first of them 0x04.
+        auth: base64url text of 16 bytes.
+
+    Raises:
+        SubscriptionKeyError: either of them is anything else; says which, and what is wrong.
+    """
+    point = _decode("p256dh", p256dh, POINT_LENGTH)
+    secret = _decode("auth", auth, AUTH_LENGTH)
+    if point[0] != 0x04:
+        raise SubscriptionKeyError("p256dh", "must start with 0x04, an uncompressed point")
+    try:
+        return SubscriptionKeys(load_point(point), point, secret)
+    except ValueError:
+        raise SubscriptionKeyError("p256dh", "is not a point on P-256") from None
+
+
+def generate_ephemeral_key() -> EphemeralKey:
+    """Make a fresh sender's key pair, for one message only (RFC 8291, section 3.1)."""
+    private_key = generate_private_key(_CURVE)
+    return EphemeralKey(private_key, public_point(private_key))
+
+
+def generate_receiver_keys() -> ReceiverKeys:
+    """Make a fresh receiver's key pair and auth secret, as a browser does when it subscribes."""
+    private_key = generate_private_key(_CURVE)
+    return ReceiverKeys(private_key, public_point(private_key), os.urandom(AUTH_LENGTH))
+
+
+def load_point(point: bytes) -> EllipticCurvePublicKey:
+    """Make a public key of an encoded P-256 point (X9.62).
+
+    Raises:
+        ValueError: not a point on the curve, or the point at infinity.
+    """
+    return EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
+
+
+def public_point(private_key: EllipticCurvePrivateKey) -> bytes:
+    """Return the public half of a key, 65 bytes, uncompressed (X9.62)."""
+    return private_key.public_key().public_bytes(_X962, _UNCOMPRESSED)
+
+
+def _decode(name: str, text: str, length: int) -> bytes:
+    try:
+        data = base64url.decode(text)
+    except ValueError:
+        raise SubscriptionKeyError(name, "is not base64url") from None
+    if len(data) != length:
+        raise SubscriptionKeyError(name, f"must be {length} bytes, is {len(data)}")
+    return data

@@ -1,0 +1,1 @@
+"""A complete world on loopback: broker, push services, upstream producer, report."""

@@ -1,0 +1,1 @@
+"""I/O and nothing else: Kafka, HTTP, signals, the clock."""
