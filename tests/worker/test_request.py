@@ -1,0 +1,105 @@
+import pytest
+
+from worker.job import Urgency
+from worker.request import build_request
+from worker.services import Endpoint, Endpoints, Origin, PushService
+
+ENDPOINTS = Endpoints(any_host=True)
+BY_SERVICE = {
+    PushService.FCM: "https://fcm.googleapis.com/fcm/send/abc:s3cret",
+    PushService.MOZILLA: "https://updates.push.services.mozilla.com/wpush/v2/s3cret",
+    PushService.WNS: "https://db5p.notify.windows.com/w/?token=s3cret%2f%2b",
+    PushService.APPLE: "https://web.push.apple.com/s3cret",
+    PushService.OTHER: "https://push.example/s3cret",
+}
+services = pytest.mark.parametrize("service", PushService)
+
+
+def request(service=PushService.MOZILLA, **given):
+    arguments = {
+        "authorization": "vapid t=s3cret, k=key",
+        "body": b"s3cret",
+        "content_type": "application/json",
+        "ttl": 60,
+        "urgency": Urgency.NORMAL,
+        "topic": None,
+    }
+    return build_request(ENDPOINTS.parse(BY_SERVICE[service]), **arguments | given)
+
+
+def headers(service=PushService.MOZILLA, **given):
+    return request(service, **given).headers
+
+
+def test_every_service_is_tried_here():
+    assert {ENDPOINTS.parse(url).origin.service for url in BY_SERVICE.values()} == set(PushService)
+
+
+@services
+def test_the_headers_of_a_push(service):
+    found = headers(service)
+    assert found.pop("X-WNS-Cache-Policy", None) == ("cache" if service is PushService.WNS else None)
+    assert found == {
+        "TTL": "60",
+        "Urgency": "normal",
+        "Authorization": "vapid t=s3cret, k=key",
+        "Content-Encoding": "aes128gcm",
+        "Content-Type": "application/json",
+    }
+
+
+def test_endpoint_and_body_are_passed_on():
+    made = request()
+    assert made.endpoint is not None
+    assert made.endpoint.target == "/wpush/v2/s3cret"
+    assert made.body == b"s3cret"
+
+
+@services
+def test_an_empty_body_has_neither_encoding_nor_type(service):
+    assert not {"Content-Encoding", "Content-Type"} & headers(service, body=b"").keys()
+
+
+def test_a_topic_goes_along_if_there_is_one():
+    assert headers(topic="promo-42")["Topic"] == "promo-42"
+    assert "Topic" not in headers()
+
+
+@services
+@pytest.mark.parametrize("urgency", Urgency)
+def test_urgency_is_what_the_job_says_but_never_very_low_to_fcm(service, urgency):
+    lowered = service is PushService.FCM and urgency is Urgency.VERY_LOW
+    assert headers(service, urgency=urgency)["Urgency"] == ("low" if lowered else urgency.value)
+
+
+@services
+@pytest.mark.parametrize("ttl", [0, 1, 2_419_200])
+def test_only_wns_is_told_a_cache_policy_and_it_fits_the_ttl(service, ttl):
+    found = headers(service, ttl=ttl)
+    assert found["TTL"] == str(ttl)
+    policy = ("cache" if ttl else "no-cache") if service is PushService.WNS else None
+    assert found.get("X-WNS-Cache-Policy") == policy
+
+
+def test_headers_are_text_of_their_own_for_each_request():
+    first, second = request(urgency=Urgency.HIGH), request()
+    assert first.headers is not second.headers
+    assert all(type(value) is str for value in first.headers.values())
+
+
+def test_a_request_shows_no_secret():
+    assert "s3cret" not in repr(request())
+    assert "s3cret" not in str(request(PushService.OTHER))
+
+
+def test_a_made_up_service_needs_no_row():
+    origin = Origin(PushService.OTHER, "push.example", 443, "https://push.example", "push.example")
+    assert build_request(
+        Endpoint(origin, "/"),
+        authorization="v",
+        body=b"",
+        content_type="",
+        ttl=0,
+        urgency=Urgency.VERY_LOW,
+        topic=None,
+    ).headers == {"TTL": "0", "Urgency": "very-low", "Authorization": "v"}

@@ -1,0 +1,76 @@
+"""What became of a recipient: the final statuses, and the values that say so.
+
+Decides nothing about the wire: `answers.py` turns what a push service said into a verdict.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The final status of one recipient; every recipient of a valid job ends in exactly one."""
+
+    SENT = "sent"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNAUTHORIZED = "unauthorized"
+    INVALID = "invalid"
+    FAILED = "failed"
+    LAPSED = "lapsed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A final verdict: nothing more will be tried for this recipient.
+
+    Attributes:
+        status: The final status.
+        detail: A short stable word (`gone`, `key_mismatch`, …), or None where the status says it all.
+    """
+
+    status: Status
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """A verdict that asks for another attempt.
+
+    Attributes:
+        reason: A short stable word, also the metric's label (`throttled`, `timeout`, …).
+        throttled: Whether the push service asked to be spared (429, 406 from WNS, 503), which closes gates
+            and lowers concurrency limits.
+    """
+
+    reason: str
+    throttled: bool = False
+
+
+Verdict = Settled | TryAgain
+SENT = Settled(Status.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is written to `push.outcomes` for one recipient.
+
+    Attributes:
+        recipient_id: As upstream gave it.
+        status: The final status.
+        at: When it became final, seconds since the epoch.
+        attempts: Requests made for it, this process's and earlier ones.
+        http_status: Of the last answer, or None where there was none.
+        push_service: `fcm`, `mozilla`, `wns`, `apple` or `other`; None where the endpoint was not usable.
+        detail: As in `Settled`.
+        endpoint: The subscription's endpoint if the status is `expired`, for `push.expired`; else None.
+    """
+
+    recipient_id: str
+    status: Status
+    at: float
+    attempts: int
+    http_status: int | None = None
+    push_service: str | None = None
+    detail: str | None = None
+    endpoint: str | None = None

@@ -1,0 +1,197 @@
+"""Which hosts are push services, and which endpoint may be sent to at all.
+
+Decides on the parsed host name alone (decision 10): knows nothing of addresses or connections, which the
+transport checks once more at the moment it connects.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ENDPOINT_MAX_CHARS = 2048
+_AUTHORITIES_KEPT = 4096
+HTTPS_PORT = 443
+
+
+class PushService(StrEnum):
+    """The push services that are told apart; their values are metric labels and go into outcomes."""
+
+    FCM = "fcm"
+    MOZILLA = "mozilla"
+    WNS = "wns"
+    APPLE = "apple"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHost:
+    """A row of the table: `host` itself, or with `below` whatever ends in `.host`."""
+
+    service: PushService
+    host: str
+    below: bool = False
+    path: str = "/"
+
+
+# Sources: the endpoints that Chrome, Firefox, Edge and Safari hand out; Meta Quest's browser.
+# android.googleapis.com/gcm/send is dead and left out: such an endpoint is not allowed.
+KNOWN_HOSTS = (
+    KnownHost(PushService.FCM, "fcm.googleapis.com"),
+    KnownHost(PushService.FCM, "jmt17.google.com"),
+    KnownHost(PushService.MOZILLA, "push.services.mozilla.com", below=True),
+    KnownHost(PushService.WNS, "notify.windows.com", below=True),
+    KnownHost(PushService.APPLE, "push.apple.com", below=True),
+    KnownHost(PushService.OTHER, "graph.facebook.com", path="/rl_push_send"),
+)
+
+
+class EndpointRefusedError(ValueError):
+    """An endpoint that must not be connected to; `problem` says why without repeating the endpoint."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class HostRuleError(ValueError):
+    """A host rule of the configuration that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """A host suffix that the operator allows: the host itself and what lies below it, on one port."""
+
+    suffix: str
+    port: int = HTTPS_PORT
+
+    def admits(self, host: str, port: int) -> bool:
+        """Whether `host` is the suffix or ends in it at a dot, on the rule's own port."""
+        return port == self.port and (host == self.suffix or host.endswith("." + self.suffix))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an endpoint lives, shared by all endpoints of one scheme, host and port.
+
+    Attributes:
+        service: Whose rules for answers apply.
+        host: Lower case, as it is resolved and named in TLS.
+        port: TCP port.
+        url: RFC 6454 origin without the default port: the `aud` of RFC 8292 section 2.
+        key: What politeness is kept by: the push service, or the host and port of one that nobody knows.
+        path: What the endpoint's path must be; `/` where it may be any.
+    """
+
+    service: PushService
+    host: str
+    port: int
+    url: str
+    key: str
+    path: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A subscription's endpoint that may be sent to.
+
+    Attributes:
+        origin: Scheme, host and port, and the push service they belong to.
+        target: Path and query exactly as given: push services' tokens hold `%2f` that must stay.
+    """
+
+    origin: Origin
+    target: str = field(repr=False)
+
+
+# No user info, no fragment, no backslash, no space, no IPv6 literal, nothing outside ASCII.
+_ENDPOINT = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!$-;=?-\[\]_a-z~]*)?")
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
+# WHATWG URL, "ends in a number": browsers and resolvers read such a host as an IPv4 address.
+_NUMERIC_HOST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+
+
+def parse_host_rules(text: str) -> tuple[tuple[HostRule, ...], bool]:
+    """Read a comma-separated list of host suffixes, each with a port where it is not 443, or `*`.
+
+    Returns:
+        The rules, and whether `*` (any public host) was among them.
+
+    Raises:
+        HostRuleError: An entry is neither a host name with an optional port nor `*`.
+    """
+    entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+    return tuple(_host_rule(entry) for entry in entries if entry != "*"), "*" in entries
+
+
+def _host_rule(entry: str) -> HostRule:
+    host, colon, port = entry.partition(":")
+    if not _HOST.fullmatch(host) or (
+        colon and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536)
+    ):
+        raise HostRuleError(f"{entry!r} is not a host name with an optional port (push.example.org:8443)")
+    return HostRule(host, int(port) if colon else HTTPS_PORT)
+
+
+class Endpoints:
+    """Admits endpoints by host rules; remembers what it found for each authority."""
+
+    def __init__(self, extra: Iterable[HostRule] = (), *, any_host: bool = False) -> None:
+        self._extra = tuple(extra)
+        self._any_host = any_host
+        self._origins: dict[tuple[str, str | None], Origin] = {}
+
+    def parse(self, url: str) -> Endpoint:
+        """Turn a subscription's endpoint URL into one that may be sent to.
+
+        Raises:
+            EndpointRefusedError: Not https, not a plain host name, a port or a host that is not allowed.
+        """
+        match = _ENDPOINT.fullmatch(url) if len(url) <= ENDPOINT_MAX_CHARS else None
+        if match is None:
+            raise EndpointRefusedError("is not a plain https URL of a host name and a path")
+        host, port, target = match.groups()
+        origin = self._origins.get((host, port)) or self._admit(host, port)
+        target = target or "/"
+        if target[0] != "/":
+            target = "/" + target
+        if not _lies_at(target, origin.path):
+            raise EndpointRefusedError("has a path that this host takes no pushes at")
+        return Endpoint(origin, target)
+
+    def _admit(self, host: str, port: str | None) -> Origin:
+        origin = self._judge(host.lower(), HTTPS_PORT if port is None else int(port))
+        if len(self._origins) >= _AUTHORITIES_KEPT:
+            self._origins.clear()
+        self._origins[host, port] = origin
+        return origin
+
+    def _judge(self, host: str, port: int) -> Origin:
+        if not _HOST.fullmatch(host) or not 0 < port < 65536:
+            raise EndpointRefusedError("has a host or a port that cannot be")
+        listed = any(rule.admits(host, port) for rule in self._extra)
+        if _NUMERIC_HOST.fullmatch(host) and HostRule(host, port) not in self._extra:
+            raise EndpointRefusedError("has an IP address for a host")
+        known = next((row for row in KNOWN_HOSTS if _is_known(row, host)), None)
+        if port != HTTPS_PORT and not listed:
+            raise EndpointRefusedError("has a port that is not allowed")
+        if known is None and not listed and not self._any_host:
+            raise EndpointRefusedError("has a host that is not a known push service")
+        return _origin(known, host, port)
+
+
+def _lies_at(target: str, path: str) -> bool:
+    """Whether a target is `path` itself, with or without a query; any target is at `/`."""
+    return path == "/" or target.partition("?")[0] in {path, path + "/"}
+
+
+def _is_known(row: KnownHost, host: str) -> bool:
+    return host.endswith("." + row.host) if row.below else host == row.host
+
+
+def _origin(known: KnownHost | None, host: str, port: int) -> Origin:
+    service = known.service if known else PushService.OTHER
+    authority = host if port == HTTPS_PORT else f"{host}:{port}"
+    # With its port always, so that no stranger's host can be called like a known push service.
+    key = f"{host}:{port}" if service is PushService.OTHER else service.value
+    return Origin(service, host, port, f"https://{authority}", key, known.path if known else "/")
