@@ -1,0 +1,132 @@
+"""Factories for what travels through the worker, in the shapes of CONTRACT.md."""
+
+import json
+
+from prometheus_client import CollectorRegistry
+
+from crypto.keys import ReceiverKeys, generate_ephemeral_key
+from crypto.vapid import TokenCache, generate_vapid_key
+from worker.delivery import Delivery, JobInHand
+from worker.job import Lane, LaterRecipient, decode_job
+from worker.ledger import Entry, Partition
+from worker.metrics import Metrics
+from worker.personalise import compile_message
+from worker.pipeline import Limits, Pipeline, Record
+from worker.progress import Progress, decode_progress
+from worker.schedule import make_plan, times
+from worker.services import Endpoints
+
+NOW = 1_800_000_000.0
+RECEIVER = ReceiverKeys.from_bytes(bytes(range(1, 49)))
+VAPID_KEY = generate_vapid_key()
+EPHEMERAL = generate_ephemeral_key()
+
+JOBS = Partition("jobs", 0)
+URGENT = Partition("jobs.urgent", 0)
+HOSTS = {
+    "fcm": "fcm.googleapis.com",
+    "mozilla": "updates.push.services.mozilla.com",
+    "wns": "db5p.notify.windows.com",
+    "apple": "web.push.apple.com",
+    "other": "graph.facebook.com",
+}
+
+
+def recipient(name="sub_1", service="fcm", **fields):
+    path = "rl_push_send?" if service == "other" else "send/"
+    keys = {"p256dh": RECEIVER.p256dh, "auth": RECEIVER.auth_text}
+    subscription = {"endpoint": f"https://{HOSTS[service]}/{path}{name}", "keys": keys}
+    return {"id": name, "subscription": subscription, **fields}
+
+
+def job(*recipients, **fields):
+    content = {} if "payload" in fields else {"notification": {"title": "Hi", "url": "https://shop.example/"}}
+    return {
+        "v": 1,
+        "job_id": "job_1",
+        "campaign_id": "camp_1",
+        "site_id": "site_a",
+        "recipients": list(recipients) or [recipient()],
+        **content,
+        **fields,
+    }
+
+
+def record(value, partition=JOBS, offset=0, timestamp=NOW, *, key=b"k", headers=()):
+    raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
+    return Record(partition, offset, timestamp, key, raw, headers)
+
+
+def in_hand(value, lane=Lane.NORMAL, written_at=NOW, headers=()):
+    sent = decode_job(json.dumps(value).encode()).job
+    return JobInHand(sent, make_plan(sent, written_at, 0.0), lane, compile_message(sent), headers)
+
+
+def delivery(name="sub_1", site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
+    """One that is not in any ledger; `fields` replace those of `Delivery`."""
+    held = in_hand(job(recipient(name, service), site_id=site), lane)
+    return deliver(held, 0, **fields)
+
+
+def deliver(held, index, entry=None, **fields):
+    person = held.job.recipients[index]
+    when = times(held.plan, person, index)
+    values = {
+        "job": held,
+        "entry": entry or Entry(JOBS, 0, len(held.job.recipients), 0, held),
+        "recipient": person,
+        "index": index,
+        "number": when.number,
+        "endpoint": Endpoints().parse(person.subscription.endpoint),
+        "due": when.due,
+        "next": when.next,
+        "attempts": person.attempts if isinstance(person, LaterRecipient) else 0,
+    }
+    return Delivery(**values | fields)
+
+
+class FixedEntropy:
+    """Not random at all, so that a test says what it wants."""
+
+    def __init__(self, jitter=0.5):
+        self.next_jitter = jitter
+
+    def salt(self):
+        return bytes(16)
+
+    def ephemeral_key(self):
+        return EPHEMERAL
+
+    def jitter(self):
+        return self.next_jitter
+
+
+class OneKey:
+    """Every site's key; a job that names another gets none."""
+
+    def for_site(self, vapid_key, site_id):
+        return VAPID_KEY if vapid_key in {None, "default"} else None
+
+
+TOKENS = TokenCache("mailto:push@example.com")
+
+
+def make_pipeline(*partitions, now=NOW, metrics=None, entropy=None, **limits):
+    pipeline = Pipeline(
+        Limits(**limits),
+        endpoints=Endpoints(),
+        keys=OneKey(),
+        tokens=TOKENS,
+        entropy=entropy or FixedEntropy(),
+        metrics=metrics or Metrics(CollectorRegistry()),
+        stopwatch=lambda: 0.0,
+        now=now,
+    )
+    for partition in partitions or (JOBS, URGENT):
+        pipeline.assign(partition, Progress(0))
+    return pipeline
+
+
+def restored(commit):
+    """What a new owner knows of a partition: the last acknowledged commit, read anew."""
+    return decode_progress(commit.offset, commit.metadata)

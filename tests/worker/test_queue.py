@@ -1,0 +1,266 @@
+from collections import Counter, defaultdict
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tests.worker.support import NOW, delivery
+from worker.job import Lane
+from worker.queue import QUANTUM, DueQueue
+
+
+def anyone(lane, key):
+    return True
+
+
+def many(count, site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
+    """Deliveries that differ by their number alone; the first is made, the others are its copies."""
+    first = delivery(site=site, service=service, lane=lane, **fields)
+    return [msgspec.structs.replace(first, number=number) for number in range(count)]
+
+
+def queued(*deliveries, now=NOW):
+    queue = DueQueue()
+    for each in deliveries:
+        queue.add(each, now)
+    return queue
+
+
+def drain(queue, admits=anyone, most=100_000):
+    taken = []
+    while len(taken) < most and (each := queue.take(admits)) is not None:
+        taken.append(each)
+    return taken
+
+
+def sites(deliveries):
+    return [each.job.job.site_id for each in deliveries]
+
+
+def services(deliveries):
+    return [each.endpoint.origin.key for each in deliveries]
+
+
+def test_an_empty_queue_gives_nothing():
+    queue = DueQueue()
+    assert queue.take(anyone) is None
+    assert (len(queue), queue.due, queue.waiting, queue.next_due) == (0, 0, 0, None)
+
+
+def test_a_site_is_served_in_the_order_of_arrival():
+    deliveries = many(100)
+    assert drain(queued(*deliveries)) == deliveries
+
+
+def test_a_small_site_waits_for_one_turn_of_a_big_one():
+    queue = queued(*many(10_000, "big"), *many(10, "small"))
+    assert sites(drain(queue, most=QUANTUM + 10)) == ["big"] * QUANTUM + ["small"] * 10
+
+
+def test_sites_take_turns_whatever_they_hold():
+    queue = queued(*many(1000, "a"), *many(500, "b"), *many(QUANTUM + 1, "c"))
+    served = Counter(sites(drain(queue, most=6 * QUANTUM)))
+    assert served == {"a": 3 * QUANTUM - 1, "b": 2 * QUANTUM, "c": QUANTUM + 1}
+
+
+def test_a_site_that_leaves_early_takes_nothing_from_the_next_ones_turn():
+    queue = queued(*many(5, "a"), *many(100, "b"), *many(100, "c"))
+    assert sites(drain(queue, most=5 + QUANTUM + 1)) == ["a"] * 5 + ["b"] * QUANTUM + ["c"]
+
+
+def test_a_site_that_comes_later_is_no_worse_off_than_its_share():
+    queue = queued(*many(1000, "a"), *many(1000, "b"))
+    drain(queue, most=3 * QUANTUM + 5)
+    for each in many(QUANTUM, "late"):
+        queue.add(each, NOW)
+    soon = sites(drain(queue, most=3 * QUANTUM))
+    assert soon.count("late") == QUANTUM
+
+
+def test_push_services_take_turns_one_by_one():
+    queue = queued(*many(50, service="fcm"), *many(3, service="apple"), *many(2, service="wns"))
+    assert services(drain(queue, most=9)) == [
+        "fcm",
+        "apple",
+        "wns",
+        "fcm",
+        "apple",
+        "wns",
+        "fcm",
+        "apple",
+        "fcm",
+    ]
+
+
+def test_hosts_that_nobody_knows_take_turns_each_for_itself():
+    queue = queued(*many(3, service="other"), *many(1, service="fcm"))
+    names = [each.endpoint.origin.service for each in drain(queue)]
+    assert names == ["other", "fcm", "other", "other"]
+
+
+def test_a_push_service_that_is_not_admitted_does_not_hold_up_the_others():
+    queue = queued(*many(50, service="fcm"), *many(5, service="apple"))
+    assert services(drain(queue, lambda lane, key: key != "fcm")) == ["apple"] * 5
+    assert len(queue) == 50
+    assert services(drain(queue)) == ["fcm"] * 50
+
+
+def test_the_urgent_lane_goes_first():
+    queue = queued(*many(20), *many(20, lane=Lane.URGENT))
+    assert [each.job.lane for each in drain(queue)] == [Lane.URGENT] * 20 + [Lane.NORMAL] * 20
+
+
+def test_an_urgent_delivery_that_is_not_admitted_lets_the_others_pass():
+    queue = queued(*many(2), *many(2, lane=Lane.URGENT))
+    assert len(drain(queue, lambda lane, key: lane is Lane.NORMAL)) == 2
+    assert queue.waits(Lane.URGENT)
+    assert not queue.waits(Lane.NORMAL)
+
+
+def test_what_is_not_due_waits_for_its_time_and_comes_out_in_that_order():
+    late, soon, now = (delivery(next=NOW + wait) for wait in (9.0, 3.0, 0.0))
+    queue = queued(late, soon, now)
+    assert (queue.due, queue.waiting, queue.next_due, len(queue)) == (1, 2, NOW + 3, 3)
+    assert drain(queue) == [now]
+    queue.ripen(NOW + 2.999)
+    assert drain(queue) == []
+    queue.ripen(NOW + 3)
+    assert drain(queue) == [soon]
+    queue.ripen(NOW + 100)
+    assert drain(queue) == [late]
+
+
+def test_what_is_due_at_one_moment_comes_out_in_the_order_of_arrival():
+    deliveries = many(100, next=NOW + 5)
+    queue = queued(*deliveries)
+    queue.ripen(NOW + 5)
+    assert drain(queue) == deliveries
+
+
+@pytest.mark.parametrize("wait", [0.0, 5.0], ids=["due", "waiting"])
+def test_extracting_keeps_the_others_in_their_order(wait):
+    deliveries = many(100, next=NOW + wait)
+    queue = queued(*deliveries)
+    assert queue.extract(lambda each: each.number % 3 == 0, NOW) == deliveries[::3]
+    queue.ripen(NOW + wait)
+    assert drain(queue) == [each for each in deliveries if each.number % 3]
+
+
+def test_extracting_leaves_the_turns_as_they_were():
+    queue = queued(*many(40, "a"), *many(40, "b"), *many(40, "c"))
+    drain(queue, most=QUANTUM)
+    queue.extract(lambda each: False, NOW)
+    assert sites(drain(queue, most=3 * QUANTUM)) == ["b"] * QUANTUM + ["c"] * QUANTUM + ["a"] * QUANTUM
+
+
+def test_extracting_leaves_the_push_services_turns_as_they_were():
+    queue = queued(*many(5, service="fcm"), *many(5, service="apple"), *many(5, service="wns"))
+    drain(queue, most=1)
+    queue.extract(lambda each: False, NOW)
+    assert services(drain(queue, most=3)) == ["apple", "wns", "fcm"]
+
+
+def test_clearing_forgets_everything():
+    queue = queued(*many(3), *many(3, next=NOW + 5), *many(3, lane=Lane.URGENT))
+    queue.clear()
+    assert (len(queue), queue.due, queue.waiting, queue.next_due) == (0, 0, 0, None)
+    assert queue.of_site("site_a") == 0
+    assert not any(queue.waits(lane) for lane in Lane)
+    queue.ripen(NOW + 10)
+    assert drain(queue) == []
+
+
+SITES, SERVICES = ["a", "b", "c"], ["fcm", "apple", "other"]
+TEMPLATES = {
+    (site, service, lane): delivery(site=site, service=service, lane=lane)
+    for site in SITES
+    for service in SERVICES
+    for lane in Lane
+}
+
+
+class Waiting(RuleBasedStateMachine):
+    """Against a plain list of everything that waits, in the order of arrival at its line."""
+
+    def __init__(self):
+        super().__init__()
+        self.queue = DueQueue()
+        self.now = NOW
+        self.added = 0
+        self.waiting = []
+        self.lines = defaultdict(list)
+
+    def _line(self, each):
+        self.lines[each.job.lane, each.endpoint.origin.key, each.job.job.site_id].append(each)
+
+    @rule(
+        kind=st.sampled_from(sorted(TEMPLATES)),
+        wait=st.sampled_from([-5.0, 0.0, 1.0, 1.0, 2.0, 14.0]),
+        count=st.integers(1, 2 * QUANTUM),
+    )
+    def add(self, kind, wait, count):
+        for _ in range(count):
+            self.added += 1
+            each = msgspec.structs.replace(TEMPLATES[kind], next=self.now + wait, number=self.added)
+            self.queue.add(each, self.now)
+            if wait > 0:
+                self.waiting.append(each)
+            else:
+                self._line(each)
+
+    @rule(passed=st.sampled_from([0.5, 1.0, 5.0]))
+    def ripen(self, passed):
+        self.now += passed
+        self.queue.ripen(self.now)
+        for each in sorted(self.waiting, key=lambda each: (each.next, each.number)):
+            if each.next <= self.now:
+                self.waiting.remove(each)
+                self._line(each)
+
+    @rule(
+        most=st.integers(1, 3 * QUANTUM), refused=st.sampled_from(["", "fcm", "apple"]), urgent=st.booleans()
+    )
+    def take(self, most, refused, urgent):
+        def admits(lane, key):
+            return key != refused and (urgent or lane is Lane.NORMAL)
+
+        for _ in range(most):
+            taken = self.queue.take(admits)
+            ready = [(lane, key) for (lane, key, _), line in self.lines.items() if line and admits(lane, key)]
+            if taken is None:
+                assert not ready
+                break
+            lane, key, site = taken.job.lane, taken.endpoint.origin.key, taken.job.job.site_id
+            assert (lane, key) in ready
+            assert lane is Lane.URGENT or all(other is Lane.NORMAL for other, _ in ready)
+            assert taken is self.lines[lane, key, site].pop(0)
+
+    @rule(modulus=st.integers(2, 5))
+    def extract(self, modulus):
+        def wanted(each):
+            return each.number % modulus == 0
+
+        everything = [*self.waiting, *(each for line in self.lines.values() for each in line)]
+        taken = self.queue.extract(wanted, self.now)
+        assert Counter(each.number for each in taken) == Counter(e.number for e in everything if wanted(e))
+        self.waiting = [each for each in self.waiting if not wanted(each)]
+        self.lines.update({where: [e for e in line if not wanted(e)] for where, line in self.lines.items()})
+
+    @invariant()
+    def counts_are_right(self):
+        due = sum(map(len, self.lines.values()))
+        assert (self.queue.due, self.queue.waiting) == (due, len(self.waiting))
+        assert len(self.queue) == due + len(self.waiting) == len(list(self.queue))
+        assert self.queue.next_due == min((each.next for each in self.waiting), default=None)
+        for site in SITES:
+            assert self.queue.of_site(site) == sum(each.job.job.site_id == site for each in self.queue)
+        for lane in Lane:
+            assert self.queue.waits(lane) is any(
+                line for (of, _, _), line in self.lines.items() if of is lane
+            )
+
+
+TestWaiting = Waiting.TestCase
+TestWaiting.settings = settings(deadline=None, max_examples=50, stateful_step_count=30)

@@ -1,0 +1,114 @@
+"""How many requests each push service gets at once: additive increase, multiplicative decrease.
+
+Decides on numbers alone: knows neither requests nor answers, nor who waits (decision 9).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from worker.job import Lane
+
+SHARE = 0.75
+"""Of all slots: the most that one push service gets, so that a slow one leaves room for the others."""
+
+URGENT_SHARE = 0.9
+"""Of all slots: the most that the urgent lane gets while others wait."""
+
+FLOOR = 4
+DECREASE = 0.7
+COOL_DOWN = 1.0
+"""Seconds after a decrease in which further trouble is taken as the same."""
+
+SHARES_KEPT = 4096
+"""Push services whose limit is remembered; there may be as many unknown hosts as records name."""
+
+
+@dataclass(slots=True)
+class _Share:
+    limit: float
+    in_flight: int = 0
+    decreased_at: float = float("-inf")
+
+
+class Limiter:
+    """The slots of one process, and how many of them each push service may hold."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._ceiling = max(1.0, slots * SHARE)
+        self._floor = min(float(FLOOR), self._ceiling)
+        self._urgent_most = max(1.0, slots * URGENT_SHARE)
+        self._shares: dict[str, _Share] = {}
+        self._lanes: Counter[Lane] = Counter()
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody holds."""
+        return self._slots - self._lanes.total()
+
+    @property
+    def in_flight(self) -> int:
+        """Slots that are held."""
+        return self._lanes.total()
+
+    def admits(self, key: str, lane: Lane, *, others_wait: bool) -> bool:
+        """Whether a push service may have another request from a lane.
+
+        Args:
+            key: `Origin.key` of the push service.
+            lane: Whose request it is.
+            others_wait: Whether the normal lane has deliveries that are due.
+        """
+        if self.free <= 0:
+            return False
+        if lane is Lane.URGENT and others_wait and self._lanes[lane] >= self._urgent_most:
+            return False
+        share = self._shares.get(key)
+        return share is None or share.in_flight + 1 <= share.limit
+
+    def take(self, key: str, lane: Lane) -> None:
+        """Hold a slot; `release` gives it back."""
+        share = self._shares.get(key)
+        if share is None:
+            self._forget_idle()
+            share = self._shares[key] = _Share(self._ceiling)
+        share.in_flight += 1
+        self._lanes[lane] += 1
+
+    def release(self, key: str, lane: Lane, *, troubled: bool, now: float) -> None:
+        """Give a slot back, and learn from how it went.
+
+        Args:
+            key: As in `take`.
+            lane: As in `take`.
+            troubled: Whether the push service throttled, was unavailable or did not answer in time.
+            now: Seconds.
+        """
+        share = self._shares[key]
+        share.in_flight -= 1
+        self._lanes[lane] -= 1
+        if not troubled:
+            share.limit = min(self._ceiling, share.limit + 1 / share.limit)
+        elif now - share.decreased_at >= COOL_DOWN:
+            share.limit = max(self._floor, share.limit * DECREASE)
+            share.decreased_at = now
+        self._forget_unlimited(key, share)
+
+    def give_back(self, key: str, lane: Lane) -> None:
+        """Give a slot back whose request never went out: nothing is learned from it."""
+        share = self._shares[key]
+        share.in_flight -= 1
+        self._lanes[lane] -= 1
+        self._forget_unlimited(key, share)
+
+    def _forget_unlimited(self, key: str, share: _Share) -> None:
+        if not share.in_flight and share.limit >= self._ceiling:
+            del self._shares[key]
+
+    def _forget_idle(self) -> None:
+        if len(self._shares) >= SHARES_KEPT:
+            self._shares = {key: share for key, share in self._shares.items() if share.in_flight}
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Requests in flight and the limit, for each push service that holds slots or is limited."""
+        return {key: (share.in_flight, int(share.limit)) for key, share in self._shares.items()}

@@ -1,0 +1,429 @@
+"""The path of a job, from a record to what is written back, one step after the other.
+
+    record - decode - schedule - queue - personalise, encrypt, authorize, build - post - classify - settle
+
+What needs a wire lies outside: records are brought in, requests and checkpoints are taken out, answers and
+acknowledgements are brought back, each with the time at which that happens, in seconds since the epoch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from crypto.vapid import TokenCache
+from worker.answers import Answer, PushResponse, TransportFailure, classify, lowered_ttl, retry_after
+from worker.delivery import Delivery, Flight, JobInHand
+from worker.job import (
+    RECIPIENTS_MAX,
+    Decoded,
+    JobError,
+    Lane,
+    LaterJob,
+    LaterRecipient,
+    Recipient,
+    decode_job,
+    decode_later,
+)
+from worker.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger, Partition
+from worker.limiter import Limiter
+from worker.metrics import NO_SERVICE, Metrics
+from worker.outcome import Outcome, Settled, Status, TryAgain
+from worker.personalise import compile_message
+from worker.press import Entropy, Keys, Press
+from worker.progress import Progress
+from worker.publication import Buried, Effect, Headers, Postponed, Publication, publications
+from worker.queue import DueQueue
+from worker.retry import decide
+from worker.schedule import lapses_at, make_plan, times
+from worker.services import Endpoint, EndpointRefusedError, Endpoints
+from worker.shelf import URGENT_TOPIC
+from worker.stats import Tally
+from worker.tiers import BY_TOPIC, HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
+
+OpenEntry = Entry[JobInHand | None, Effect]
+
+URGENT_RESERVE = 0.1
+"""Of the buffer: what only the urgent lane may fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of an input topic or a tier, as Kafka holds it.
+
+    Attributes:
+        partition: Where it lies; the topic without the prefix.
+        offset: Its place there.
+        timestamp: Seconds since the epoch.
+        key: As written, or None.
+        value: As written; None for a tombstone.
+        headers: As written.
+    """
+
+    partition: Partition
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What of the configuration decides on the path.
+
+    Attributes:
+        in_flight: Requests at once.
+        buffered: Recipients in memory.
+        attempts: Requests for one recipient.
+        stretch_time: Seconds, for jobs that give none.
+        topic_prefix: Of all topics, as dead letters name them.
+        worker: Who writes outcomes, `instance/process`.
+    """
+
+    in_flight: int = 512
+    buffered: int = 60_000
+    attempts: int = 8
+    stretch_time: float = 0.0
+    topic_prefix: str = "push."
+    worker: str = "pushmill/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A checkpoint with the records that must be acknowledged before its commits are made."""
+
+    publications: list[Publication]
+    checkpoint: Checkpoint[JobInHand | None, Effect] | None
+
+
+class Pipeline:
+    """The whole path for one process; every method returns at once."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        endpoints: Endpoints,
+        keys: Keys,
+        tokens: TokenCache,
+        entropy: Entropy,
+        metrics: Metrics,
+        stopwatch: Callable[[], float],
+        now: float,
+    ) -> None:
+        self._limits = limits
+        self._endpoints = endpoints
+        self._entropy = entropy
+        self._metrics = metrics
+        self._press = Press(keys, tokens, entropy, stopwatch, metrics.encrypt_duration.observe)
+        self._queue = DueQueue()
+        self._limiter = Limiter(limits.in_flight)
+        self._ledger: Ledger[JobInHand | None, Effect] = Ledger()
+        self._tally = Tally(limits.worker, now)
+
+    # ── record, decode, schedule ────────────────────────────────────────────────────────────────────────
+
+    def has_room(self, partition: Partition) -> bool:
+        """Whether one more record of this partition, of up to 1,000 recipients, may be accepted."""
+        urgent = partition.topic == URGENT_TOPIC
+        most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
+        at_risk = self._ledger.unacknowledged + self._limiter.in_flight
+        return (
+            self.buffered + RECIPIENTS_MAX <= most
+            and at_risk + RECIPIENTS_MAX <= CHECKPOINT_MAX
+            and self._ledger.room(partition) >= RECIPIENTS_MAX
+        )
+
+    def accept(self, record: Record, now: float) -> None:
+        """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier."""
+        try:
+            decoded = _decode(record)
+            job = self._take_in_hand(record, decoded)
+        except JobError as error:
+            self._bury(record, error)
+            return
+        except RecursionError:
+            self._bury(record, JobError("bad_field", "notification.data: is nested too deeply"))
+            return
+        entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
+        if entry is None:
+            return
+        if not isinstance(job.job, LaterJob):
+            self._tally.accept(job.job, entry.open)
+        for index in entry.unsettled:
+            self._place(job, entry, index, decoded.flaws.get(index), now)
+
+    def _take_in_hand(self, record: Record, decoded: Decoded) -> JobInHand:
+        job = decoded.job
+        lane = Lane.URGENT if record.partition.topic == URGENT_TOPIC else Lane.NORMAL
+        return JobInHand(
+            job=job,
+            plan=make_plan(job, record.timestamp, self._limits.stretch_time),
+            lane=job.lane if isinstance(job, LaterJob) else lane,
+            message=compile_message(job),
+            headers=record.headers,
+        )
+
+    def _bury(self, record: Record, error: JobError) -> None:
+        entry = self._ledger.open_record(record.partition, record.offset, 1, None)
+        if entry is None:
+            return
+        self._metrics.dead_letters[error.code].inc()
+        self._ledger.settle(entry, 0, _buried(record, error, self._limits.topic_prefix))
+
+    def _place(self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float) -> None:
+        recipient = job.job.recipients[index]
+        endpoint = self._endpoint(recipient, flaw)
+        if isinstance(endpoint, Settled):
+            unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
+            self._conclude(job, entry, index, unsent)
+            return
+        when = times(job.plan, recipient, index)
+        attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
+        place = (job, entry, recipient, index, when.number)
+        self._route(Delivery(*place, endpoint, when.due, when.next, attempts), now)
+
+    def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
+        if flaw or recipient.subscription is None:
+            return Settled(Status.INVALID, flaw)
+        try:
+            return self._endpoints.parse(recipient.subscription.endpoint)
+        except EndpointRefusedError:
+            return Settled(Status.INVALID, "endpoint_not_allowed")
+
+    def _route(self, delivery: Delivery, now: float) -> None:
+        tier = choose_tier(delivery.next - now, self._horizon)
+        if max(now, delivery.next) > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
+            self._settle(delivery, Settled(Status.LAPSED), now)
+        elif tier:
+            self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
+        elif self._queue.of_site(delivery.job.job.site_id) >= self._limits.buffered // 2:
+            self._postpone(delivery, SHORTEST, "surplus")
+        else:
+            self._queue.add(delivery, now)
+
+    @property
+    def _horizon(self) -> float:
+        return HORIZON_FULL if self._queue.waiting * 2 >= self._limits.buffered else HORIZON
+
+    # ── queue, personalise, encrypt, authorize, build ───────────────────────────────────────────────────
+
+    def dispatch(self, now: float, most: int) -> list[Flight]:
+        """Take out up to `most` requests that may go onto the wire now; each must be landed or recalled."""
+        self._queue.ripen(now)
+        flights = []
+        for _ in range(min(most, self._limiter.free, self._at_risk_left)):
+            delivery = self._queue.take(self._admits)
+            if delivery is None:
+                break
+            made = self._make(delivery, now)
+            if isinstance(made, Settled):
+                self._settle(delivery, made, now)
+            else:
+                self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
+                flights.append(made)
+        return flights
+
+    def recall(self, flight: Flight, now: float) -> None:
+        """Take back a request that did not go onto the wire."""
+        delivery = flight.delivery
+        self._limiter.give_back(delivery.endpoint.origin.key, delivery.job.lane)
+        if self._ledger.knows(delivery.entry):
+            self._queue.add(delivery, now)
+
+    def _admits(self, lane: Lane, key: str) -> bool:
+        return self._limiter.admits(key, lane, others_wait=self._queue.waits(Lane.NORMAL))
+
+    def _make(self, delivery: Delivery, now: float) -> Flight | Settled:
+        if now > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
+            return Settled(Status.LAPSED)
+        return self._press.request(delivery, now)
+
+    # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
+
+    def land(self, flight: Flight, answer: Answer, now: float) -> None:
+        """Take an answer in: its recipient is settled, or tried again later."""
+        delivery = flight.delivery
+        origin = delivery.endpoint.origin
+        verdict = classify(origin.service, answer)
+        troubled = answer is TransportFailure.TIMEOUT or (isinstance(verdict, TryAgain) and verdict.throttled)
+        self._limiter.release(origin.key, delivery.job.lane, troubled=troubled, now=now)
+        self._measure(flight, answer, now)
+        if not self._ledger.knows(delivery.entry):
+            return  # the partition is another worker's by now, and with it what becomes of this recipient
+        tried = msgspec.structs.replace(delivery, attempts=delivery.attempts + 1)
+        if isinstance(verdict, TryAgain):
+            self._try_again(tried, verdict, answer, now)
+        else:
+            self._settle(tried, verdict, now, answer)
+
+    def _try_again(self, delivery: Delivery, verdict: TryAgain, answer: Answer, now: float) -> None:
+        at = decide(
+            verdict,
+            delivery.job.plan,
+            due=delivery.due,
+            attempts=delivery.attempts,
+            limit=self._limits.attempts,
+            wait=retry_after(answer.headers, now) if isinstance(answer, PushResponse) else 0.0,
+            jitter=self._entropy.jitter(),
+            now=now,
+        )
+        if isinstance(at, Settled):
+            self._settle(delivery, at, now, answer)
+            return
+        self._metrics.retries[delivery.endpoint.origin.service][verdict.reason].inc()
+        later = msgspec.structs.replace(delivery, next=at)
+        tier = choose_tier(at - now, self._horizon)
+        if tier:
+            self._postpone(later, tier, "retry")
+        else:
+            self._queue.add(later, now)
+
+    def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
+        expired = settled.status is Status.EXPIRED and delivery.recipient.subscription
+        outcome = Outcome(
+            delivery.recipient.id,
+            settled.status,
+            now,
+            delivery.attempts,
+            answer.status if isinstance(answer, PushResponse) else None,
+            delivery.endpoint.origin.service,
+            settled.detail,
+            expired.endpoint if expired else None,
+        )
+        self._conclude(delivery.job, delivery.entry, delivery.index, outcome)
+
+    def _conclude(self, job: JobInHand, entry: OpenEntry, index: int, outcome: Outcome) -> None:
+        self._metrics.outcomes[outcome.push_service or NO_SERVICE][outcome.status].inc()
+        self._tally.count(job.job, outcome.status)
+        self._ledger.settle(entry, index, outcome)
+
+    def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
+        planned = not delivery.attempts and delivery.next == delivery.due
+        moved = None if planned else (delivery.due, delivery.next)
+        effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
+        self._metrics.deferred[tier.name][reason].inc()
+        self._ledger.settle(delivery.entry, delivery.index, effect)
+
+    def _measure(self, flight: Flight, answer: Answer, now: float) -> None:
+        delivery = flight.delivery
+        service = delivery.endpoint.origin.service
+        if not delivery.attempts:
+            self._metrics.lateness[delivery.job.lane].observe(max(0.0, flight.sent_at - delivery.due))
+        self._metrics.request_duration[service].observe(max(0.0, now - flight.sent_at))
+        if isinstance(answer, TransportFailure):
+            self._metrics.requests[service][answer].inc()
+            return
+        self._metrics.requests[service][answer.status].inc()
+        if lowered_ttl(answer.headers, flight.ttl):
+            self._metrics.ttl_lowered[service].inc()
+
+    # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
+
+    def checkpoint(self, now: float) -> Batch | None:
+        """Take what has settled since the last one; None where there is nothing to say.
+
+        Each must be acknowledged, or everything forgotten, before the next one is taken.
+        """
+        crowded = self._ledger.crowded()
+        if crowded:
+            self._hand_on(lambda delivery: delivery.entry.partition in crowded, now)
+        checkpoint = self._ledger.checkpoint()
+        if checkpoint is None and not self._tally.due(now):
+            return None
+        written = list(publications(checkpoint.settled, self._limits.worker)) if checkpoint else []
+        if self._tally.due(now):
+            written += self._tally.flush(now)
+        return Batch(written, checkpoint)
+
+    def acknowledge(self, batch: Batch) -> None:
+        """Note that Kafka has a batch's records and its commits."""
+        if batch.checkpoint:
+            self._ledger.acknowledge(batch.checkpoint)
+
+    def assign(self, partition: Partition, progress: Progress) -> None:
+        """Own a partition from where its last checkpoint left it."""
+        self._ledger.assign(partition, progress)
+
+    def hand_back(self, now: float) -> None:
+        """Before the partitions go: what has been attempted and waits goes to a tier, the rest is let go.
+
+        Recipients that were never tried stay open in the ledger's map: whoever comes next sends them.
+        """
+        self._hand_on(lambda delivery: delivery.attempts > 0, now)
+        self._queue.clear()
+
+    def forget(self) -> None:
+        """Drop everything: the partitions are another worker's."""
+        self._queue.clear()
+        self._tally.clear()
+        self._ledger.forget()
+
+    def _hand_on(self, wanted: Callable[[Delivery], bool], now: float) -> None:
+        for delivery in self._queue.extract(wanted, now):
+            self._postpone(delivery, SHORTEST, "retry" if delivery.attempts else "surplus")
+
+    # ── what can be seen from outside ───────────────────────────────────────────────────────────────────
+
+    @property
+    def buffered(self) -> int:
+        """Recipients in memory that are not settled."""
+        return len(self._queue) + self._limiter.in_flight
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire."""
+        return self._limiter.in_flight
+
+    @property
+    def open(self) -> int:
+        """Recipients that no acknowledged checkpoint has settled."""
+        return self._ledger.open
+
+    @property
+    def unacknowledged(self) -> int:
+        """Recipients that are settled and not acknowledged."""
+        return self._ledger.unacknowledged
+
+    @property
+    def next_due(self) -> float | None:
+        """When the first delivery that waits in memory is due."""
+        return self._queue.next_due
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """What is owned."""
+        return self._ledger.partitions
+
+    def position(self, partition: Partition) -> int:
+        """The offset behind the last record that was accepted."""
+        return self._ledger.position(partition)
+
+    def gauge(self) -> None:
+        """Bring the metrics that are read rather than counted up to date."""
+        self._metrics.buffered.set(self.buffered)
+        self._metrics.due.set(self._queue.due)
+
+    @property
+    def _at_risk_left(self) -> int:
+        return CHECKPOINT_MAX - self._ledger.unacknowledged - self._limiter.in_flight
+
+
+def _decode(record: Record) -> Decoded:
+    if record.value is None:
+        raise JobError("bad_field", "value: is missing")
+    return decode_later(record.value) if record.partition.topic in BY_TOPIC else decode_job(record.value)
+
+
+def _buried(record: Record, error: JobError, topic_prefix: str) -> Buried:
+    said = {
+        "error-code": error.code,
+        "error": error.problem,
+        "source-topic": topic_prefix + record.partition.topic,
+        "source-partition": str(record.partition.number),
+        "source-offset": str(record.offset),
+    }
+    own = tuple((name, value) for name, value in record.headers if name not in said)
+    added = tuple((name, value.encode()) for name, value in said.items())
+    return Buried(record.key, record.value, own + added)

@@ -1,0 +1,175 @@
+"""The compact map of what is settled above a partition's low watermark, as commit metadata.
+
+A pure, versioned encoding: `p1.` and base64url of bytes, `p1z.` where zlib makes them shorter. Knows nothing
+of Kafka but the 4,096 characters that it allows.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from crypto import base64url
+
+METADATA_MAX_CHARS = 4096
+_INFLATED_MAX_BYTES = 1 << 20
+_RAW, _DEFLATED = "p1.", "p1z."
+_SIZE_MAX = 1 << 20
+_VARINT_MAX_BYTES = 9
+
+
+class ProgressError(ValueError):
+    """Metadata that no version known here has written, or that is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A record some of whose recipients are settled.
+
+    Attributes:
+        size: Number of its recipients.
+        settled: Bit `i` stands for recipient `i`.
+    """
+
+    size: int
+    settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is settled in a partition.
+
+    Attributes:
+        low: The low watermark: every offset below it is settled.
+        done: Ranges (from, to) above it that are settled, ascending, neither touching nor overlapping.
+        partial: By offset, ascending, records outside those ranges that are settled in part.
+    """
+
+    low: int
+    done: tuple[tuple[int, int], ...] = ()
+    partial: dict[int, Partial] = field(default_factory=dict)
+
+
+def encode_progress(progress: Progress) -> str:
+    """Write the map of what lies above the watermark; the watermark itself is the commit's offset.
+
+    Returns:
+        ASCII text, empty where nothing above the watermark is settled; it may exceed `METADATA_MAX_CHARS`.
+    """
+    if not progress.done and not progress.partial:
+        return ""
+    raw = b"".join(_pieces(progress))
+    packed = zlib.compress(raw, 6)
+    prefix, data = (_DEFLATED, packed) if len(packed) < len(raw) else (_RAW, raw)
+    return prefix + base64url.encode(data)
+
+
+def _pieces(progress: Progress) -> Iterator[bytes]:
+    yield _varint(len(progress.done))
+    end = progress.low
+    for start, stop in progress.done:
+        yield _varint(start - end) + _varint(stop - start)
+        end = stop
+    yield _varint(len(progress.partial))
+    last = progress.low
+    for offset, partial in progress.partial.items():
+        yield _varint(offset - last) + _varint(partial.size)
+        yield partial.settled.to_bytes(_bitmap_bytes(partial.size), "little")
+        last = offset
+
+
+def _bitmap_bytes(size: int) -> int:
+    return (size + 7) // 8
+
+
+def _varint(number: int) -> bytes:
+    """LEB128, least significant group first."""
+    groups = bytearray()
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+def decode_progress(low: int, text: str) -> Progress:
+    """Read the map that a commit at offset `low` holds.
+
+    Raises:
+        ProgressError: The text is not whole, or of another version: only the watermark can be trusted.
+    """
+    if not text:
+        return Progress(low)
+    reader = _Reader(_unpack(text))
+    progress = Progress(low, tuple(_read_ranges(reader, low)), dict(_read_partials(reader, low)))
+    if not reader.at_end:
+        raise ProgressError("has bytes behind its end")
+    return progress
+
+
+def _unpack(text: str) -> bytes:
+    prefix, dot, data = text.partition(".")
+    if prefix + dot not in {_RAW, _DEFLATED}:
+        raise ProgressError("is of no version known here")
+    try:
+        packed = base64url.decode(data)
+        return packed if prefix + dot == _RAW else _inflate(packed)
+    except (ValueError, zlib.error):
+        raise ProgressError("is damaged") from None
+
+
+def _inflate(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    raw = inflater.decompress(packed, _INFLATED_MAX_BYTES)
+    if not inflater.eof or inflater.unused_data:
+        raise ProgressError("is damaged")
+    return raw
+
+
+class _Reader:
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._at = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self._at == len(self._raw)
+
+    def take(self, count: int) -> bytes:
+        piece = self._raw[self._at : self._at + count]
+        if len(piece) < count:
+            raise ProgressError("ends too early")
+        self._at += count
+        return piece
+
+    def varint(self) -> int:
+        number = 0
+        for group in range(_VARINT_MAX_BYTES):
+            byte = self.take(1)[0]
+            number |= (byte & 0x7F) << (7 * group)
+            if byte < 0x80:
+                return number
+        raise ProgressError("holds a number that is too large")
+
+
+def _read_ranges(reader: _Reader, low: int) -> Iterator[tuple[int, int]]:
+    end = low
+    for _ in range(reader.varint()):
+        start = end + reader.varint()
+        stop = start + reader.varint()
+        if start in {end, stop}:
+            raise ProgressError("holds ranges that touch or are empty")
+        yield start, stop
+        end = stop
+
+
+def _read_partials(reader: _Reader, low: int) -> Iterator[tuple[int, Partial]]:
+    offset = low
+    for number in range(reader.varint()):
+        step, size = reader.varint(), reader.varint()
+        if (number and not step) or not 0 < size <= _SIZE_MAX:
+            raise ProgressError("holds records that cannot be")
+        offset += step
+        settled = int.from_bytes(reader.take(_bitmap_bytes(size)), "little")
+        if settled >> size:
+            raise ProgressError("holds recipients that cannot be")
+        yield offset, Partial(size, settled)

@@ -1,0 +1,224 @@
+"""What a checkpoint writes back to Kafka: outcomes, expired, later jobs, dead letters.
+
+Pure: turns settled effects into records; topics are named without the prefix, which the edge adds.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+from msgspec import Struct
+
+from worker.delivery import JobInHand
+from worker.job import LaterJob, LaterRecipient, Recipient, SendJob, encode_json
+from worker.ledger import Taken
+from worker.outcome import Outcome, Status
+from worker.schedule import moment
+from worker.tiers import Tier
+
+OUTCOMES = "outcomes"
+EXPIRED = "expired"
+STATS = "stats"
+DEAD_LETTERS = "dead-letters"
+
+LATER_MAX_BYTES = 256 * 1024
+
+# RFC 3339 has years of four digits; a record's timestamp or a start in another time zone may lie outside.
+_FIRST_SECOND = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A record that is ready to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class OutcomeItem(Struct, frozen=True):
+    """One recipient's outcome; CONTRACT: OutcomeBatch."""
+
+    recipient_id: str
+    status: Status
+    at: datetime
+    attempts: int
+    http_status: int | None
+    push_service: str | None
+    detail: str | None
+
+
+class OutcomeBatch(Struct, frozen=True):
+    """The value of a record in `push.outcomes`."""
+
+    v: int
+    job_id: str
+    campaign_id: str
+    site_id: str
+    worker: str
+    outcomes: list[OutcomeItem]
+
+
+class Expired(Struct, frozen=True):
+    """The value of a record in `push.expired`."""
+
+    v: int
+    recipient_id: str
+    site_id: str
+    endpoint: str
+    http_status: int | None
+    at: datetime
+
+
+class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """The value of a record in `push.stats`: counts since the last one."""
+
+    v: int
+    campaign_id: str
+    site_id: str
+    worker: str
+    since: datetime
+    until: datetime
+    accepted: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A recipient that a tier brings back.
+
+    Attributes:
+        recipient: As it came.
+        number: Its place in the campaign's slice, or None.
+        attempts: Requests made so far.
+        tier: Which brings it back.
+        moved: Its due time and its next attempt, seconds since the epoch, where pushmill itself moved the
+            next attempt; None where it just is not due yet.
+    """
+
+    recipient: Recipient
+    number: int | None
+    attempts: int
+    tier: Tier
+    moved: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A record that is no valid job, on its way to the dead letters.
+
+    Attributes:
+        key: The record's own.
+        value: The record's own bytes.
+        headers: The record's own, and those that say what is wrong.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+Effect = Outcome | Postponed | Buried
+
+
+def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Iterator[Publication]:
+    """Turn what a checkpoint settles into records, record by record.
+
+    Args:
+        settled: Effects by entry; an entry without a job holds nothing but a `Buried`.
+        worker: Who says so, `instance/process`.
+    """
+    for entry, effects in settled:
+        job = entry.subject
+        values = [effect for _, effect in effects]
+        if job is None:
+            yield from (_dead_letter(effect) for effect in values if isinstance(effect, Buried))
+            continue
+        outcomes = [effect for effect in values if isinstance(effect, Outcome)]
+        if outcomes:
+            yield _outcome_batch(job, outcomes, worker)
+            yield from (_expired(job, outcome) for outcome in outcomes if outcome.status is Status.EXPIRED)
+        if len(outcomes) < len(values):
+            yield from _later(job, (effect for effect in values if isinstance(effect, Postponed)))
+
+
+def _dead_letter(buried: Buried) -> Publication:
+    return Publication(DEAD_LETTERS, buried.key, buried.value, buried.headers)
+
+
+def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publication:
+    sent = job.job
+    items = [_item(outcome) for outcome in outcomes]
+    batch = OutcomeBatch(1, sent.job_id, sent.campaign_id, sent.site_id, worker, items)
+    return Publication(OUTCOMES, sent.job_id.encode(), encode_json(batch), job.headers)
+
+
+def _item(outcome: Outcome) -> OutcomeItem:
+    return OutcomeItem(
+        outcome.recipient_id,
+        outcome.status,
+        moment(outcome.at),
+        outcome.attempts,
+        outcome.http_status,
+        outcome.push_service,
+        outcome.detail,
+    )
+
+
+def _expired(job: JobInHand, outcome: Outcome) -> Publication:
+    site = job.job.site_id
+    value = Expired(
+        1, outcome.recipient_id, site, outcome.endpoint or "", outcome.http_status, moment(outcome.at)
+    )
+    return Publication(EXPIRED, f"{site}/{outcome.recipient_id}".encode(), encode_json(value), job.headers)
+
+
+def _later(job: JobInHand, postponed: Iterable[Postponed]) -> Iterator[Publication]:
+    by_tier = sorted(postponed, key=lambda effect: effect.tier.delay)
+    for tier, effects in groupby(by_tier, key=lambda effect: effect.tier):
+        yield from _split(job, tier, [_later_recipient(effect) for effect in effects])
+
+
+def _split(job: JobInHand, tier: Tier, recipients: list[LaterRecipient]) -> Iterator[Publication]:
+    value = encode_json(_later_job(job, recipients))
+    if len(value) > LATER_MAX_BYTES and len(recipients) > 1:
+        half = len(recipients) // 2
+        yield from _split(job, tier, recipients[:half])
+        yield from _split(job, tier, recipients[half:])
+    else:
+        yield Publication(tier.topic, job.job.job_id.encode(), value, job.headers)
+
+
+def _later_job(job: JobInHand, recipients: list[LaterRecipient]) -> LaterJob:
+    kept = {name: getattr(job.job, name) for name in SendJob.__struct_fields__}
+    written_out = {
+        "recipients": recipients,
+        "start_at": moment(min(max(job.plan.start, _FIRST_SECOND), _LAST_SECOND)),
+        "stretch_time": job.plan.stretch,
+        "lane": job.lane,
+    }
+    return LaterJob(**{**kept, **written_out})
+
+
+def _later_recipient(effect: Postponed) -> LaterRecipient:
+    recipient = effect.recipient
+    if recipient.subscription is None:
+        raise AssertionError("a recipient that cannot be read is settled, never postponed")
+    due_at = recipient.due_at if isinstance(recipient, LaterRecipient) else None
+    not_before = recipient.not_before
+    if effect.moved:
+        due_at, not_before = (moment(seconds) for seconds in effect.moved)
+    return LaterRecipient(
+        id=recipient.id,
+        subscription=recipient.subscription,
+        variables=recipient.variables,
+        not_before=not_before,
+        number=effect.number,
+        attempts=effect.attempts,
+        due_at=due_at,
+    )

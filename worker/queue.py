@@ -1,0 +1,189 @@
+"""Who is served next: a heap for what is not due yet, and fair lines for what is.
+
+Deficit round robin between the sites inside each push service (every delivery costs one), round robin between
+the push services, two lanes. Knows nothing of why a push service admits or refuses another request.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from heapq import heappop, heappush
+from itertools import chain
+
+from worker.delivery import Delivery
+from worker.job import Lane
+
+QUANTUM = 16
+"""Deliveries that a site is served in a row: neighbours share their message, key and token."""
+
+Admits = Callable[[Lane, str], bool]
+
+
+class _Line:
+    """The deliveries for one push service in one lane, by site, each site in the order of arrival."""
+
+    __slots__ = ("_served", "_sites", "_turns")
+
+    def __init__(self) -> None:
+        self._sites: dict[str, deque[Delivery]] = {}
+        self._turns: deque[str] = deque()
+        self._served = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return chain.from_iterable(self._sites[site] for site in self._turns)
+
+    def add(self, delivery: Delivery) -> None:
+        site = delivery.job.job.site_id
+        queue = self._sites.get(site)
+        if queue is None:
+            queue = self._sites[site] = deque()
+            self._turns.append(site)
+        queue.append(delivery)
+
+    def take(self) -> Delivery:
+        site = self._turns[0]
+        queue = self._sites[site]
+        delivery = queue.popleft()
+        self._served += 1
+        if not queue:
+            del self._sites[site]
+            self._turns.popleft()
+            self._served = 0
+        elif self._served >= QUANTUM:
+            self._turns.rotate(-1)
+            self._served = 0
+        return delivery
+
+
+class _Lane:
+    """The lines of one lane, by what politeness is kept by (`Origin.key`)."""
+
+    __slots__ = ("_lines", "_turns")
+
+    def __init__(self) -> None:
+        self._lines: dict[str, _Line] = {}
+        self._turns: deque[str] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return chain.from_iterable(self._lines[key] for key in self._turns)
+
+    def add(self, delivery: Delivery) -> None:
+        key = delivery.endpoint.origin.key
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line()
+            self._turns.append(key)
+        line.add(delivery)
+
+    def take(self, admits: Callable[[str], bool]) -> Delivery | None:
+        for _ in range(len(self._turns)):
+            key = self._turns[0]
+            self._turns.rotate(-1)
+            if not admits(key):
+                continue
+            line = self._lines[key]
+            delivery = line.take()
+            if not line:
+                del self._lines[key]
+                self._turns.pop()
+            return delivery
+        return None
+
+
+class DueQueue:
+    """All deliveries in memory that are not in flight."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Delivery]] = []
+        self._lanes = {Lane.URGENT: _Lane(), Lane.NORMAL: _Lane()}
+        self._by_site: Counter[str] = Counter()
+        self._added = 0
+
+    def __len__(self) -> int:
+        return self._by_site.total()
+
+    def __iter__(self) -> Iterator[Delivery]:
+        """Every delivery that waits, in the order of its turn: due ones first, then by their time."""
+        return chain(*self._lanes.values(), (delivery for _, _, delivery in sorted(self._heap)))
+
+    @property
+    def due(self) -> int:
+        """Deliveries that are due."""
+        return len(self) - len(self._heap)
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries whose time has not come."""
+        return len(self._heap)
+
+    @property
+    def next_due(self) -> float | None:
+        """When the first one in the heap is due, seconds since the epoch."""
+        return self._heap[0][0] if self._heap else None
+
+    def of_site(self, site_id: str) -> int:
+        """How many of a site's deliveries wait here."""
+        return self._by_site[site_id]
+
+    def add(self, delivery: Delivery, now: float) -> None:
+        """Let a delivery wait for its time, or join its line if that has come."""
+        self._by_site[delivery.job.job.site_id] += 1
+        if delivery.next > now:
+            self._added += 1
+            heappush(self._heap, (delivery.next, self._added, delivery))
+        else:
+            self._lanes[delivery.job.lane].add(delivery)
+
+    def ripen(self, now: float) -> None:
+        """Move what has become due into its line."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            delivery = heappop(heap)[2]
+            self._lanes[delivery.job.lane].add(delivery)
+
+    def take(self, admits: Admits) -> Delivery | None:
+        """Take out whose turn it is among those that may go now.
+
+        Args:
+            admits: Whether a lane may send another request to a push service (by `Origin.key`).
+        """
+        for lane, lines in self._lanes.items():
+            delivery = lines.take(partial(admits, lane)) if lines else None
+            if delivery is not None:
+                self._leave(delivery)
+                return delivery
+        return None
+
+    def waits(self, lane: Lane) -> bool:
+        """Whether a lane has deliveries that are due."""
+        return bool(self._lanes[lane])
+
+    def extract(self, wanted: Callable[[Delivery], bool], now: float) -> list[Delivery]:
+        """Take out all that `wanted` picks; the others keep their order."""
+        everything = list(self)
+        self.clear()
+        taken = []
+        for delivery in everything:
+            if wanted(delivery):
+                taken.append(delivery)
+            else:
+                self.add(delivery, now)
+        return taken
+
+    def clear(self) -> None:
+        """Forget every delivery."""
+        self._heap.clear()
+        self._lanes = {lane: _Lane() for lane in self._lanes}
+        self._by_site.clear()
+
+    def _leave(self, delivery: Delivery) -> None:
+        site = delivery.job.job.site_id
+        self._by_site[site] -= 1
+        if not self._by_site[site]:
+            del self._by_site[site]
