@@ -286,11 +286,11 @@ def _read_recipient(raw: msgspec.Raw, index: int) -> tuple[Recipient, str | None
     try:
         return _read(_decode_recipient, raw), None
     except msgspec.ValidationError as error:
-        wrong, _ = _field_and_problem(error)
+        wrong, _ = field_and_problem(error)
     try:
         return Recipient(_read(_decode_id, raw).id), _flaw(wrong)
     except msgspec.ValidationError as error:
-        name, problem = _field_and_problem(error)
+        name, problem = field_and_problem(error)
         at = f"recipients[{index}]" + (f".{name}" if name else "")
         raise JobError("bad_field", f"{at}: {problem}") from None
 
@@ -304,13 +304,14 @@ def _job_error(error: msgspec.ValidationError, value: bytes) -> JobError:
         _read(_decode_version, value)
     except msgspec.ValidationError as other:
         error = other  # another version may differ in anything else, too
-    name, problem = _field_and_problem(error)
+    name, problem = field_and_problem(error)
     if name == "v":
         return JobError("unsupported_version", f"v: {problem}; this version of pushmill knows 1 alone")
     return JobError("bad_field", f"{name or 'value'}: {problem}")
 
 
-def _field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
+def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Turn the decoder's words into the path of a field, and what is wrong with it, without its value."""
     text = str(error)
     where = _WHERE.search(text)
     path, text = (where.group(1), text[: where.start()]) if where else ("", text)

@@ -47,6 +47,11 @@ class Limiter:
         return self._slots - self._lanes.total()
 
     @property
+    def ceiling(self) -> int:
+        """The highest limit that a push service has."""
+        return int(self._ceiling)
+
+    @property
     def in_flight(self) -> int:
         """Slots that are held."""
         return self._lanes.total()

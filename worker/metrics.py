@@ -26,13 +26,13 @@ NO_SERVICE = "none"
 
 RETRY_REASONS = (
     *(failure.value for failure in TransportFailure if failure is not TransportFailure.ADDRESS_REFUSED),
-    *("throttled", "unavailable", "server_error", "retry_now"),
+    *("throttled", "unavailable", "server_error", "retry_now", "quarantined"),
 )
 DEFER_REASONS = ("not_due", "retry", "paused", "gate_closed", "surplus")
 """Why recipients go to a tier: planned for later, to be tried again, the campaign is paused, the push
 service asked to wait, or their site holds too much of the buffer."""
 
-DEAD_LETTER_REASONS = ("bad_json", "bad_field", "unsupported_version")
+DEAD_LETTER_REASONS = ("bad_json", "bad_field", "unsupported_version", "internal_error")
 _USUAL_CODES = (201, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503)
 _NAMED_CODES = frozenset(HTTPStatus)
 

@@ -7,6 +7,7 @@ notification looks like; knows nothing of encryption or requests.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -39,6 +40,11 @@ class Text:
     """A text with variables, and what it must be once they are filled in."""
 
     parts: tuple[str | Variable, ...]
+
+    @property
+    def least_chars(self) -> int:
+        """Characters that are the same for everyone."""
+        return sum(len(part) for part in self.parts if isinstance(part, str))
 
     def fill(self, values: Mapping[str, Scalar]) -> str:
         """Put a recipient's values in.
@@ -98,12 +104,18 @@ def _spell(value: Scalar) -> str:
     return value if isinstance(value, str) else encode_json(value).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """A job's compiled content: constant bytes, with texts in between that differ by recipient."""
 
     content_type: str
     pieces: tuple[bytes | Text, ...] = field(repr=False)
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether it can fit into a push at all, whatever the variables are."""
+        least = sum(len(each) if isinstance(each, bytes) else each.least_chars for each in self.pieces)
+        return least <= MAX_PLAINTEXT
 
     def render(self, recipient: Recipient) -> bytes:
         """The plaintext for one recipient, UTF-8.

@@ -13,59 +13,29 @@ import msgspec
 
 from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, TransportFailure, classify, lowered_ttl, retry_after
+from worker.campaigns import CampaignControl, Campaigns, State
 from worker.delivery import Delivery, Flight, JobInHand
-from worker.job import (
-    RECIPIENTS_MAX,
-    Decoded,
-    JobError,
-    Lane,
-    LaterJob,
-    LaterRecipient,
-    Recipient,
-    decode_job,
-    decode_later,
-)
+from worker.intake import Record, bury, take_in_hand
+from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob, LaterRecipient, Recipient
 from worker.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger, Partition
-from worker.limiter import Limiter
 from worker.metrics import NO_SERVICE, Metrics
 from worker.outcome import Outcome, Settled, Status, TryAgain
-from worker.personalise import compile_message
+from worker.politeness import QUARANTINE, QUARANTINED, Politeness
 from worker.press import Entropy, Keys, Press
 from worker.progress import Progress
-from worker.publication import Buried, Effect, Headers, Postponed, Publication, publications
+from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
-from worker.schedule import lapses_at, make_plan, times
-from worker.services import Endpoint, EndpointRefusedError, Endpoints
+from worker.schedule import lapses_at, times
+from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService, service_of
 from worker.shelf import URGENT_TOPIC
 from worker.stats import Tally
-from worker.tiers import BY_TOPIC, HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
+from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
 
 OpenEntry = Entry[JobInHand | None, Effect]
 
 URGENT_RESERVE = 0.1
 """Of the buffer: what only the urgent lane may fill."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of an input topic or a tier, as Kafka holds it.
-
-    Attributes:
-        partition: Where it lies; the topic without the prefix.
-        offset: Its place there.
-        timestamp: Seconds since the epoch.
-        key: As written, or None.
-        value: As written; None for a tombstone.
-        headers: As written.
-    """
-
-    partition: Partition
-    offset: int
-    timestamp: float
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +88,8 @@ class Pipeline:
         self._metrics = metrics
         self._press = Press(keys, tokens, entropy, stopwatch, metrics.encrypt_duration.observe)
         self._queue = DueQueue()
-        self._limiter = Limiter(limits.in_flight)
+        self._politeness = Politeness(limits.in_flight)
+        self._campaigns = Campaigns()
         self._ledger: Ledger[JobInHand | None, Effect] = Ledger()
         self._tally = Tally(limits.worker, now)
 
@@ -128,7 +99,7 @@ class Pipeline:
         """Whether one more record of this partition, of up to 1,000 recipients, may be accepted."""
         urgent = partition.topic == URGENT_TOPIC
         most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
-        at_risk = self._ledger.unacknowledged + self._limiter.in_flight
+        at_risk = self._ledger.unacknowledged + self._politeness.in_flight
         return (
             self.buffered + RECIPIENTS_MAX <= most
             and at_risk + RECIPIENTS_MAX <= CHECKPOINT_MAX
@@ -138,13 +109,14 @@ class Pipeline:
     def accept(self, record: Record, now: float) -> None:
         """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier."""
         try:
-            decoded = _decode(record)
-            job = self._take_in_hand(record, decoded)
+            job, flaws = take_in_hand(record, self._limits.stretch_time)
         except JobError as error:
             self._bury(record, error)
             return
-        except RecursionError:
-            self._bury(record, JobError("bad_field", "notification.data: is nested too deeply"))
+        except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
+            self._bury(
+                record, JobError("internal_error", f"value: cannot be handled: {type(error).__name__}")
+            )
             return
         entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
         if entry is None:
@@ -152,25 +124,14 @@ class Pipeline:
         if not isinstance(job.job, LaterJob):
             self._tally.accept(job.job, entry.open)
         for index in entry.unsettled:
-            self._place(job, entry, index, decoded.flaws.get(index), now)
-
-    def _take_in_hand(self, record: Record, decoded: Decoded) -> JobInHand:
-        job = decoded.job
-        lane = Lane.URGENT if record.partition.topic == URGENT_TOPIC else Lane.NORMAL
-        return JobInHand(
-            job=job,
-            plan=make_plan(job, record.timestamp, self._limits.stretch_time),
-            lane=job.lane if isinstance(job, LaterJob) else lane,
-            message=compile_message(job),
-            headers=record.headers,
-        )
+            self._place(job, entry, index, flaws.get(index), now)
 
     def _bury(self, record: Record, error: JobError) -> None:
         entry = self._ledger.open_record(record.partition, record.offset, 1, None)
         if entry is None:
             return
         self._metrics.dead_letters[error.code].inc()
-        self._ledger.settle(entry, 0, _buried(record, error, self._limits.topic_prefix))
+        self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
 
     def _place(self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float) -> None:
         recipient = job.job.recipients[index]
@@ -179,7 +140,8 @@ class Pipeline:
             unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
             self._conclude(job, entry, index, unsent)
             return
-        when = times(job.plan, recipient, index)
+        control = self._campaigns.of(job.job.campaign_id)
+        when = times(job.plan, recipient, index, control.shift_at(now))
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
         place = (job, entry, recipient, index, when.number)
         self._route(Delivery(*place, endpoint, when.due, when.next, attempts), now)
@@ -193,9 +155,17 @@ class Pipeline:
             return Settled(Status.INVALID, "endpoint_not_allowed")
 
     def _route(self, delivery: Delivery, now: float) -> None:
+        """Say where a delivery waits: in memory, or in a tier and why."""
+        control = self._campaigns.of(delivery.job.job.campaign_id)
         tier = choose_tier(delivery.next - now, self._horizon)
-        if max(now, delivery.next) > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
+        if control.state is State.CANCELLED:
+            self._settle(delivery, Settled(Status.CANCELLED), now)
+        elif not delivery.job.message.fits:
+            self._settle(delivery, Settled(Status.REJECTED, "payload_too_large"), now)
+        elif max(now, delivery.next) > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
             self._settle(delivery, Settled(Status.LAPSED), now)
+        elif control.state is State.PAUSED:
+            self._postpone(delivery, choose_tier(control.rest_at(now), 0.0) or SHORTEST, "paused")
         elif tier:
             self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
         elif self._queue.of_site(delivery.job.job.site_id) >= self._limits.buffered // 2:
@@ -213,32 +183,41 @@ class Pipeline:
         """Take out up to `most` requests that may go onto the wire now; each must be landed or recalled."""
         self._queue.ripen(now)
         flights = []
-        for _ in range(min(most, self._limiter.free, self._at_risk_left)):
+        for _ in range(min(most, self._politeness.free, self._at_risk_left)):
             delivery = self._queue.take(self._admits)
             if delivery is None:
                 break
             made = self._make(delivery, now)
-            if isinstance(made, Settled):
-                self._settle(delivery, made, now)
-            else:
-                self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
+            if isinstance(made, Flight):
                 flights.append(made)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
-        delivery = flight.delivery
-        self._limiter.give_back(delivery.endpoint.origin.key, delivery.job.lane)
-        if self._ledger.knows(delivery.entry):
-            self._queue.add(delivery, now)
+        self._politeness.recall(flight.delivery)
+        if self._ledger.knows(flight.delivery.entry):
+            self._queue.add(flight.delivery, now)
 
     def _admits(self, lane: Lane, key: str) -> bool:
-        return self._limiter.admits(key, lane, others_wait=self._queue.waits(Lane.NORMAL))
+        return self._politeness.admits(lane, key, others_wait=self._queue.waits(Lane.NORMAL))
 
-    def _make(self, delivery: Delivery, now: float) -> Flight | Settled:
+    def _make(self, delivery: Delivery, now: float) -> Flight | None:
+        """Make a request, unless the delivery has lapsed, meets a closed gate, or cannot be sent."""
         if now > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
-            return Settled(Status.LAPSED)
-        return self._press.request(delivery, now)
+            self._settle(delivery, Settled(Status.LAPSED), now)
+            return None
+        until = self._politeness.holds(delivery, now)
+        if until is not None:
+            held = msgspec.structs.replace(delivery, next=max(until, delivery.next))
+            self._postpone(held, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
+            return None
+        made = self._press.request(delivery, now)
+        if isinstance(made, Settled):
+            self._politeness.spare(delivery)
+            self._settle(delivery, made, now)
+            return None
+        self._politeness.take(delivery)
+        return made
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
 
@@ -247,8 +226,7 @@ class Pipeline:
         delivery = flight.delivery
         origin = delivery.endpoint.origin
         verdict = classify(origin.service, answer)
-        troubled = answer is TransportFailure.TIMEOUT or (isinstance(verdict, TryAgain) and verdict.throttled)
-        self._limiter.release(origin.key, delivery.job.lane, troubled=troubled, now=now)
+        verdict = self._politeness.learn(flight, answer, verdict, now)
         self._measure(flight, answer, now)
         if not self._ledger.knows(delivery.entry):
             return  # the partition is another worker's by now, and with it what becomes of this recipient
@@ -265,20 +243,18 @@ class Pipeline:
             due=delivery.due,
             attempts=delivery.attempts,
             limit=self._limits.attempts,
-            wait=retry_after(answer.headers, now) if isinstance(answer, PushResponse) else 0.0,
+            wait=_asked_to_wait(verdict, answer, now),
             jitter=self._entropy.jitter(),
             now=now,
         )
         if isinstance(at, Settled):
             self._settle(delivery, at, now, answer)
             return
-        self._metrics.retries[delivery.endpoint.origin.service][verdict.reason].inc()
-        later = msgspec.structs.replace(delivery, next=at)
-        tier = choose_tier(at - now, self._horizon)
-        if tier:
-            self._postpone(later, tier, "retry")
-        else:
-            self._queue.add(later, now)
+        service = delivery.endpoint.origin.service
+        self._metrics.retries[service][verdict.reason].inc()
+        if verdict is QUARANTINED:
+            self._metrics.quarantined[service].inc()
+        self._route(msgspec.structs.replace(delivery, next=at), now)
 
     def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
         expired = settled.status is Status.EXPIRED and delivery.recipient.subscription
@@ -321,21 +297,24 @@ class Pipeline:
 
     # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
 
-    def checkpoint(self, now: float) -> Batch | None:
+    def checkpoint(self, now: float, *, last: bool = False) -> Batch | None:
         """Take what has settled since the last one; None where there is nothing to say.
 
-        Each must be acknowledged, or everything forgotten, before the next one is taken.
+        While anything is open there is: its commit renews the lease. Each must be acknowledged, or everything
+        forgotten, before the next one is taken.
+
+        Args:
+            now: Seconds since the epoch.
+            last: Whether this process is on its way out, so that nothing is kept back for later.
         """
         crowded = self._ledger.crowded()
         if crowded:
             self._hand_on(lambda delivery: delivery.entry.partition in crowded, now)
         checkpoint = self._ledger.checkpoint()
-        if checkpoint is None and not self._tally.due(now):
-            return None
         written = list(publications(checkpoint.settled, self._limits.worker)) if checkpoint else []
-        if self._tally.due(now):
+        if last or self._tally.due(now):
             written += self._tally.flush(now)
-        return Batch(written, checkpoint)
+        return Batch(written, checkpoint) if checkpoint or written else None
 
     def acknowledge(self, batch: Batch) -> None:
         """Note that Kafka has a batch's records and its commits."""
@@ -364,17 +343,30 @@ class Pipeline:
         for delivery in self._queue.extract(wanted, now):
             self._postpone(delivery, SHORTEST, "retry" if delivery.attempts else "surplus")
 
+    # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
+
+    def control(self, control: CampaignControl, now: float) -> None:
+        """Follow a control record: what waits in memory and may not go any more leaves it at once."""
+        if self._campaigns.apply(control).state is not State.RUNNING:
+            campaign = control.campaign_id
+            for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
+                self._route(delivery, now)
+
+    def release(self, campaign_id: str) -> None:
+        """Follow a tombstone in the control topic: the campaign runs as planned."""
+        self._campaigns.forget(campaign_id)
+
     # ── what can be seen from outside ───────────────────────────────────────────────────────────────────
 
     @property
     def buffered(self) -> int:
         """Recipients in memory that are not settled."""
-        return len(self._queue) + self._limiter.in_flight
+        return len(self._queue) + self._politeness.in_flight
 
     @property
     def in_flight(self) -> int:
         """Requests on the wire."""
-        return self._limiter.in_flight
+        return self._politeness.in_flight
 
     @property
     def open(self) -> int:
@@ -404,26 +396,28 @@ class Pipeline:
         """Bring the metrics that are read rather than counted up to date."""
         self._metrics.buffered.set(self.buffered)
         self._metrics.due.set(self._queue.due)
+        self._gauge_services()
+
+    def _gauge_services(self) -> None:
+        limits, gates = self._politeness.limits(), self._politeness.closed_gates()
+        for service in PushService:
+            of_service = [limits[key] for key in limits if service_of(key) is service]
+            self._metrics.in_flight[service].set(sum(in_flight for in_flight, _ in of_service))
+            most = self._politeness.ceiling if not of_service else min(limit for _, limit in of_service)
+            self._metrics.concurrency_limit[service].set(most)
+            closed = sum(number for key, number in gates.items() if service_of(key) is service)
+            self._metrics.closed_gates[service].set(closed)
+
+    def incidents(self) -> frozenset[PushService]:
+        """Push services whose expirations are not believed for now."""
+        return self._politeness.incidents()
 
     @property
     def _at_risk_left(self) -> int:
-        return CHECKPOINT_MAX - self._ledger.unacknowledged - self._limiter.in_flight
+        return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
 
 
-def _decode(record: Record) -> Decoded:
-    if record.value is None:
-        raise JobError("bad_field", "value: is missing")
-    return decode_later(record.value) if record.partition.topic in BY_TOPIC else decode_job(record.value)
-
-
-def _buried(record: Record, error: JobError, topic_prefix: str) -> Buried:
-    said = {
-        "error-code": error.code,
-        "error": error.problem,
-        "source-topic": topic_prefix + record.partition.topic,
-        "source-partition": str(record.partition.number),
-        "source-offset": str(record.offset),
-    }
-    own = tuple((name, value) for name, value in record.headers if name not in said)
-    added = tuple((name, value.encode()) for name, value in said.items())
-    return Buried(record.key, record.value, own + added)
+def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:
+    if verdict is QUARANTINED:
+        return QUARANTINE
+    return retry_after(answer.headers, now) if isinstance(answer, PushResponse) else 0.0

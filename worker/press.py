@@ -74,6 +74,8 @@ class Press:
             return Settled(Status.REJECTED, "bad_notification")
         except PayloadTooLargeError:
             return Settled(Status.REJECTED, "payload_too_large")
+        except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+            return Settled(Status.REJECTED, "internal_error")
         ttl = ttl_left(delivery.job.plan, delivery.due, now)
         return Flight(delivery, self._build(delivery, key, body, ttl, now), ttl, now)
 

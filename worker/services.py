@@ -133,6 +133,14 @@ def _host_rule(entry: str) -> HostRule:
     return HostRule(host, int(port) if colon else HTTPS_PORT)
 
 
+def service_of(key: str) -> PushService:
+    """The push service that an `Origin.key` belongs to."""
+    return PushService(key) if key in _SERVICES else PushService.OTHER
+
+
+_SERVICES = frozenset(PushService)
+
+
 class Endpoints:
     """Admits endpoints by host rules; remembers what it found for each authority."""
 

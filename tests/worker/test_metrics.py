@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from worker.answers import PushResponse, TransportFailure, classify
 from worker.metrics import NO_SERVICE, RETRY_REASONS, WORKER_STATES, Metrics
 from worker.outcome import Status, TryAgain
+from worker.politeness import QUARANTINED
 from worker.services import PushService
 
 # CONTRACT: Metrics. Type and labels of each.
@@ -120,7 +121,8 @@ def test_every_reason_to_try_again_is_known():
     ]
     answers += [PushResponse(status, body=body) for status in (400, 503) for body in bodies]
     verdicts = [classify(service, each) for service in PushService for each in (*answers, *TransportFailure)]
-    assert {verdict.reason for verdict in verdicts if isinstance(verdict, TryAgain)} == set(RETRY_REASONS)
+    reasons = {verdict.reason for verdict in verdicts if isinstance(verdict, TryAgain)}
+    assert reasons | {QUARANTINED.reason} == set(RETRY_REASONS)
 
 
 def test_outcomes_are_counted_by_service_and_status(metrics, registry):

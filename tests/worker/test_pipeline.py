@@ -418,7 +418,7 @@ def test_a_crowded_partition_hands_on_what_waits_and_goes_on():
     for offset in range(21_000):
         pipeline.accept(record(job(recipient("a"), payload=""), offset=offset), NOW)
         for flight in pipeline.dispatch(NOW, 10):
-            pipeline.land(flight, dice.choice([OK, BUSY]), NOW)
+            pipeline.land(flight, dice.choice([OK, PushResponse(500)]), NOW)
         if offset % 1000 == 999:
             batch = pipeline.checkpoint(NOW)
             commits.append(batch.checkpoint.commits[JOBS])

@@ -1,0 +1,415 @@
+"""One worker process: every concrete class put together, and the four loops that carry the path of a job.
+
+intake (Kafka to shelf), dispatch (shelf to wire), checkpoint (ledger to Kafka), watch (gauges). The decisions
+are the pipeline's; this file knows only when to ask it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from crypto.vapid import TokenCache
+from worker.answers import Answer
+from worker.campaigns import CampaignControl
+from worker.config import Settings
+from worker.delivery import Flight
+from worker.edges import clock
+from worker.edges.control import ControlReader
+from worker.edges.http import AiohttpTransport, tls_context
+from worker.edges.kafka import Inbox, Membership, Outbox, PartitionsLostError
+from worker.edges.keyring import Keyring
+from worker.edges.status import StatusServer
+from worker.edges.topics import INPUTS, TIER_TOPICS, missing_topics
+from worker.intake import Record
+from worker.lease import Lease
+from worker.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.metrics import Metrics
+from worker.pipeline import Limits, Pipeline
+from worker.progress import Progress, ProgressError, decode_progress
+from worker.services import Endpoints, PushService
+from worker.shelf import Shelf
+
+log = structlog.get_logger(__name__)
+
+BURST = 32
+"""Requests that are made in a row before the event loop gets its turn."""
+
+FETCH_SECONDS = 0.1
+RENEW_SECONDS = 0.5
+"""Between two checkpoints while something is open, so that the lease of 1 s holds."""
+
+WATCH_SECONDS = 0.5
+
+
+class MissingTopicsError(RuntimeError):
+    """Kafka lacks topics that a worker needs."""
+
+
+@dataclass(slots=True)
+class Ownership:
+    """Whether this process owns its partitions, and whether it is on its way out."""
+
+    owned: bool = False
+    draining: bool = False
+
+    def reason_unready(self) -> str | None:
+        """Why `/readyz` says 503, or None where it says 200."""
+        if self.draining:
+            return "draining"
+        return None if self.owned else "no partitions are assigned"
+
+
+class Worker:
+    """A worker process, from its settings; `run` is its whole life."""
+
+    def __init__(self, settings: Settings, process: int = 0) -> None:
+        self._settings = settings
+        self._process = process
+        self._registry = _registry()
+        self._metrics = Metrics(self._registry)
+        self._state = Ownership()
+        self._lease = Lease()
+        self._incidents: frozenset[PushService] = frozenset()
+        self._shelf: Shelf[Record] = Shelf()
+        self._wake = asyncio.Event()
+        self._all_landed = asyncio.Event()
+        self._all_landed.set()
+        self._checkpoint_wanted = asyncio.Event()
+        self._checkpointing = asyncio.Lock()
+        self._checkpointed_at = 0.0
+        self._tokens = TokenCache(settings.vapid_subject)
+        self._pipeline = self._make_pipeline()
+        membership = Membership(self._on_assigned, self._on_revoked)
+        self._inbox = Inbox(settings, (*INPUTS, *TIER_TOPICS), process, membership)
+        self._outbox = Outbox(settings, process)
+        self._control = ControlReader(settings, self._on_control, self._pipeline.release)
+        self._transport = AiohttpTransport(
+            timeout=settings.request_timeout,
+            tls=tls_context(settings.ca_file),
+            allow_private=settings.allow_private_endpoints,
+        )
+
+    def _make_pipeline(self) -> Pipeline:
+        settings = self._settings
+        rules, any_host = settings.host_rules
+        limits = Limits(
+            in_flight=settings.max_in_flight,
+            buffered=settings.max_buffered,
+            attempts=settings.max_attempts,
+            stretch_time=settings.default_stretch_time,
+            topic_prefix=settings.topic_prefix,
+            worker=f"{settings.instance_id or 'pushmill'}/{self._process}",
+        )
+        return Pipeline(
+            limits,
+            endpoints=Endpoints(rules, any_host=any_host),
+            keys=Keyring(settings.vapid_dir, clock.monotonic, on_problem=_on_key_problem),
+            tokens=self._tokens,
+            entropy=clock.SystemEntropy(),
+            metrics=self._metrics,
+            stopwatch=clock.stopwatch,
+            now=clock.now(),
+        )
+
+    # ── the whole life ──────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain.
+
+        Raises:
+            KafkaUnreachableError: At the start.
+            MissingTopicsError: At the start.
+            StatusPortError: At the start.
+            KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
+        """
+        self._metrics.enter("starting")
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._transport)
+            await stack.enter_async_context(self._status_server())
+            await self._check_topics()
+            await self._outbox.start()
+            stack.push_async_callback(self._outbox.stop)
+            stack.push_async_callback(self._control.stop)
+            await self._control.start()
+            stack.push_async_callback(self._inbox.stop)
+            loops = [
+                asyncio.create_task(loop)
+                for loop in (self._checkpoints(), self._dispatches(), self._watches(), self._control.follow())
+            ]
+            intake = asyncio.create_task(self._intake())
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await _first_of(stopping, intake, *loops)
+                await self._drain(intake)
+            finally:
+                await _cancel(stopping, intake, *loops)
+        self._metrics.enter("stopped")
+        log.info("stopped")
+
+    def _status_server(self) -> StatusServer:
+        return StatusServer(
+            self._settings.status_host,
+            self._settings.status_port,
+            ready=self._state.reason_unready,
+            render=lambda: generate_latest(self._registry),
+        )
+
+    async def _check_topics(self) -> None:
+        missing = await missing_topics(self._settings)
+        if missing:
+            raise MissingTopicsError(
+                f"Kafka at {self._settings.kafka_bootstrap_servers} has no topic {', '.join(missing)}: "
+                "create what is missing with `pushmill topics create`"
+            )
+
+    async def _drain(self, intake: asyncio.Task[None]) -> None:
+        self._state.draining = True
+        self._metrics.enter("draining")
+        await _cancel(intake)
+        self._shelf.clear()
+        await self._settle_up()
+
+    # ── intake ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _intake(self) -> None:
+        await self._inbox.start()
+        log.info("joined the group", group=self._settings.group_id)
+        while True:
+            records = await self._inbox.fetch(FETCH_SECONDS)
+            if self._state.owned:
+                self._shelf.put(records, clock.now())
+                self._serve()
+            if not records:
+                await asyncio.sleep(0)
+
+    def _serve(self) -> None:
+        """Accept what has its turn and finds room; hold exactly the partitions that must wait."""
+        now = clock.now()
+        while (record := self._shelf.take(now, self._pipeline.has_room)) is not None:
+            self._metrics.consumed[self._settings.topic_prefix + record.partition.topic].inc()
+            self._pipeline.accept(record, now)
+        self._inbox.hold(self._shelf.holding)
+        if self._pipeline.open and not self._lease.holds(clock.monotonic()):
+            self._checkpoint_wanted.set()
+        self._wake.set()
+
+    # ── dispatch ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _dispatches(self) -> None:
+        while True:
+            self._wake.clear()
+            if self._dispatch() < BURST:
+                await self._wait_for_work()
+            else:
+                await asyncio.sleep(0)
+
+    def _dispatch(self) -> int:
+        if not self._may_send():
+            return 0
+        now = clock.now()
+        flights = self._pipeline.dispatch(now, BURST)
+        for flight in flights:
+            # Once more for each: the process may have been frozen since.
+            if self._may_send():
+                self._all_landed.clear()
+                self._transport.post(flight.request, partial(self._landed, flight))
+            else:
+                self._pipeline.recall(flight, now)
+        return len(flights)
+
+    def _may_send(self) -> bool:
+        return self._state.owned and not self._state.draining and self._lease.holds(clock.monotonic())
+
+    async def _wait_for_work(self) -> None:
+        due = self._pipeline.next_due
+        seconds = FETCH_SECONDS if due is None else min(max(due - clock.now(), 0.001), FETCH_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _landed(self, flight: Flight, answer: Answer) -> None:
+        self._pipeline.land(flight, answer, clock.now())
+        if not self._pipeline.in_flight:
+            self._all_landed.set()
+        if self._pipeline.unacknowledged * 2 >= CHECKPOINT_MAX:
+            self._checkpoint_wanted.set()
+        self._wake.set()
+
+    # ── checkpoint ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _checkpoints(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.checkpoint_interval):
+                    await self._checkpoint_wanted.wait()
+            except TimeoutError:
+                pass
+            self._checkpoint_wanted.clear()
+            if self._state.owned:
+                await self._checkpoint_or_lose()
+
+    async def _checkpoint_or_lose(self) -> None:
+        try:
+            await self._checkpoint()
+        except PartitionsLostError:
+            log.warning("Kafka refused a checkpoint: the group has gone on; forgetting what is open")
+            self._lose()
+
+    async def _checkpoint(self, *, last: bool = False) -> None:
+        """Publish what has settled, then commit, then count it as done: never in another order."""
+        async with self._checkpointing:
+            if not (last or self._pipeline.unacknowledged or self._renewal_due()):
+                return
+            began = clock.stopwatch()
+            batch = self._pipeline.checkpoint(clock.now(), last=last)
+            if batch is None:
+                return
+            await self._outbox.publish(batch.publications)
+            asked_at = clock.monotonic()
+            if batch.checkpoint:
+                await self._inbox.commit(batch.checkpoint.commits)
+                self._lease.renew(asked_at)
+            self._pipeline.acknowledge(batch)
+            self._checkpointed_at = asked_at
+            self._metrics.checkpoint_duration.observe(clock.stopwatch() - began)
+        self._wake.set()
+
+    def _renewal_due(self) -> bool:
+        now = clock.monotonic()
+        return not self._lease.holds(now) or now - self._checkpointed_at >= RENEW_SECONDS
+
+    # ── partitions come and go ──────────────────────────────────────────────────────────────────────────
+
+    async def _on_assigned(self, commits: Mapping[Partition, Commit | None]) -> None:
+        if self._state.draining:
+            return
+        self._pipeline.forget()
+        for place, commit in commits.items():
+            self._pipeline.assign(place, _restored(place, commit))
+        self._inbox.hold(())
+        self._state.owned = True
+        self._metrics.enter("running")
+        log.info("partitions assigned", partitions=len(commits))
+
+    async def _on_revoked(self, lost: bool) -> None:
+        log.info("partitions revoked", lost=lost)
+        if lost:
+            self._lose()
+            return
+        self._shelf.clear()
+        await self._settle_up()
+        self._lose()
+
+    def _lose(self) -> None:
+        self._state.owned = False
+        self._lease.end()
+        self._shelf.clear()
+        self._pipeline.forget()
+
+    async def _settle_up(self) -> None:
+        """Let what is in flight land, hand back what waits, and checkpoint it all, within the time-out."""
+        self._lease.end()
+        try:
+            async with asyncio.timeout(self._settings.drain_timeout):
+                await self._all_landed.wait()
+        except TimeoutError:
+            log.warning("requests are still in flight; leaving them", requests=self._pipeline.in_flight)
+        self._pipeline.hand_back(clock.now())
+        try:
+            while self._pipeline.unacknowledged:
+                await self._checkpoint()
+            await self._checkpoint(last=True)
+        except PartitionsLostError:
+            log.warning("the last checkpoint came too late: what it held will be sent again")
+
+    # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_control(self, control: CampaignControl) -> None:
+        log.info("campaign control", campaign=control.campaign_id, state=control.state.value)
+        self._pipeline.control(control, clock.now())
+
+    # ── watch ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _watches(self) -> None:
+        while True:
+            before = clock.monotonic()
+            await asyncio.sleep(WATCH_SECONDS)
+            self._metrics.event_loop_lag.set(max(0.0, clock.monotonic() - before - WATCH_SECONDS))
+            self._watch()
+
+    def _watch(self) -> None:
+        self._pipeline.gauge()
+        self._metrics.count_signatures(self._tokens.signatures)
+        self._tell_incidents()
+        for tier, seconds in self._shelf.overdue(clock.now()).items():
+            self._metrics.tier_overdue[tier].set(seconds)
+        for place in self._pipeline.partitions:
+            end = self._inbox.end(place)
+            if place.topic in INPUTS and end is not None:
+                lag = self._metrics.consumer_lag[self._settings.topic_prefix + place.topic, place.number]
+                lag.set(max(0, end - self._pipeline.position(place)))
+
+    def _tell_incidents(self) -> None:
+        present = self._pipeline.incidents()
+        for service in present - self._incidents:
+            log.error(
+                "too many subscriptions are gone at once: not believed for now",
+                push_service=service.value,
+            )
+        for service in self._incidents - present:
+            log.info("expirations are believed again", push_service=service.value)
+        self._incidents = present
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _restored(place: Partition, commit: Commit | None) -> Progress:
+    if commit is None:
+        return Progress(0)
+    try:
+        return decode_progress(commit.offset, commit.metadata)
+    except ProgressError as error:
+        log.warning(
+            "the map of a commit cannot be read; starting from its offset",
+            topic=place.topic,
+            partition=place.number,
+            offset=commit.offset,
+            problem=str(error),
+        )
+        return Progress(commit.offset)
+
+
+def _on_key_problem(name: str, problem: str) -> None:
+    log.error("a VAPID key cannot be used", vapid_key=name, problem=problem)
+
+
+async def _first_of(*tasks: asyncio.Task[object]) -> None:
+    """Wait until one of the tasks ends, and raise what it raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _cancel(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

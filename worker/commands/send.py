@@ -1,0 +1,216 @@
+"""`pushmill send`: one notification to one subscription, through the very steps that a worker takes."""
+
+import asyncio
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+import typer
+import uvloop
+
+from crypto.errors import VapidSubjectError
+from crypto.vapid import TokenCache, VapidKey, check_subject
+from worker.answers import Answer, PushResponse, classify
+from worker.commands import FAILED, MISUSED, end
+from worker.commands.keys import FOLDER, Folder, read_key
+from worker.config import ConfigError, Settings, load_settings
+from worker.delivery import Delivery, JobInHand
+from worker.edges import clock
+from worker.edges.http import AiohttpTransport, Transport, tls_context
+from worker.edges.keyring import DEFAULT
+from worker.job import (
+    TTL_DEFAULT,
+    JobError,
+    Lane,
+    SendJob,
+    Subscription,
+    Urgency,
+    decode_job,
+    encode_json,
+)
+from worker.ledger import Entry, Partition
+from worker.outcome import Settled, Status, Verdict
+from worker.personalise import compile_message
+from worker.press import Press
+from worker.request import PushRequest
+from worker.schedule import make_plan
+from worker.services import Endpoint, EndpointRefusedError, Endpoints
+
+_HERE = "pushmill-send"
+"""Stands for job, campaign and site, none of which there are."""
+
+_READ = ("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT")
+_decode_subscription = msgspec.json.Decoder(Subscription).decode
+
+
+def send(
+    subscription_file: Annotated[
+        str, typer.Argument(help="What PushSubscription.toJSON() gives; - is standard input.")
+    ],
+    *,
+    title: Annotated[str | None, typer.Option(help="Of the notification; needs --url.")] = None,
+    url: Annotated[str | None, typer.Option(help="Opened by a click; needs --title.")] = None,
+    body: Annotated[str | None, typer.Option(help="Text below the title.")] = None,
+    icon: Annotated[str | None, typer.Option(help="URL.")] = None,
+    image: Annotated[str | None, typer.Option(help="URL.")] = None,
+    badge: Annotated[str | None, typer.Option(help="URL.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Replaces the notification of the same tag.")] = None,
+    payload: Annotated[str | None, typer.Option(help="Sent as it is, in the place of all these.")] = None,
+    ttl: Annotated[int, typer.Option(help="Seconds that the push service keeps it.")] = TTL_DEFAULT,
+    urgency: Annotated[Urgency, typer.Option(help="RFC 8030.")] = Urgency.NORMAL,
+    topic: Annotated[str | None, typer.Option(help="Replaces what waits under the same topic.")] = None,
+    key: Annotated[str, typer.Option(help="VAPID key: its name in the folder, or a file.")] = DEFAULT,
+    folder: Folder = FOLDER,
+    subject: Annotated[
+        str | None, typer.Option(help="mailto: or https: URL.", show_default="PUSHMILL_VAPID_SUBJECT")
+    ] = None,
+) -> None:
+    """Send one notification, and say what came of it: status, HTTP status, push service, detail, time."""
+    texts = {"title": title, "url": url, "body": body, "tag": tag}
+    pictures = {"icon": icon, "image": image, "badge": badge}
+    content = _content({k: v for k, v in (texts | pictures).items() if v is not None}, payload)
+    settings = _settings(os.environ, subject)
+    subscription = _read_subscription(subscription_file)
+    job = _job(subscription, {**content, "ttl": ttl, "urgency": urgency, "topic": topic})
+    made = _make(job, read_key(key, folder), settings)
+    if isinstance(made, Settled):
+        _finish(made)
+    _post(made, settings)
+
+
+def _content(shown: dict[str, str], payload: str | None) -> dict[str, Any]:
+    if payload is not None and shown:
+        end(f"--payload goes alone: it is sent in the place of --{next(iter(shown))}", MISUSED)
+    if payload is None and not shown.keys() >= {"title", "url"}:
+        end("give --title and --url for a notification, or --payload", MISUSED)
+    return {"notification": shown} if payload is None else {"payload": payload}
+
+
+def _settings(environ: Mapping[str, str], subject: str | None) -> Settings:
+    """A worker's settings without those for Kafka; what is required of a worker alone is filled in."""
+    read = {f"PUSHMILL_{name}" for name in _READ}
+    given = {name: value for name, value in environ.items() if name in read}
+    given |= {"PUSHMILL_VAPID_DIR": os.curdir, "PUSHMILL_DRAIN_TIMEOUT": "59.9"}
+    try:
+        if subject is not None:
+            given["PUSHMILL_VAPID_SUBJECT"] = check_subject(subject)
+        return load_settings(given)
+    except VapidSubjectError as error:
+        end(f"--subject {error}", MISUSED)
+    except ConfigError as error:
+        end(" ".join(str(error).split()), MISUSED)
+
+
+def _read_subscription(file: str) -> Subscription:
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        end(f"{file} cannot be read: {error.strerror or error}", MISUSED)
+    try:
+        return _decode_subscription(text)
+    except msgspec.ValidationError as error:
+        end(f"{file} is no subscription as PushSubscription.toJSON() gives it: {error}", MISUSED)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        end(f"{file} does not hold one subscription in JSON, and nothing else", MISUSED)
+
+
+def _job(subscription: Subscription, fields: dict[str, Any]) -> SendJob:
+    ids = {"job_id": _HERE, "campaign_id": _HERE, "site_id": _HERE}
+    recipients = [{"id": "subscription", "subscription": subscription}]
+    try:
+        return decode_job(encode_json({"v": 1, **ids, "recipients": recipients, **fields})).job
+    except JobError as error:
+        end(str(error), MISUSED)
+
+
+def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Settled:
+    rules, any_host = settings.host_rules
+    subscription = job.recipients[0].subscription
+    try:
+        endpoint = Endpoints(rules, any_host=any_host).parse(subscription.endpoint if subscription else "")
+    except EndpointRefusedError as error:
+        typer.echo(f"pushmill: the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS", err=True)
+        return Settled(Status.INVALID, "endpoint_not_allowed")
+    now = float(int(clock.now()))  # whole seconds, so that adding and taking away --ttl gives --ttl
+    tokens = TokenCache(settings.vapid_subject)
+    press = Press(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, lambda _seconds: None)
+    made = press.request(_delivery(job, endpoint, now), now)
+    return made if isinstance(made, Settled) else made.request
+
+
+class _OneKey:
+    """The key of every site."""
+
+    def __init__(self, key: VapidKey) -> None:
+        self._key = key
+
+    def for_site(self, _vapid_key: str | None, _site_id: str) -> VapidKey:
+        return self._key
+
+
+def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
+    held = JobInHand(job, make_plan(job, now, 0.0), Lane.NORMAL, compile_message(job), ())
+    return Delivery(
+        job=held,
+        entry=Entry(Partition("none", 0), 0, 1, 0, held),
+        recipient=job.recipients[0],
+        index=0,
+        number=None,
+        endpoint=endpoint,
+        due=now,
+        next=now,
+        attempts=0,
+    )
+
+
+def _post(request: PushRequest, settings: Settings) -> NoReturn:
+    began = clock.stopwatch()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        answer = runner.run(_exchange(request, settings))
+    took = clock.stopwatch() - began
+    service = request.endpoint.origin.service
+    http_status = answer.status if isinstance(answer, PushResponse) else None
+    _finish(classify(service, answer), http_status, service, took)
+
+
+async def _exchange(request: PushRequest, settings: Settings) -> Answer:
+    async with _transport(settings) as transport:
+        return await _answer(transport, request)
+
+
+def _transport(settings: Settings) -> AiohttpTransport:
+    try:
+        tls = tls_context(settings.ca_file)
+    except ssl.SSLError:
+        end(f"PUSHMILL_CA_FILE holds no certificates: {settings.ca_file}", MISUSED)
+    return AiohttpTransport(
+        timeout=settings.request_timeout, tls=tls, allow_private=settings.allow_private_endpoints
+    )
+
+
+async def _answer(transport: Transport, request: PushRequest) -> Answer:
+    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def landed(what: Answer) -> None:
+        if not answer.done():  # an interruption has taken it
+            answer.set_result(what)
+
+    transport.post(request, landed)
+    return await answer
+
+
+def _finish(
+    verdict: Verdict,
+    http_status: int | None = None,
+    service: str | None = None,
+    took: float | None = None,
+) -> NoReturn:
+    status = verdict.status if isinstance(verdict, Settled) else Status.FAILED
+    detail = verdict.detail if isinstance(verdict, Settled) else verdict.reason
+    time = "-" if took is None else f"{took * 1000:.0f} ms"
+    typer.echo(f"{status} {http_status or '-'} {service or '-'} {detail or '-'} {time}")
+    raise typer.Exit(0 if status is Status.SENT else FAILED)

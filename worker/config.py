@@ -1,0 +1,290 @@
+"""The settings: one field for each environment variable, checked together, told about in one message.
+
+Reads the mapping it is given and never `os.environ` itself; the only files looked at are those that a
+setting names, for whether they are there.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    DirectoryPath,
+    Field,
+    FilePath,
+    PlainValidator,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from crypto.vapid import check_subject
+from worker.services import HostRule, parse_host_rules
+
+PREFIX = "PUSHMILL_"
+REBALANCE_TIMEOUT = 60.0
+"""Seconds that Kafka waits for a worker to let go of its partitions: all that drains must be done by then."""
+
+DRAIN_MARGIN = 5.0
+"""Seconds between the last request's time-out and the end of a drain, for the last checkpoint."""
+
+_SHOWN_CHARS = 80
+_SECRETS = {"kafka_sasl_password"}
+# pydantic's own words for these leave the way out to guess, or show a pattern.
+_WORDS = {
+    "path_not_file": "is no file here; correct the path or mount it",
+    "path_not_directory": "is no folder here; correct the path or mount it",
+    "string_pattern_mismatch": "should be 200 characters at most, of A-Z, a-z, 0-9, '.', '_' and '-'",
+    "string_too_short": "should not be blank",
+}
+_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+# What Kubernetes adds to every pod beside a Service called pushmill: nobody's typing mistake.
+_SERVICE_LINK = re.compile(PREFIX + r"(?:\w+_)?(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_[0-9]+_(?:TCP|UDP)\w*)?)")
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; the text is one message for the operator, a line for each problem.
+
+    Attributes:
+        problems: The lines, each beginning with the variable's name.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n  ".join(("the configuration cannot be used:", *problems)))
+        self.problems = problems
+
+
+def _count_or_auto(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and value > 0):
+        return value
+    if not (isinstance(value, str) and value.isdecimal() and int(value) > 0):
+        raise ValueError("should be a whole number from 1 up, or auto")
+    return int(value)
+
+
+def _brokers(value: str) -> str:
+    servers = [server.strip() for server in value.split(",")]
+    if not all(_BROKER.fullmatch(server) for server in servers):
+        raise ValueError("should be host:port, with commas between several (kafka-0:9092,kafka-1:9092)")
+    return ",".join(servers)
+
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _setting(meaning: str, default: Any = ..., *, shown: str | None = None, **limits: Any) -> Any:
+    """Declare a field: `shown` is what README says in the place of a default that is no text."""
+    extra: JsonDict = {"shown": shown} if shown else {}
+    return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
+
+
+class KafkaSettings(BaseSettings):
+    """What it takes to reach Kafka and to name the topics; enough for commands that send nothing."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
+    )
+
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_brokers)] = _setting(
+        "brokers, `host:port` with commas between", "localhost:9092"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = _setting(
+        "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`", "PLAINTEXT"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = _setting(
+        "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`", "PLAIN"
+    )
+    kafka_sasl_username: str | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
+    kafka_sasl_password: SecretStr | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
+    kafka_ssl_cafile: FilePath | None = _setting("CA certificates of the brokers", None, shown="system")
+    kafka_ssl_certfile: FilePath | None = _setting(
+        "this client's certificate, where brokers ask for it", None
+    )
+    kafka_ssl_keyfile: FilePath | None = _setting("the key of `PUSHMILL_KAFKA_SSL_CERTFILE`", None)
+    kafka_enable_idempotence: bool = _setting("`false` for brokers that lack idempotent producers", True)
+    topic_prefix: str = _setting(
+        "what every topic's name begins with", "push.", pattern=r"^[A-Za-z0-9._-]{1,200}$"
+    )
+
+    @field_validator("kafka_sasl_username", "kafka_sasl_password")
+    @classmethod
+    def _check_sasl(cls, value: object, others: ValidationInfo) -> object:
+        if value is None and others.data.get("kafka_security_protocol", "").startswith("SASL"):
+            raise ValueError("is needed where PUSHMILL_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT or SASL_SSL")
+        return value
+
+    @field_validator("kafka_ssl_keyfile")
+    @classmethod
+    def _check_pair(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        if (key is None) != (others.data.get("kafka_ssl_certfile", key) is None):
+            raise ValueError("goes with PUSHMILL_KAFKA_SSL_CERTFILE; give both or neither")
+        return key
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library gives it by name
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing from the environment."""
+        return (init_settings,)
+
+
+class Settings(KafkaSettings):
+    """Everything an operator can set; `PUSHMILL_` and the field in capitals is its variable.
+
+    Built by `load_settings`; a direct call reads no environment. Durations are seconds.
+    """
+
+    group_id: str = _setting("consumer group", "pushmill", min_length=1)
+    instance_id: str | None = _setting(
+        "static membership: a rolling restart moves no partition. Must be unique for each pod "
+        "(a StatefulSet's pod name); each process adds its number",
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+    )
+    vapid_dir: DirectoryPath = _setting(
+        "folder with `<name>.pem` for each key, and `default.pem`; read on first use, again when changed"
+    )
+    vapid_subject: Annotated[str, AfterValidator(check_subject)] = _setting(
+        "whom push services can write to: a `mailto:` or `https:` URL"
+    )
+    endpoint_hosts: str = _setting(
+        "comma-separated host suffixes (with a port where it is not 443) allowed besides the known push "
+        "services; `*` allows any public host",
+        "",
+        shown="the known push services",
+    )
+    allow_private_endpoints: bool = _setting("tests only: loopback and private addresses", False)
+    ca_file: FilePath | None = _setting("extra CA certificates for push services", None, shown="system")
+    transport: Literal["aiohttp"] = _setting("HTTP client towards push services", "aiohttp")
+    processes: Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)] = _setting(
+        "worker processes; `auto` is one for each core", 1
+    )
+    max_in_flight: int = _setting("requests at once, each process", 512, ge=1)
+    max_buffered: int = _setting("recipients held in memory, each process (2000 or more)", 60_000, ge=2000)
+    request_timeout: Seconds = _setting("seconds that a push service has to answer", 10.0, gt=0)
+    max_attempts: int = _setting("requests for a recipient before it counts as `failed`", 8, ge=1)
+    checkpoint_interval: Seconds = _setting("seconds between commits (0.05 to 0.5)", 0.25, ge=0.05, le=0.5)
+    drain_timeout: Seconds = _setting(
+        f"seconds to finish what is in flight when stopping: more than the request time-out + "
+        f"{DRAIN_MARGIN:g}, less than the rebalance time-out ({REBALANCE_TIMEOUT:g})",
+        20.0,
+    )
+    default_stretch_time: Seconds = _setting("seconds, for jobs without `stretch_time`", 0.0, ge=0)
+    status_host: str = _setting("address of `/healthz`, `/readyz` and `/metrics`", "0.0.0.0")  # noqa: S104 - probes and scrapers come from outside the pod
+    status_port: int = _setting("its port; 0 takes any free one", 9400, ge=0, le=65_535)
+    log_format: Literal["json", "console"] = _setting("`json`, or `console` for people", "json")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "`debug`, `info`, `warning` or `error`", "info"
+    )
+
+    @field_validator("endpoint_hosts")
+    @classmethod
+    def _check_hosts(cls, text: str) -> str:
+        parse_host_rules(text)
+        return text
+
+    @field_validator("drain_timeout")
+    @classmethod
+    def _check_drain(cls, drain: float, others: ValidationInfo) -> float:
+        least = others.data.get("request_timeout", 0.0) + DRAIN_MARGIN
+        if not least < drain < REBALANCE_TIMEOUT:
+            raise ValueError(
+                f"should be more than PUSHMILL_REQUEST_TIMEOUT + {DRAIN_MARGIN:g} ({least:g}), and less than "
+                f"the rebalance time-out ({REBALANCE_TIMEOUT:g}); change one of them"
+            )
+        return drain
+
+    @property
+    def host_rules(self) -> tuple[tuple[HostRule, ...], bool]:
+        """`endpoint_hosts` as rules, and whether any public host is allowed."""
+        return parse_host_rules(self.endpoint_hosts)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read all settings from environment variables; an empty one counts as not given.
+
+    Raises:
+        ConfigError: Anything is missing or wrong; says everything that is, and no secret.
+    """
+    return _load(Settings, environ)
+
+
+def load_kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
+    """As `load_settings`, for what reaches Kafka alone: needs no keys."""
+    return _load(KafkaSettings, environ)
+
+
+_Loaded = TypeVar("_Loaded", bound=KafkaSettings)
+
+
+def _load(kind: type[_Loaded], environ: Mapping[str, str]) -> _Loaded:
+    given: dict[str, Any] = {
+        field: environ[variable] for field, variable in _variables(kind) if environ.get(variable)
+    }
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise ConfigError(tuple(_problem(each) for each in error.errors())) from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Find `PUSHMILL_*` variables that nothing reads.
+
+    Returns:
+        Each name with the setting that was probably meant, or None where none is close.
+    """
+    known = [variable for _, variable in _variables()]
+    strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
+        for name in strange
+        if not _SERVICE_LINK.fullmatch(name)
+    }
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """List every setting's variable, default and meaning, as README has them."""
+    fields = Settings.model_fields
+    return [
+        (variable, _default(fields[name]), fields[name].description or "") for name, variable in _variables()
+    ]
+
+
+def _variables(kind: type[KafkaSettings] | None = None) -> Iterator[tuple[str, str]]:
+    return ((field, PREFIX + field.upper()) for field in (kind or Settings).model_fields)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra:
+        return str(field.json_schema_extra["shown"])
+    if field.default is None:
+        return "none"
+    value = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+    return f"`{value.lower() if isinstance(field.default, bool) else value}`"
+
+
+def _problem(error: ErrorDetails) -> str:
+    field = str(error["loc"][0])
+    variable = PREFIX + field.upper()
+    if error["type"] == "missing":
+        return f"{variable} is required: {Settings.model_fields[field].description}"
+    wrong = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if error["input"] is None:
+        return f"{variable} {wrong}"
+    if field in _SECRETS:
+        return f"{variable}: {wrong}"
+    return f"{variable} is {str(error['input'])[:_SHOWN_CHARS]!r}: {wrong}"

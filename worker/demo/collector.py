@@ -1,0 +1,78 @@
+"""Reads what pushmill writes back, as a consumer upstream would."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer
+
+from worker.config import KafkaSettings
+from worker.demo.evidence import Received
+from worker.edges.kafka import connection
+from worker.publication import DEAD_LETTERS, EXPIRED, OUTCOMES
+
+ROUND_SECONDS = 0.25
+"""Between two looks; the embedded broker answers idle fetches at once, which would keep a core busy."""
+
+QUIET_MS = 50
+STOP_SECONDS = 5.0
+
+
+class Collector:
+    """A consumer of outcomes, expired and dead letters, from their beginning.
+
+    Attributes:
+        received: What has come so far.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._prefix = settings.topic_prefix
+        self.received = Received()
+        self._consumer = AIOKafkaConsumer(
+            *(self._prefix + topic for topic in (OUTCOMES, EXPIRED, DEAD_LETTERS)),
+            **connection(settings),
+            client_id="pushmill-demo-collector",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=QUIET_MS,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.wait_for(self._consumer.stop(), STOP_SECONDS)
+
+    async def look(self) -> None:
+        """Take in what has come since the last look, then rest for a moment."""
+        partitions = self._consumer.assignment()
+        self._consumer.resume(*partitions)
+        while found := await self._consumer.getmany(timeout_ms=QUIET_MS):
+            self._take(found)
+        self._consumer.pause(*partitions)
+        await asyncio.sleep(ROUND_SECONDS)
+
+    async def finish(self) -> None:
+        """Take in everything up to what is the end of each topic now."""
+        partitions = self._consumer.assignment()
+        ends = await self._consumer.end_offsets(partitions)
+        self._consumer.resume(*partitions)
+        for partition, end in ends.items():
+            while await self._consumer.position(partition) < end:
+                self._take(await self._consumer.getmany(timeout_ms=QUIET_MS))
+
+    def _take(self, found: dict[Any, list[Any]]) -> None:
+        for record in (record for records in found.values() for record in records):
+            match record.topic.removeprefix(self._prefix):
+                case "outcomes":
+                    self.received.take_outcomes(record.value)
+                case "expired":
+                    self.received.take_expired(record.value)
+                case _:
+                    self.received.take_buried(record.key, record.value, dict(record.headers))

@@ -1,0 +1,106 @@
+"""The demo's handle on its push services: subscriptions, planned answers, and what they saw."""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from worker.demo.children import Child, ChildDiedError
+from worker.demo.evidence import Push
+from worker.demo.producer import Order
+from worker.demo.push_service_profiles import PROFILES
+
+START_SECONDS = 30.0
+ROWS_A_REQUEST = 5_000
+SCRIPTS_AT_ONCE = 16
+
+
+class PushServices:
+    """Four simulated push services over TLS, in a process of their own.
+
+    Attributes:
+        child: The process.
+        origins: By profile, `https://localhost:PORT`.
+        ca_file: Certificate of the authority that vouches for them.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        command = [sys.executable, "-m", "worker.demo.push_services_process", str(folder), str(seed)]
+        self.child = Child("the push services", command, os.environ, folder / "push-services.log")
+        self.ca_file = folder / "ca.pem"
+        self.origins: Mapping[str, str] = {}
+        self._stack = AsyncExitStack()
+        self._http: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.child)
+            async with asyncio.timeout(START_SECONDS):
+                self.origins = await self._announced()
+            tls = await asyncio.to_thread(ssl.create_default_context, cafile=self.ca_file)
+            session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls))
+            self._http = await stack.enter_async_context(session)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _announced(self) -> Mapping[str, str]:
+        line = await self.child.line()
+        if not line:
+            await self.child.ended()
+            raise ChildDiedError(self.child.obituary())
+        origins: Mapping[str, str] = json.loads(line)
+        return origins
+
+    @property
+    def hosts(self) -> str:
+        """What `PUSHMILL_ENDPOINT_HOSTS` is set to."""
+        return ",".join(origin.removeprefix("https://") for origin in self.origins.values())
+
+    async def subscribe(self, order: Order, count: int, vapid_public_key: str) -> Sequence[Mapping[str, Any]]:
+        """Make subscriptions of one kind, in the shape of `PushSubscription.toJSON()`."""
+        asked: dict[str, Any] = {"count": count, "vapid_public_key": vapid_public_key}
+        if order.gone:
+            asked["expires_in"] = 0
+        made: Sequence[Mapping[str, Any]] = await self._ask("POST", order.service, "/subscribe", asked)
+        return made
+
+    async def script(self, scripts: Iterable[tuple[str, str, int]]) -> None:
+        """Let endpoints answer once with a status; see `Production.scripts`."""
+        remaining = iter(scripts)
+        await asyncio.gather(*(self._script(remaining) for _ in range(SCRIPTS_AT_ONCE)))
+
+    async def _script(self, remaining: Iterator[tuple[str, str, int]]) -> None:
+        for service, endpoint, status in remaining:
+            asked = {"subscription": endpoint, "answers": [{"status": status}]}
+            await self._ask("POST", service, "/script", asked)
+
+    async def pushes(self) -> list[Push]:
+        """Everything that was asked of them, as far as the subscription is known."""
+        return [push for service in self.origins for push in await self._pushes_of(service)]
+
+    async def _pushes_of(self, service: str) -> list[Push]:
+        prefix = self.origins[service] + PROFILES[service].prefix
+        found: list[Push] = []
+        while True:
+            rows = await self._ask("GET", service, f"/pushes?first={len(found)}&count={ROWS_A_REQUEST}")
+            found += (Push(prefix + row["token"], row["taken"], row["digest"]) for row in rows)
+            if len(rows) < ROWS_A_REQUEST:
+                return found
+
+    async def _ask(self, method: str, service: str, target: str, body: Any = None) -> Any:
+        url = self.origins[service] + target
+        async with self._http.request(method, url, json=body, raise_for_status=True) as answer:
+            return await answer.json()

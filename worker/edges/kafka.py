@@ -1,0 +1,335 @@
+"""Kafka: reading records, writing what comes of them, committing; and aiokafka's traps.
+
+Knows nothing of jobs: records come out, publications and commits go in. Written against aiokafka 0.14, whose
+behaviour is named wherever this leans on it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
+from worker.intake import Record
+from worker.ledger import Commit, Partition
+from worker.publication import DEAD_LETTERS, Publication
+
+log = structlog.get_logger(__name__)
+
+SESSION_STATIC = 45.0
+SESSION_DYNAMIC = 12.0
+ANSWER_LIMIT = 30.0
+"""Seconds in which Kafka must acknowledge a checkpoint's records, and then its commit."""
+
+STOP_LIMIT = 5.0
+MAX_REQUEST_BYTES = 2 << 20
+DEAD_LETTER_KEPT_BYTES = 512 << 10
+"""Of a dead letter that the broker refuses for its size: the rest is cut off."""
+
+NO_GENERATION = -1
+
+
+class KafkaUnreachableError(RuntimeError):
+    """No broker answers, or none that lets this client in; the text says which and what to look at."""
+
+
+class KafkaStuckError(RuntimeError):
+    """Kafka did not acknowledge in time: nobody knows what it holds, so the process must start anew."""
+
+
+class PartitionsLostError(RuntimeError):
+    """The partitions belong to somebody else now: nothing may be committed before the next assignment."""
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """What every Kafka client of this process is given."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "request_timeout_ms": 15_000,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = _tls(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return options
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
+    if settings.kafka_ssl_certfile:
+        context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+    return context
+
+
+def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
+    """Say in one line that Kafka cannot be used, and what to look at."""
+    return KafkaUnreachableError(
+        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({type(error).__name__}): is it running, "
+        "and are PUSHMILL_KAFKA_BOOTSTRAP_SERVERS and PUSHMILL_KAFKA_SECURITY_PROTOCOL right?"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What is called when partitions come and go; both are awaited before the group goes on.
+
+    Attributes:
+        assigned: Takes the last commit of each partition that is owned from now on.
+        revoked: Takes whether they are lost already, so that nothing may be committed any more.
+    """
+
+    assigned: Callable[[Mapping[Partition, Commit | None]], Awaitable[None]]
+    revoked: Callable[[bool], Awaitable[None]]
+
+
+class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """The group's consumer: what is owned is read from where its last checkpoint left it."""
+
+    def __init__(
+        self, settings: Settings, topics: Iterable[str], process: int, membership: Membership
+    ) -> None:
+        self._settings = settings
+        self._prefix = settings.topic_prefix
+        self._topics = [self._prefix + topic for topic in topics]
+        self._membership = membership
+        self._may_commit = False
+        instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
+        self._consumer = AIOKafkaConsumer(
+            **connection(settings),
+            client_id=f"pushmill-{instance or process}",
+            group_id=settings.group_id,
+            group_instance_id=instance,
+            auto_offset_reset="earliest",  # the default, latest, would skip what came while nobody was there
+            enable_auto_commit=False,
+            session_timeout_ms=int((SESSION_STATIC if instance else SESSION_DYNAMIC) * 1000),
+            # Otherwise the session's: a revocation that takes longer would lose its partitions.
+            rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
+            heartbeat_interval_ms=2000,
+            fetch_max_wait_ms=100,
+            fetch_max_bytes=8 << 20,
+            max_partition_fetch_bytes=256 << 10,
+        )
+
+    async def start(self) -> None:
+        """Join the group; returns once partitions are assigned.
+
+        Raises:
+            KafkaUnreachableError: No broker answers.
+        """
+        self._consumer.subscribe(self._topics, listener=self)
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            raise unreachable(self._settings, error) from error
+
+    async def stop(self) -> None:
+        """Leave the group, unless the membership is static; never waits for long."""
+        await within(STOP_LIMIT, self._consumer.stop())
+
+    async def fetch(self, seconds: float) -> list[Record]:
+        """Wait for records of the partitions that are not held, at most `seconds`.
+
+        During a rebalance aiokafka ignores the limit: nothing else may wait for this.
+        """
+        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        return [self._record(record) for records in found.values() for record in records]
+
+    def hold(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing from exactly these partitions.
+
+        Pausing throws a partition's prefetch away: only what lies on the shelf already may be paused.
+        """
+        wanted = {self._topic_partition(partition) for partition in partitions} & self._consumer.assignment()
+        paused = self._consumer.paused()
+        if wanted - paused:
+            self._consumer.pause(*wanted - paused)
+        if paused - wanted:
+            self._consumer.resume(*paused - wanted)
+
+    async def commit(self, commits: Mapping[Partition, Commit]) -> None:
+        """Commit watermarks with their maps, as a member of the current generation.
+
+        Raises:
+            PartitionsLostError: The group has gone on without this worker.
+            KafkaStuckError: No answer in time; aiokafka itself would try without end.
+        """
+        if not self._may_commit:
+            raise PartitionsLostError("no partitions are assigned")
+        offsets = {
+            self._topic_partition(partition): OffsetAndMetadata(commit.offset, commit.metadata)
+            for partition, commit in commits.items()
+        }
+        try:
+            await asyncio.wait_for(self._consumer.commit(offsets), ANSWER_LIMIT)
+        except (CommitFailedError, IllegalStateError) as error:
+            # A second try would go out without generation, and an empty group would take it.
+            self._may_commit = False
+            raise PartitionsLostError("Kafka refused a commit") from error
+        except TimeoutError as error:
+            raise KafkaStuckError(f"a commit was not acknowledged within {ANSWER_LIMIT:g} s") from error
+
+    def end(self, partition: Partition) -> int | None:
+        """The offset behind a partition's last record, as last heard."""
+        end: int | None = self._consumer.highwater(self._topic_partition(partition))
+        return end
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Called by aiokafka before it joins again; every rebalance revokes everything."""
+        # Without a generation the group has thrown this member out, and a commit would be an outsider's.
+        fenced = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - said nowhere else
+        if revoked:
+            await self._membership.revoked(fenced)
+        self._may_commit = False
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Called by aiokafka after a rebalance, before anything has been fetched."""
+        self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
+        commits = await self._committed(assigned)
+        self._may_commit = True
+        await self._membership.assigned(commits)
+
+    async def _committed(self, assigned: set[TopicPartition]) -> dict[Partition, Commit | None]:
+        """Read offsets with their metadata, which the consumer itself does not give."""
+        if not assigned:
+            return {}
+        while True:
+            try:
+                found = await self._ask_committed(assigned)
+                break
+            except (KafkaError, OSError) as error:
+                log.warning("cannot read the group's commits; trying again", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+        return {self._partition(place): _commit(found.get(place)) for place in assigned}
+
+    async def _ask_committed(self, assigned: set[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        admin = AIOKafkaAdminClient(**connection(self._settings))
+        try:
+            await admin.start()
+            found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+                self._settings.group_id, partitions=list(assigned)
+            )
+            return found
+        finally:
+            await admin.close()
+
+    def _record(self, record: Any) -> Record:
+        return Record(
+            partition=Partition(record.topic.removeprefix(self._prefix), record.partition),
+            offset=record.offset,
+            timestamp=record.timestamp / 1000,
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+
+    def _topic_partition(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._prefix + partition.topic, partition.number)
+
+    def _partition(self, place: TopicPartition) -> Partition:
+        return Partition(place.topic.removeprefix(self._prefix), place.partition)
+
+
+def _commit(found: OffsetAndMetadata | None) -> Commit | None:
+    return Commit(found.offset, found.metadata or "") if found and found.offset >= 0 else None
+
+
+class Outbox:
+    """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
+
+    def __init__(self, settings: Settings, process: int) -> None:
+        self._settings = settings
+        self._prefix = settings.topic_prefix
+        self._producer = AIOKafkaProducer(
+            **connection(settings),
+            client_id=f"pushmill-{settings.instance_id or 'worker'}-{process}",
+            acks="all",
+            enable_idempotence=settings.kafka_enable_idempotence,
+            compression_type="lz4",
+            max_request_size=MAX_REQUEST_BYTES,
+            max_batch_size=256 << 10,
+        )
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            KafkaUnreachableError: No broker answers.
+        """
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self.stop()
+            raise unreachable(self._settings, error) from error
+
+    async def stop(self) -> None:
+        """Disconnect; what is not acknowledged by now is not waited for long."""
+        await within(STOP_LIMIT, self._producer.stop())
+
+    async def publish(self, publications: Iterable[Publication]) -> None:
+        """Write records and wait until Kafka has acknowledged every one.
+
+        Raises:
+            KafkaStuckError: It has not in time. An idempotent producer never gives up by itself, and a record
+                may still land later: the process must end without flushing.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT):
+                sent = [(publication, await self._send(publication)) for publication in publications]
+                for publication, acknowledged in sent:
+                    await self._settled(publication, acknowledged)
+        except TimeoutError as error:
+            raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
+
+    async def _settled(self, publication: Publication, acknowledged: Awaitable[Any]) -> None:
+        try:
+            await acknowledged
+        except MessageSizeTooLargeError:
+            await (await self._send(_cut(publication)))
+
+    async def _send(self, publication: Publication) -> Awaitable[Any]:
+        """Hand a record to the producer; what is returned waits for Kafka's acknowledgement."""
+        try:
+            return await self._write(publication)
+        except MessageSizeTooLargeError:
+            return await self._write(_cut(publication))
+
+    async def _write(self, publication: Publication) -> Awaitable[Any]:
+        acknowledged: Awaitable[Any] = await self._producer.send(
+            self._prefix + publication.topic,
+            publication.value,
+            key=publication.key,
+            headers=list(publication.headers),
+        )
+        return acknowledged
+
+
+def _cut(publication: Publication) -> Publication:
+    """A dead letter that fits: its first bytes, and a header that says how many there were."""
+    size = len(publication.value or b"")
+    if publication.topic != DEAD_LETTERS or size <= DEAD_LETTER_KEPT_BYTES:
+        raise MessageSizeTooLargeError
+    log.warning("a dead letter is too large for its topic and is cut", bytes=size)
+    headers = (*publication.headers, ("truncated-from-bytes", str(size).encode()))
+    kept = (publication.value or b"")[:DEAD_LETTER_KEPT_BYTES]
+    return Publication(publication.topic, publication.key, kept, headers)
+
+
+async def within(seconds: float, stopping: Awaitable[None]) -> None:
+    """Wait for something to stop, but never for long: aiokafka's own stops can hang."""
+    try:
+        await asyncio.wait_for(stopping, seconds)
+    except (TimeoutError, KafkaError, OSError) as error:
+        log.warning("a Kafka client did not stop in time", error=type(error).__name__)

@@ -1,0 +1,108 @@
+"""The status port: whether the process lives, whether it is ready, and its metrics.
+
+Knows nothing of workers: what is answered comes from two callables.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+_SHUTDOWN_SECONDS = 1.0
+"""How long a scrape under way may hold up the end."""
+
+Ready = Callable[[], str | None]
+Render = Callable[[], Awaitable[bytes] | bytes]
+
+
+class StatusPortError(RuntimeError):
+    """The status port cannot be listened on; the text names the settings."""
+
+
+class StatusServer:
+    """Serves `/healthz`, `/readyz` and `/metrics` while its `async with` block runs.
+
+    Args:
+        host: Address to listen on.
+        port: TCP port, or 0 for any free one.
+        ready: Returns None when the worker is ready, else the reason why not.
+        render: Returns the metrics in Prometheus' text format 0.0.4, or an awaitable of them.
+    """
+
+    def __init__(self, host: str, port: int, *, ready: Ready, render: Render) -> None:
+        self._host = host
+        self._asked_port = port
+        self._ready = ready
+        self._render = render
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on.
+
+        Raises:
+            RuntimeError: Outside of the `async with` block.
+        """
+        if self._runner is None:
+            raise RuntimeError("the status server is not running; enter it with `async with`")
+        return int(self._runner.addresses[0][1])
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            StatusPortError: The port is taken or not allowed, or the host is not this machine's.
+        """
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._asked_port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise self._port_error(error) from error
+        self._runner = runner
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def _port_error(self, error: OSError) -> StatusPortError:
+        return StatusPortError(
+            f"PUSHMILL_STATUS_PORT is {self._asked_port}: cannot listen there on PUSHMILL_STATUS_HOST "
+            f"{self._host} ({error.strerror or error}); choose a free port, or 0 for any"
+        )
+
+    def _application(self) -> web.Application:
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/healthz", self._answer_health),
+                web.get("/readyz", self._answer_readiness),
+                web.get("/metrics", self._answer_metrics),
+            ]
+        )
+        return application
+
+    async def _answer_health(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _answer_readiness(self, _request: web.Request) -> web.Response:
+        reason = self._ready()
+        return (
+            web.Response(text="ready\n") if reason is None else web.Response(status=503, text=f"{reason}\n")
+        )
+
+    async def _answer_metrics(self, _request: web.Request) -> web.Response:
+        rendered = self._render()
+        body = await rendered if inspect.isawaitable(rendered) else rendered
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -1,0 +1,82 @@
+"""From a record's bytes to a job in hand, or to a dead letter that says what is wrong.
+
+Decides on one record alone; knows nothing of what else is in memory.
+"""
+
+from dataclasses import dataclass
+
+from worker.delivery import JobInHand
+from worker.job import Decoded, JobError, Lane, LaterJob, decode_job, decode_later
+from worker.ledger import Partition
+from worker.personalise import compile_message
+from worker.publication import Buried, Headers
+from worker.schedule import make_plan
+from worker.shelf import URGENT_TOPIC
+from worker.tiers import BY_TOPIC
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of an input topic or a tier, as Kafka holds it.
+
+    Attributes:
+        partition: Where it lies; the topic without the prefix.
+        offset: Its place there.
+        timestamp: Seconds since the epoch.
+        key: As written, or None.
+        value: As written; None for a tombstone.
+        headers: As written.
+    """
+
+    partition: Partition
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def take_in_hand(record: Record, default_stretch: float) -> tuple[JobInHand, dict[int, str]]:
+    """Read a record's job and prepare what all its deliveries share.
+
+    Args:
+        record: Of an input topic or a tier.
+        default_stretch: Seconds, for jobs without `stretch_time`.
+
+    Returns:
+        The job, and the flaws of the recipients that cannot be sent to, by their index.
+
+    Raises:
+        JobError: It is no valid job.
+    """
+    decoded = _decode(record)
+    job = decoded.job
+    lane = Lane.URGENT if record.partition.topic == URGENT_TOPIC else Lane.NORMAL
+    in_hand = JobInHand(
+        job=job,
+        plan=make_plan(job, record.timestamp, default_stretch),
+        lane=job.lane if isinstance(job, LaterJob) else lane,
+        message=compile_message(job),
+        headers=record.headers,
+    )
+    return in_hand, decoded.flaws
+
+
+def bury(record: Record, error: JobError, topic_prefix: str) -> Buried:
+    """Make a dead letter: the record's own bytes and headers, and what is wrong with it."""
+    said = {
+        "error-code": error.code,
+        "error": error.problem,
+        "source-topic": topic_prefix + record.partition.topic,
+        "source-partition": str(record.partition.number),
+        "source-offset": str(record.offset),
+    }
+    own = tuple((name, value) for name, value in record.headers if name not in said)
+    added = tuple((name, value.encode()) for name, value in said.items())
+    return Buried(record.key, record.value, own + added)
+
+
+def _decode(record: Record) -> Decoded:
+    if record.value is None:
+        raise JobError("bad_field", "value: is missing")
+    return decode_later(record.value) if record.partition.topic in BY_TOPIC else decode_job(record.value)

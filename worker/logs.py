@@ -1,0 +1,171 @@
+"""Logs: JSON lines for machines or a console for people, and nothing in them that must stay secret.
+
+What the worker logs and what its libraries log goes through one renderer. `redact` is the last line of
+defence only: code that logs an endpoint or a key is wrong, whatever this file makes of it.
+"""
+
+import contextlib
+import io
+import logging
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED = "[redacted]"
+
+_SECRET_KEY = re.compile(
+    r"(?:^|.*[_.-])(?:endpoint|auth|p256dh|authorization|payload|private_key|pem|password|secret|token"
+    r"|subscription|variables|body)",
+    re.IGNORECASE,
+)
+# An endpoint is a bearer token: scheme and host may be seen, what comes after them may not.
+_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#'\"<>\\]*)([/?#\\]\S*)?", re.IGNORECASE)
+# What is left of one without its host. No identifier or path in a traceback has such a run.
+_TOKEN = re.compile(r"[A-Za-z0-9_:%=-]{40,}")
+# Ids are not taken for tokens: these texts are written by code, and by libraries above all.
+_FREE_TEXT = frozenset({"event", "exception", "error", "problem", "stack"})
+_FIRST = ("timestamp", "level", "event")
+_CHATTY = {"aiokafka": logging.WARNING, "asyncio": logging.INFO}
+_LEVELS = logging.getLevelNamesMapping()
+
+Format = Literal["json", "console"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def configure(format: Format, level: Level, stream: TextIO) -> None:  # noqa: A002 - PUSHMILL_LOG_FORMAT
+    """Send structlog's and the standard library's records of `level` and above to `stream`.
+
+    May be called again, for another stream or level.
+    """
+    threshold = _LEVELS[level.upper()]
+    renderer = _renderer(format, stream)
+    sink = cast("TextIO", _Sink(stream))
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *_SHARED, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(sink),
+        cache_logger_on_first_use=False,
+    )
+    _route_stdlib(renderer, threshold, sink)
+
+
+def redact(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
+    """Take out what must not be logged: secret keys' values, URL paths, long tokens in free text."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _order(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
+    return {**{key: event[key] for key in _FIRST if key in event}, **event}
+
+
+_SHARED: list[Processor] = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    redact,
+    _order,
+]
+
+
+def _renderer(format: Format, stream: TextIO) -> Processor:  # noqa: A002 - as in configure
+    if format == "json":
+        return structlog.processors.JSONRenderer()
+    # The default would print the local variables of every frame, keys and payloads among them.
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _route_stdlib(renderer: Processor, threshold: int, stream: TextIO) -> None:
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each.formatter, _Formatter)]:
+        root.removeHandler(handler)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Formatter(renderer))
+    root.addHandler(handler)
+    root.setLevel(threshold)
+    for name, least in _CHATTY.items():
+        logging.getLogger(name).setLevel(max(least, threshold))
+
+
+class _Sink(io.TextIOBase):
+    """A stream that takes no harm from being full, closed or a broken pipe: the pushes matter more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders records of the standard library as structlog's own are."""
+
+    def __init__(self, renderer: Processor) -> None:
+        super().__init__(
+            processors=[self.remove_processors_meta, renderer],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_SHARED],
+        )
+
+
+def _clean(key: str, value: Any) -> Any:
+    if _SECRET_KEY.fullmatch(key):
+        return REDACTED
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"[{len(value)} bytes]"
+    if isinstance(value, Mapping):
+        return {str(name): _clean(str(name), each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(key, each) for each in value]
+    text = f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else str(value)
+    return _clean_text(text, free=key in _FREE_TEXT)
+
+
+def _clean_text(text: str, *, free: bool) -> str:
+    text = _URL.sub(lambda url: url[1] + url[2] + ("/…" if url[3] else ""), text)
+    return _TOKEN.sub("…", text) if free else text
+
+
+class Repeats:
+    """Holds back what repeats: one line for each key in a period.
+
+    Args:
+        every: Seconds between two lines of one key.
+        capacity: Keys remembered; of more, the one whose line is the longest ago is forgotten.
+    """
+
+    def __init__(self, every: float = 10.0, capacity: int = 1000) -> None:
+        self._every = every
+        self._capacity = capacity
+        self._last: dict[Hashable, tuple[float, int]] = {}
+
+    def allow(self, key: Hashable, now: float) -> int | None:
+        """Ask for a line about `key`.
+
+        Args:
+            key: What repeats, such as an event's name and a push service.
+            now: Monotonic seconds.
+
+        Returns:
+            How many were held back since the last line, or None if this one is held back too.
+        """
+        last, held = self._last.get(key, (None, 0))
+        if last is not None and now - last < self._every:
+            self._last[key] = (last, held + 1)
+            return None
+        self._last.pop(key, None)  # so that the dict stays in the order of the lines
+        self._last[key] = (now, 0)
+        if len(self._last) > self._capacity:
+            del self._last[next(iter(self._last))]
+        return held

@@ -1,0 +1,111 @@
+"""How push services are spared: concurrency limits, back-off gates, and doubt where too many are gone.
+
+Brings together what an answer teaches; the three know nothing of each other, nor of deliveries' fates.
+"""
+
+from collections import defaultdict
+
+from worker.answers import Answer, PushResponse, TransportFailure, retry_after
+from worker.delivery import Delivery, Flight
+from worker.gates import Gates
+from worker.incident import Guard
+from worker.job import Lane
+from worker.limiter import Limiter
+from worker.outcome import Settled, Status, TryAgain, Verdict
+from worker.services import PushService
+
+QUARANTINED = TryAgain("quarantined")
+QUARANTINE = 600.0
+"""Seconds after which an expiration that is not believed is looked at again."""
+
+
+class Politeness:
+    """One process's manners towards all push services; times are seconds since the epoch."""
+
+    def __init__(self, slots: int) -> None:
+        self._limiter = Limiter(slots)
+        self._gates = Gates()
+        self._guards: defaultdict[PushService, Guard] = defaultdict(Guard)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire."""
+        return self._limiter.in_flight
+
+    @property
+    def free(self) -> int:
+        """Further requests that may go onto the wire."""
+        return self._limiter.free
+
+    @property
+    def ceiling(self) -> int:
+        """The highest concurrency limit of a push service."""
+        return self._limiter.ceiling
+
+    def admits(self, lane: Lane, key: str, *, others_wait: bool) -> bool:
+        """Whether a lane may send another request to a push service (by `Origin.key`)."""
+        return self._limiter.admits(key, lane, others_wait=others_wait)
+
+    def holds(self, delivery: Delivery, now: float) -> float | None:
+        """Until when a delivery must wait for a gate, or None where it may go."""
+        return self._gates.holds(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
+
+    def take(self, delivery: Delivery) -> None:
+        """Hold a slot for a request; `learn` or `recall` gives it back."""
+        self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
+
+    def spare(self, delivery: Delivery) -> None:
+        """Note that a delivery which no gate held becomes no request."""
+        self._gates.recalled(delivery.endpoint.origin.key, delivery.job.job.site_id)
+
+    def recall(self, delivery: Delivery) -> None:
+        """Give a slot back whose request never went out."""
+        self._limiter.give_back(delivery.endpoint.origin.key, delivery.job.lane)
+        self.spare(delivery)
+
+    def learn(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> Verdict:
+        """Learn from an answer, and say what it means in the light of the others.
+
+        Returns:
+            `verdict`, or `QUARANTINED` for an expiration in the middle of an incident.
+        """
+        self._limit(flight.delivery, answer, verdict, now)
+        self._gate(flight, answer, verdict, now)
+        return self._doubt(flight.delivery.endpoint.origin.service, answer, verdict, now)
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Requests in flight and the limit, for each push service that holds slots or is limited."""
+        return self._limiter.limits()
+
+    def closed_gates(self) -> dict[str, int]:
+        """Closed gates by push service (`Origin.key`)."""
+        return dict(self._gates.closed())
+
+    def incidents(self) -> frozenset[PushService]:
+        """Push services whose expirations are not believed for now."""
+        return frozenset(service for service, guard in self._guards.items() if guard.incident)
+
+    def _limit(self, delivery: Delivery, answer: Answer, verdict: Verdict, now: float) -> None:
+        troubled = answer is TransportFailure.TIMEOUT or (isinstance(verdict, TryAgain) and verdict.throttled)
+        key = delivery.endpoint.origin.key
+        self._limiter.release(key, delivery.job.lane, troubled=troubled, now=now)
+
+    def _gate(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> None:
+        key = flight.delivery.endpoint.origin.key
+        site = flight.delivery.job.job.site_id
+        if isinstance(answer, TransportFailure):
+            if isinstance(verdict, TryAgain):
+                self._gates.unreachable(key, flight.sent_at, now)
+        elif isinstance(verdict, TryAgain) and verdict.throttled:
+            wait = retry_after(answer.headers, now)
+            self._gates.throttled(key, site, wait, sent_at=flight.sent_at, now=now)
+        else:
+            self._gates.answered(key, site, flight.sent_at)
+
+    def _doubt(self, service: PushService, answer: Answer, verdict: Verdict, now: float) -> Verdict:
+        if not isinstance(answer, PushResponse) or isinstance(verdict, TryAgain):
+            return verdict
+        gone = verdict.status is Status.EXPIRED
+        guard = self._guards[service]
+        guard.note(gone=gone, now=now)
+        return QUARANTINED if gone and guard.incident and isinstance(verdict, Settled) else verdict
