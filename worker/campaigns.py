@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from worker.job import Id, JobError, Moment, field_and_problem
+from worker.schedule import moment
 
 PAUSE_LEAST = 10.0
 PAUSE_SHARE = 0.1
@@ -77,6 +78,29 @@ class Control:
 
 
 RUNNING = Control(State.RUNNING, 0.0, 0.0)
+
+
+class CampaignError(ValueError):
+    """A change that a campaign cannot make any more."""
+
+
+def change(campaign_id: str, known: Control, wanted: State, now: float) -> CampaignControl:
+    """Say what to write so that a campaign changes its state.
+
+    Args:
+        campaign_id: Whose.
+        known: What holds for it.
+        wanted: What is to hold.
+        now: Seconds since the epoch.
+
+    Raises:
+        CampaignError: It is cancelled: what was not sent has its outcome already, or is about to.
+    """
+    if known.state is State.CANCELLED and wanted is not State.CANCELLED:
+        raise CampaignError(f"{campaign_id} is cancelled for good; send what is left as a new campaign")
+    since = known.at if known.state is wanted else now
+    shift = known.shift if known.state is wanted else known.shift_at(now)
+    return CampaignControl(1, campaign_id, wanted, moment(since), shift)
 
 
 class Campaigns:

@@ -15,7 +15,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from worker.app import MissingTopicsError, Worker
-from worker.commands import check, demo, keys, send, simulate
+from worker.commands import campaign, check, demo, keys, send, simulate
 from worker.config import (
     ConfigError,
     KafkaSettings,
@@ -45,6 +45,7 @@ app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.add_typer(topics, name="topics")
 app.add_typer(keys.app, name="keys")
+app.add_typer(campaign.app, name="campaign")
 app.command("check")(check.check)
 app.command("send")(send.send)
 

@@ -17,7 +17,8 @@ TTL_DEFAULT = 2_419_200
 RECIPIENTS_MAX = 1000
 DATA_MAX_DEPTH = 100
 
-Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}\Z")]
+ID_PATTERN = r"\A[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}\Z"
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 Topic = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")]
 Moment = Annotated[datetime, Meta(tz=True)]
 Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]

@@ -121,8 +121,6 @@ class Pipeline:
         entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
         if entry is None:
             return
-        if not isinstance(job.job, LaterJob):
-            self._tally.accept(job.job, entry.open)
         for index in entry.unsettled:
             self._place(job, entry, index, flaws.get(index), now)
 
@@ -273,14 +271,20 @@ class Pipeline:
     def _conclude(self, job: JobInHand, entry: OpenEntry, index: int, outcome: Outcome) -> None:
         self._metrics.outcomes[outcome.push_service or NO_SERVICE][outcome.status].inc()
         self._tally.count(job.job, outcome.status)
-        self._ledger.settle(entry, index, outcome)
+        self._leave(job, entry, index, outcome)
 
     def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
         planned = not delivery.attempts and delivery.next == delivery.due
         moved = None if planned else (delivery.due, delivery.next)
         effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
         self._metrics.deferred[tier.name][reason].inc()
-        self._ledger.settle(delivery.entry, delivery.index, effect)
+        self._leave(delivery.job, delivery.entry, delivery.index, effect)
+
+    def _leave(self, job: JobInHand, entry: OpenEntry, index: int, effect: Effect) -> None:
+        # Here and not on arrival: a record may be read again, but each recipient leaves its input once.
+        if not isinstance(job.job, LaterJob):
+            self._tally.accept(job.job)
+        self._ledger.settle(entry, index, effect)
 
     def _measure(self, flight: Flight, answer: Answer, now: float) -> None:
         delivery = flight.delivery

@@ -476,7 +476,8 @@ def test_what_comes_from_upstream_is_counted_as_accepted_and_what_comes_back_is_
     answered(pipeline, most=4)
     batch = pipeline.checkpoint(NOW + INTERVAL)
     (stats,) = (json.loads(each.value) for each in batch.publications if each.topic == "stats")
-    assert (stats["accepted"], stats["counts"]) == (10, {"sent": 4})
+    # The other six are counted when they leave: the record may be read again before that.
+    assert (stats["accepted"], stats["counts"]) == (4, {"sent": 4})
 
 
 @pytest.mark.parametrize("ending", ["answer", "retry", "recall"])

@@ -1,0 +1,119 @@
+"""`pushmill campaign`: pause, resume or cancel a campaign, and see how far it is."""
+
+import asyncio
+import os
+import re
+import time
+from typing import Annotated
+
+import typer
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.table import Table
+
+from worker.campaigns import CampaignControl, CampaignError, Campaigns, State, change
+from worker.commands import FAILED, MISUSED, end
+from worker.config import KafkaSettings, load_kafka_settings
+from worker.edges.control import TOPIC as CONTROL
+from worker.edges.control import ControlReader
+from worker.edges.kafka import connection, unreachable
+from worker.edges.reader import TopicReader
+from worker.job import ID_PATTERN, encode_json
+from worker.outcome import Status
+from worker.publication import STATS
+from worker.stats import Totals
+
+app = typer.Typer(help="Pause, resume or cancel a campaign, and see how far it is.", no_args_is_help=True)
+
+Campaign = Annotated[str, typer.Argument(metavar="ID", help="The campaign_id of its jobs.")]
+
+
+@app.command()
+def pause(campaign: Campaign) -> None:
+    """Stop sending within 5 seconds; what was not sent waits, and loses nothing of its time to live."""
+    _set(campaign, State.PAUSED)
+
+
+@app.command()
+def resume(campaign: Campaign) -> None:
+    """Go on at the planned pace: what is left moves back by as long as the pause was."""
+    _set(campaign, State.RUNNING)
+
+
+@app.command()
+def cancel(campaign: Campaign) -> None:
+    """Stop for good within 5 seconds; what was not sent becomes `cancelled`, an hour later at most."""
+    _set(campaign, State.CANCELLED)
+
+
+@app.command()
+def stats(campaign: Campaign) -> None:
+    """Add up what push.stats says of a campaign: approximate after a crash, the outcomes are the record."""
+    totals = Totals(_checked(campaign), time.time())
+    asyncio.run(_read_stats(load_kafka_settings(os.environ), totals))
+    if not totals.records:
+        end(f"push.stats knows nothing of campaign {campaign}, or no longer", FAILED)
+    Console().print(_table(totals))
+
+
+def _set(campaign: str, wanted: State) -> None:
+    settings = load_kafka_settings(os.environ)
+    control = asyncio.run(_change(settings, _checked(campaign), wanted))
+    typer.echo(f"{campaign} is {control.state.value}; its planned times have moved by {control.shift:.1f} s")
+
+
+def _checked(campaign: str) -> str:
+    if not re.fullmatch(ID_PATTERN, campaign):
+        end("ID: is no campaign id: 1 to 128 letters, digits and . _ : -, the first none of . and :", MISUSED)
+    return campaign
+
+
+async def _change(settings: KafkaSettings, campaign: str, wanted: State) -> CampaignControl:
+    campaigns = Campaigns()
+    reader = ControlReader(settings, campaigns.apply, campaigns.forget)
+    try:
+        await reader.start()
+    finally:
+        await reader.stop()
+    try:
+        control = change(campaign, campaigns.of(campaign), wanted, time.time())
+    except CampaignError as error:
+        end(str(error), FAILED)
+    await _write(settings, control)
+    return control
+
+
+async def _write(settings: KafkaSettings, control: CampaignControl) -> None:
+    producer = AIOKafkaProducer(
+        **connection(settings), acks="all", enable_idempotence=settings.kafka_enable_idempotence
+    )
+    try:
+        await producer.start()
+        key = control.campaign_id.encode()
+        await producer.send_and_wait(settings.topic_prefix + CONTROL, encode_json(control), key=key)
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await producer.stop()
+
+
+async def _read_stats(settings: KafkaSettings, totals: Totals) -> None:
+    reader = TopicReader(settings, STATS, lambda _, value: totals.add(value))
+    try:
+        await reader.read_to_end()
+    finally:
+        await reader.stop()
+
+
+def _table(totals: Totals) -> Table:
+    table = Table(title=f"campaign {totals.campaign_id}", title_justify="left", show_header=False, box=None)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_row("accepted", f"{totals.accepted:,}")
+    for status in Status:
+        table.add_row(status.value, f"{totals.counts[status]:,}")
+    table.add_row("not settled yet", f"{max(0, totals.accepted - totals.counts.total()):,}")
+    table.add_row("delivery rate", f"{totals.delivery_rate:.1%}")
+    table.add_row("pace of the last minute", f"{totals.pace:,.1f} a second")
+    return table
