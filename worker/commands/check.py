@@ -11,7 +11,8 @@ import msgspec
 import typer
 
 from worker.commands import FAILED, MISUSED, end
-from worker.commands.findings import Finding, Severity, findings
+from worker.commands.finding import Finding, Severity
+from worker.commands.findings import findings
 from worker.services import Endpoints, HostRuleError, parse_host_rules
 
 __all__ = ["Finding", "Severity", "check", "findings"]

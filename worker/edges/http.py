@@ -201,8 +201,8 @@ async def _read(response: aiohttp.ClientResponse) -> PushResponse:
     try:
         while len(body) < ANSWER_MAX_BYTES and not response.content.at_eof():
             body += await response.content.read(ANSWER_MAX_BYTES - len(body))
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        pass  # cut off or too slow: what the status says stands
+    except (aiohttp.ClientError, TimeoutError, OSError, asyncio.CancelledError):
+        pass  # cut off, too slow, or told to close: what the status says stands
     finally:
         if response.content.at_eof():
             response.release()
