@@ -6,6 +6,7 @@ setting names, for whether they are there.
 
 import difflib
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -77,6 +78,15 @@ def _brokers(value: str) -> str:
     return ",".join(servers)
 
 
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context().load_verify_locations(path)
+    except (ssl.SSLError, OSError):
+        raise ValueError("holds no certificates that can be read; give a file of PEM certificates") from None
+    return path
+
+
+Certificates = Annotated[FilePath, AfterValidator(_certificates)]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -104,7 +114,7 @@ class KafkaSettings(BaseSettings):
     )
     kafka_sasl_username: str | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
     kafka_sasl_password: SecretStr | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
-    kafka_ssl_cafile: FilePath | None = _setting("CA certificates of the brokers", None, shown="system")
+    kafka_ssl_cafile: Certificates | None = _setting("CA certificates of the brokers", None, shown="system")
     kafka_ssl_certfile: FilePath | None = _setting(
         "this client's certificate, where brokers ask for it", None
     )
@@ -166,7 +176,7 @@ class Settings(KafkaSettings):
         shown="the known push services",
     )
     allow_private_endpoints: bool = _setting("tests only: loopback and private addresses", False)
-    ca_file: FilePath | None = _setting("extra CA certificates for push services", None, shown="system")
+    ca_file: Certificates | None = _setting("extra CA certificates for push services", None, shown="system")
     transport: Literal["aiohttp"] = _setting("HTTP client towards push services", "aiohttp")
     processes: Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)] = _setting(
         "worker processes; `auto` is one for each core", 1

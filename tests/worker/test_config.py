@@ -1,4 +1,5 @@
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -74,7 +75,7 @@ def test_every_setting_is_in_the_contract():
 
 def test_values_are_read(load, tmp_path):
     file = tmp_path / "ca.pem"
-    file.touch()
+    trustme.CA().cert_pem.write_to_path(str(file))
     settings = load(
         KAFKA_SECURITY_PROTOCOL="SASL_SSL",
         KAFKA_SASL_USERNAME="mill",
@@ -138,6 +139,7 @@ BAD = [
     ("ENDPOINT_HOSTS", "https://push.example.org/", "host name"),
     ("ALLOW_PRIVATE_ENDPOINTS", "2", "boolean"),
     ("CA_FILE", "/nowhere/ca.pem", "mount it"),
+    ("CA_FILE", __file__, "holds no certificates"),
     ("TRANSPORT", "curl", "'aiohttp'"),
     ("PROCESSES", "0", "auto"),
     ("PROCESSES", "-1", "auto"),

@@ -1,0 +1,172 @@
+"""How evenly a stretched campaign goes out: nothing early, the gap to the plan, lateness.
+
+    python -m benchmarks.spread [--recipients 20000] [--stretch 60]
+
+Real worker processes, the embedded broker, one simulated push service over TLS in this process. Every line
+is a run of its own. The gap is the largest distance, at any moment, between the planned and the actual share
+of the campaign that is out; lateness is the push's arrival minus its due time. Other load on the machine
+shows here.
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.support import World, job, recipient
+from worker.demo.broker import EmbeddedBroker
+from worker.demo.push_service import PushService
+from worker.demo.push_service_subscriptions import Subscription
+from worker.job import Recipient
+from worker.schedule import Plan, moment, times
+
+RECIPIENTS_A_RECORD = 100
+LEAD_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Case:
+    sliced: bool
+    partitions: int
+    workers: int
+    kill: bool = False
+
+
+CASES = (
+    Case(sliced=True, partitions=1, workers=1),
+    Case(sliced=True, partitions=8, workers=1),
+    Case(sliced=True, partitions=8, workers=3),
+    Case(sliced=False, partitions=1, workers=1),
+    Case(sliced=False, partitions=8, workers=1),
+    Case(sliced=False, partitions=8, workers=3),
+    Case(sliced=True, partitions=8, workers=1, kill=True),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    sent: int
+    repeats: int
+    earliest: float
+    gap: float
+    p50: float
+    p99: float
+
+
+async def run(case: Case, recipients: int, stretch: float) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        async with EmbeddedBroker() as broker:
+            world = World(
+                broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder), partitions=case.partitions
+            )
+            await world.prepare()
+            context = world.certificates.server_context()
+            async with PushService("fcm", ssl_context=context, keep="digest", decrypt_every=0) as service:
+                try:
+                    return await _campaign(world, service, case, recipients, stretch)
+                finally:
+                    await world.close()
+
+
+async def _campaign(
+    world: World, service: PushService, case: Case, recipients: int, stretch: float
+) -> Result:
+    for number in range(case.workers):
+        await world.start_worker(service, number=number)
+    await asyncio.sleep(2 if case.workers > 1 else 0)  # joins on the embedded broker end generations at once
+    subscriptions = service.subscribe(recipients)
+    start = time.time() + LEAD_SECONDS
+    await world.produce(*_jobs(subscriptions, start, stretch, sliced=case.sliced))
+    due = _due(subscriptions, start, stretch, sliced=case.sliced)
+    if case.kill:
+        await asyncio.sleep(start + stretch / 2 - time.time())
+        await world.workers[0].kill()
+        await world.workers[0].start()
+    limit = start + stretch + 60
+    while _missing(service, recipients) and time.time() < limit:  # noqa: ASYNC110 - other processes' doing
+        await asyncio.sleep(0.2)
+    return _judge(service, due, recipients)
+
+
+def _missing(service: PushService, recipients: int) -> int:
+    return recipients - (service.stats.taken - service.repeats())
+
+
+def _jobs(
+    subscriptions: list[Subscription], start: float, stretch: float, *, sliced: bool
+) -> Iterator[dict[str, Any]]:
+    for first in range(0, len(subscriptions), RECIPIENTS_A_RECORD):
+        part = subscriptions[first : first + RECIPIENTS_A_RECORD]
+        people = [recipient(f"r{number}", each) for number, each in enumerate(part, first)]
+        more = {"slice": {"first": first, "total": len(subscriptions)}} if sliced else {}
+        yield job(f"j{first}", people, start_at=moment(start).isoformat(), stretch_time=stretch, **more)
+
+
+def _due(
+    subscriptions: list[Subscription], start: float, stretch: float, *, sliced: bool
+) -> dict[str, float]:
+    plan = Plan(start, stretch, 0 if sliced else None, len(subscriptions), 0, float("inf"), "camp")
+    return {
+        each.token: times(plan, Recipient(f"r{number}"), number).due
+        for number, each in enumerate(subscriptions)
+    }
+
+
+def _judge(service: PushService, due: dict[str, float], recipients: int) -> Result:
+    arrived: dict[str, float] = {}
+    for push in service.all_pushes():
+        arrived.setdefault(push.token, push.at)
+    late = sorted(at - due[token] for token, at in arrived.items())
+    return Result(
+        sent=len(arrived),
+        repeats=service.repeats(),
+        earliest=late[0],
+        gap=_gap(sorted(due.values()), sorted(arrived.values())) / recipients,
+        p50=statistics.median(late),
+        p99=late[int(0.99 * (len(late) - 1))],
+    )
+
+
+def _gap(planned: list[float], actual: list[float]) -> int:
+    """The largest difference, at any moment, between how many are due and how many are out."""
+    largest = done = 0
+    for number, at in enumerate(planned):
+        while done < len(actual) and actual[done] <= at:
+            done += 1
+        largest = max(largest, abs(number - done))
+    return largest
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipients", type=int, default=20_000)
+    parser.add_argument("--stretch", type=float, default=60.0)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the cases, counted from 0")
+    options = parser.parse_args()
+    print("slice  partitions  workers  kill   sent    repeats  earliest  largest gap  p50 late  p99 late")
+    for number, case in enumerate(CASES):
+        if options.only and number not in options.only:
+            continue
+        result = await run(case, options.recipients, options.stretch)
+        print(_line(case, result), flush=True)
+
+
+def _line(case: Case, result: Result) -> str:
+    return (
+        f"{'yes' if case.sliced else 'no':5}  {case.partitions:10}  {case.workers:7}  "
+        f"{'yes' if case.kill else 'no':4}  {result.sent:6,}  {result.repeats:7,}  "
+        f"{result.earliest * 1000:5.1f} ms  {result.gap:10.2%}  "
+        f"{result.p50 * 1000:5.0f} ms  {result.p99 * 1000:5.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
