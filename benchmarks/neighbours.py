@@ -1,0 +1,119 @@
+"""What one customer's, or one push service's, trouble costs another.
+
+    python -m benchmarks.neighbours [--recipients 6000] [--rounds 3]
+
+A good site sends at a pace of its own (recipients over 15 s) to a push service that answers after 20 ms. How
+long it takes, from its first push to its last, and how late its pushes are, is measured alone; beside a site
+on the same push service with as many recipients, due at once, whose every push is answered 429; and beside a
+push service that answers after 3 s. The three take turns; medians are printed, and the ratio to being alone.
+Worker, broker and push services share two cores: what is measured is manners, not the want of a core.
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.integration.support import World, job, recipient, until
+from worker.demo.broker import EmbeddedBroker
+from worker.demo.faults import Faults
+from worker.demo.push_service import PushService
+from worker.demo.push_service_answers import Answer
+from worker.demo.push_service_subscriptions import Subscription
+from worker.schedule import moment
+
+ALONE, THROTTLED, SLOW = "alone", "beside a throttled site", "beside a slow push service"
+LIMIT_SECONDS = 120.0
+LEAD_SECONDS = 5.0
+STRETCH_SECONDS = 15.0
+
+
+async def run(case: str, recipients: int) -> tuple[float, float]:
+    """The seconds from the good site's first push to its last, and the 99th percentile of its lateness."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with EmbeddedBroker() as broker:
+            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder))
+            await world.prepare()
+            context = world.certificates.server_context()
+            async with (
+                PushService("fcm", ssl_context=context, decrypt_every=0, faults=Faults(latency=0.02)) as good,
+                PushService(
+                    "fcm", ssl_context=context, decrypt_every=0, seed=1, faults=Faults(latency=3)
+                ) as slow,
+            ):
+                try:
+                    return await _campaigns(world, good, slow, case, recipients)
+                finally:
+                    await world.close()
+
+
+async def _campaigns(
+    world: World, good: PushService, slow: PushService, case: str, recipients: int
+) -> tuple[float, float]:
+    await world.start_worker(good, slow)
+    ours = good.subscribe(recipients)
+    start = time.time() + LEAD_SECONDS
+    jobs = list(_jobs("good", ours, start, STRETCH_SECONDS))
+    if case == THROTTLED:
+        theirs = good.subscribe(recipients)
+        for each in theirs:
+            good.script(each, [Answer(429, retry_after=30)] * 8)
+        jobs = [one for pair in zip(jobs, _jobs("throttled", theirs, start, 0), strict=True) for one in pair]
+    if case == SLOW:
+        jobs = [
+            one
+            for pair in zip(jobs, _jobs("slow", slow.subscribe(recipients), start, 0), strict=True)
+            for one in pair
+        ]
+    await world.produce(*jobs)
+    due = {each.token: start + STRETCH_SECONDS * n / recipients for n, each in enumerate(ours)}
+    await until(lambda: _arrived(good, due) >= recipients, "the good site is done", LIMIT_SECONDS)
+    arrived = [(push.at, push.at - due[push.token]) for push in good.all_pushes() if push.token in due]
+    late = sorted(lateness for _, lateness in arrived)
+    return max(arrived)[0] - min(arrived)[0], late[int(0.99 * (len(late) - 1))]
+
+
+def _arrived(service: PushService, due: dict[str, float]) -> int:
+    enough = service.stats.taken >= len(due)  # before that, counting is not worth its time
+    return sum(push.token in due for push in service.all_pushes()) if enough else 0
+
+
+def _jobs(
+    site: str, subscriptions: list[Subscription], start: float, stretch: float
+) -> Iterator[dict[str, Any]]:
+    for first in range(0, len(subscriptions), 100):
+        part = enumerate(subscriptions[first : first + 100], first)
+        people = [recipient(f"{site}-{number}", each) for number, each in part]
+        when = {"start_at": moment(start).isoformat(), "stretch_time": stretch}
+        place = {"slice": {"first": first, "total": len(subscriptions)}}
+        yield job(f"{site}-{first}", people, site_id=site, campaign_id=site, **when, **place)
+
+
+async def main() -> None:
+    """Take turns, and print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipients", type=int, default=6000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    found: dict[str, list[tuple[float, float]]] = {ALONE: [], THROTTLED: [], SLOW: []}
+    for _ in range(options.rounds):
+        for case, results in found.items():
+            results.append(await run(case, options.recipients))
+    base = statistics.median(seconds for seconds, _ in found[ALONE])
+    for case, results in found.items():
+        median = statistics.median(seconds for seconds, _ in results)
+        late = statistics.median(late for _, late in results)
+        spread = ", ".join(f"{seconds:.2f}" for seconds, _ in results)
+        ratio = f"{median / base - 1:+7.2%}"
+        print(f"{case:28} {median:6.2f} s  {ratio}   p99 late {late * 1000:4.0f} ms   ({spread})")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
