@@ -1,0 +1,103 @@
+"""What strangers and broken upstreams can do: fill the dead letters, and nothing else."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import Outcomes, Reader, World, job, recipient, until
+from worker.demo.faults import Faults, FaultShare
+from worker.demo.push_service import PushService
+from worker.demo.push_service_answers import Fault
+
+MALFORMED = 100_000
+
+
+@pytest.fixture
+async def service(world: World):
+    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
+        yield running
+
+
+def malformed(count: int) -> list[bytes]:
+    """Records that are no job, each in its own way."""
+    dice = random.Random(7)
+    whole = json.dumps(job("j", [{"id": "r"}])).encode()
+    kinds = (
+        lambda: whole[: dice.randrange(1, len(whole))],
+        lambda: dice.randbytes(40),
+        lambda: b"[" * dice.randrange(1, 2000),
+        lambda: whole.replace(b'"v": 1', b'"v": %d' % dice.randrange(2, 99)),
+        lambda: whole.replace(b'"j"', b'"../%d"' % dice.randrange(99)),
+        lambda: b"{}",
+    )
+    return [dice.choice(kinds)() for _ in range(count)]
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process now, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memory(world: World, service):
+    [subscription] = service.subscribe(1)
+    records = malformed(MALFORMED)
+    await world.produce(*records[: MALFORMED // 2])
+    worker = await world.start_worker(service)
+
+    def dead() -> float:
+        return worker.metric("pushmill_dead_letters_total")
+
+    await until(lambda: dead() >= MALFORMED // 2, "the first half is dead", 120)
+    assert worker.process
+    half_way = resident(worker.process.pid)
+    await world.produce(*records[MALFORMED // 2 :], job("good", [recipient("r", subscription)]))
+    async with Outcomes(world) as outcomes, Reader(world, "dead-letters") as letters:
+        assert (await outcomes.of(1, 120))["good", "r"][0]["status"] == "sent"
+        await letters.read(lambda: len(letters.records) >= MALFORMED, "all are dead letters", 120)
+        assert sorted(record.value for record in letters.records) == sorted(records)
+        assert all(dict(record.headers)["error-code"] for record in letters.records)
+    assert resident(worker.process.pid) < half_way * 1.3
+
+
+async def test_no_secret_leaves_a_noisy_run(world: World):
+    """Faults of every kind, the log at its loudest: nothing printed, measured or written gives a secret away."""
+    shares = [
+        FaultShare(fault, 0.08) for fault in (Fault.RESET_EARLY, Fault.GARBAGE, Fault.FORBIDDEN, Fault.GONE)
+    ]
+    shares += [FaultShare(Fault.TOO_MANY, 0.1, retry_after=1), FaultShare(Fault.ENDLESS_BODY, 0.05)]
+    context = world.certificates.server_context()
+    async with PushService(
+        "fcm", ssl_context=context, faults=Faults(seed=3, shares=tuple(shares))
+    ) as service:
+        subscriptions = service.subscribe(300)
+        people = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]
+        people[0]["subscription"]["keys"]["p256dh"] += "AA"
+        people[1]["subscription"]["endpoint"] = "https://user:hunter2@localhost/secret-path"
+        people[2]["subscription"]["keys"]["auth"] = "c2hvcnQ-leaky-auth"
+        text = {"title": "A very private title", "url": "https://shop.example/private-path"}
+        worker = await world.start_worker(
+            service, PUSHMILL_LOG_LEVEL="debug", PUSHMILL_MAX_ATTEMPTS="1", PUSHMILL_REQUEST_TIMEOUT="3"
+        )
+        await world.produce(
+            *(job(f"j{n}", people[n : n + 50], notification=text) for n in range(0, 300, 50)),
+            json.dumps(
+                job("leak", [{"id": "r", "subscription": {"endpoint": 5}}], payload="x", ttl="hunter2")
+            ).encode(),
+        )
+        async with Outcomes(world) as outcomes, Reader(world, "dead-letters") as letters:
+            await outcomes.of(300)
+            await letters.read(lambda: bool(letters.records), "the job that is none is a dead letter")
+            said = [json.dumps(each) for each in outcomes.values]
+            said += [value.decode() for record in letters.records for _, value in record.headers]
+        said += [worker.get("/metrics")[1]]
+        assert await worker.terminate() == 0
+    said += [worker.log.read_text()]
+    private = world.key.to_pem().decode().splitlines()[1]
+    secrets = ["hunter2", "secret-path", "leaky-auth", "very private title", "private-path", private]
+    for each in subscriptions:
+        secrets += [each.token, each.receiver.auth_text, each.receiver.p256dh]
+    printed = "\n".join(said)
+    assert [secret for secret in secrets if secret in printed] == []
