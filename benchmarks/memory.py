@@ -5,7 +5,8 @@
 Writes a campaign that is stretched over an hour (with `slice`, 100 recipients a record), lets one worker
 take it in, and reads the worker's peak resident memory (VmHWM) once every recipient is in a tier or sent;
 first the small one, then the big one, each with a worker and a broker of its own. Nothing of it may grow with
-the campaign. By default against tansu, since noida-db hands out a partition's whole backlog in one answer.
+the campaign. One partition a topic, so that the small campaign, too, fills the one fetch that each partition may
+hold. By default against tansu, since noida-db hands out a partition's whole backlog in one answer.
 """
 
 import argparse
@@ -31,7 +32,7 @@ async def run(recipients: int, broker_name: str) -> tuple[float, float]:
     """The worker's peak resident memory in MiB, and the seconds until everything was in its tier."""
     with tempfile.TemporaryDirectory() as folder:
         async with running(broker_name) as broker:
-            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder))
+            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder), partitions=1)
             await world.prepare()
             context = world.certificates.server_context()
             async with PushService("fcm", ssl_context=context, keep="none", decrypt_every=0) as service:

@@ -63,7 +63,7 @@ async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memo
 
 
 async def test_no_secret_leaves_a_noisy_run(world: World):
-    """Faults of every kind, the log at its loudest: nothing printed, measured or written gives a secret away."""
+    """Faults of every kind, the log at its loudest: nothing printed or measured gives a secret away."""
     shares = [
         FaultShare(fault, 0.08) for fault in (Fault.RESET_EARLY, Fault.GARBAGE, Fault.FORBIDDEN, Fault.GONE)
     ]

@@ -1,0 +1,279 @@
+"""Posting pushes over TLS, by whatever sends them: CPU microseconds of this process a push.
+
+    python -m benchmarks.senders NAME < task.json
+
+A task says where, to whom, how many at once; the first tenth of the pushes opens connections and is not counted.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import requests
+import uvloop
+from py_vapid import Vapid02
+from pywebpush import webpush, webpush_async
+
+from benchmarks.services import Subscriptions
+from crypto.aes128gcm import encrypt
+from crypto.keys import generate_ephemeral_key, parse_subscription_keys
+from crypto.vapid import TokenCache, VapidKey, generate_vapid_key
+from worker.answers import Answer, PushResponse
+from worker.edges.http import TRANSPORTS, Transport, tls_context
+from worker.edges.http1 import request_bytes
+from worker.job import Urgency
+from worker.request import PushRequest, build_request
+from worker.services import Endpoints, HostRule
+
+SUBJECT = "mailto:ops@example.com"
+WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class Task:
+    ca: Path
+    subscriptions: Subscriptions
+    in_flight: int = 64
+    size: int = 300
+
+    @property
+    def text(self) -> bytes:
+        return b"x" * self.size
+
+    def halves(self, items: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What warms up, and what is measured."""
+        cut = max(self.in_flight, int(len(items) * WARM_UP))
+        return items[:cut], items[cut:]
+
+
+class Press:
+    """The worker's own steps from a subscription to a request, without the worker."""
+
+    def __init__(self, key: VapidKey | None = None) -> None:
+        self._key = key or generate_vapid_key()
+        self._tokens = TokenCache(SUBJECT)
+        self._endpoints: Endpoints | None = None
+
+    def request(self, subscription: dict[str, Any], text: bytes) -> PushRequest:
+        endpoint = self._admit(subscription["endpoint"])
+        keys = parse_subscription_keys(subscription["keys"]["p256dh"], subscription["keys"]["auth"])
+        return build_request(
+            endpoint,
+            authorization=self._tokens.authorization(self._key, endpoint.origin.url, time.time()),
+            body=encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)),
+            content_type="application/json",
+            ttl=60,
+            urgency=Urgency.NORMAL,
+            topic=None,
+        )
+
+    def _admit(self, url: str):
+        if self._endpoints is None:
+            port = int(url.split("/")[2].rpartition(":")[2])
+            self._endpoints = Endpoints([HostRule("localhost", port)])
+        return self._endpoints.parse(url)
+
+
+# ── contestants ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Bare(asyncio.Protocol):
+    """Writes the next request when anything has come back: the least that TLS and the loop cost."""
+
+    def __init__(self, wires: Iterator[bytes], ended: Callable[[], None]) -> None:
+        self._wires = wires
+        self._ended = ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def go(self) -> None:
+        self.data_received(b"")
+
+    def data_received(self, _data: bytes) -> None:
+        wire = next(self._wires, None)
+        if wire is None:
+            self._ended()
+        else:
+            self._transport.write(wire)  # type: ignore[attr-defined]
+
+
+async def bare(task: Task) -> float:
+    """TLS write and read on an asyncio protocol, of requests made beforehand."""
+    press = Press()
+    wires = [request_bytes(press.request(each, task.text)) for each in task.subscriptions]
+    port = int(task.subscriptions[0]["endpoint"].split("/")[2].rpartition(":")[2])
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(
+            lambda: Bare(iter(()), lambda: None), "localhost", port, ssl=tls_context(task.ca)
+        )
+        for _ in range(task.in_flight)
+    ]
+
+    async def send(some: list[bytes]) -> None:
+        wires, running, done = iter(some), len(made), loop.create_future()
+
+        def ended() -> None:
+            nonlocal running
+            running -= 1
+            if not running:
+                done.set_result(None)
+
+        for _, protocol in made:
+            protocol._wires, protocol._ended = wires, ended  # noqa: SLF001 - once more for each part
+            protocol.go()
+        await done
+
+    return await timed(task, wires, send)
+
+
+async def timed(task: Task, items: list[Any], send: Callable[[list[Any]], Awaitable[None]]) -> float:
+    """Send a first part, then the rest, of which the CPU seconds are told."""
+    first, rest = task.halves(items)
+    await send(first)
+    began = time.process_time()
+    await send(rest)
+    return (time.process_time() - began) / len(rest) * 1e6
+
+
+def transport_only(name: str) -> Callable[[Task], Awaitable[float]]:
+    """One of the worker's transports, with requests made beforehand."""
+
+    async def run(task: Task) -> float:
+        press = Press()
+        made = [press.request(each, task.text) for each in task.subscriptions]
+        async with _opened(name, task) as transport:
+            return await timed(task, made, lambda some: _post_all(transport, iter(some), task.in_flight))
+
+    return run
+
+
+def core(name: str, batch: int = 1) -> Callable[[Task], Awaitable[float]]:
+    """Parse, encrypt, authorize, build and post, without Kafka or outcomes."""
+
+    async def run(task: Task) -> float:
+        press = Press()
+
+        def made(some: Subscriptions) -> Iterator[PushRequest]:
+            for first in range(0, len(some), batch):
+                yield from [press.request(each, task.text) for each in some[first : first + batch]]
+
+        async with _opened(name, task) as transport:
+            return await timed(
+                task, task.subscriptions, lambda some: _post_all(transport, made(some), task.in_flight)
+            )
+
+    return run
+
+
+def _opened(name: str, task: Task):
+    return TRANSPORTS[name](timeout=30.0, tls=tls_context(task.ca), allow_private=True)
+
+
+async def _post_all(transport: Transport, requests: Iterator[PushRequest], in_flight: int) -> None:
+    done = asyncio.get_running_loop().create_future()
+    running = 0
+
+    def landed(answer: Answer) -> None:
+        nonlocal running
+        assert isinstance(answer, PushResponse), answer
+        assert answer.status == 201, answer
+        running -= 1
+        post()
+
+    def post() -> None:
+        nonlocal running
+        request = next(requests, None)
+        if request is not None:
+            running += 1
+            transport.post(request, landed)
+        elif not running:
+            done.set_result(None)
+
+    for _ in range(in_flight):
+        post()
+        if done.done():
+            break
+    await done
+
+
+async def pywebpush_async(task: Task) -> float:
+    """`webpush_async` on one shared aiohttp session, as many at once as the others have."""
+    vapid = Vapid02()
+    vapid.generate_keys()
+    connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context(cafile=task.ca))
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def some_of(items: Iterator[dict[str, Any]]) -> None:
+            for each in items:
+                answer = await webpush_async(
+                    each,
+                    task.text.decode(),
+                    vapid,
+                    {"sub": SUBJECT},
+                    ttl=60,
+                    aiohttp_session=session,
+                    timeout=aiohttp.ClientTimeout(total=30),  # type: ignore[arg-type]
+                )
+                assert answer.status == 201  # type: ignore[union-attr]
+
+        async def send(some: Subscriptions) -> None:
+            items = iter(some)
+            await asyncio.gather(*(some_of(items) for _ in range(task.in_flight)))
+
+        return await timed(task, task.subscriptions, send)
+
+
+async def pywebpush_sync(task: Task) -> float:
+    """`webpush` on a requests session for each of 8 threads: more of them only fight for the interpreter."""
+    vapid = Vapid02()
+    vapid.generate_keys()
+
+    def some_of(items: Subscriptions) -> None:
+        with requests.Session() as session:
+            session.verify = str(task.ca)
+            for each in items:
+                webpush(
+                    each, task.text.decode(), vapid, {"sub": SUBJECT}, ttl=60, timeout=30, requests_session=session
+                )
+
+    async def send(some: Subscriptions) -> None:
+        threads = 8
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(some_of, [list(islice(some, n, None, threads)) for n in range(threads)]))
+
+    return await timed(task, task.subscriptions, send)
+
+
+SENDERS: dict[str, Callable[[Task], Awaitable[float]]] = {
+    "bare": bare,
+    "transport httptools": transport_only("httptools"),
+    "transport aiohttp": transport_only("aiohttp"),
+    "core httptools": core("httptools"),
+    "core httptools, batches of 32": core("httptools", 32),
+    "core aiohttp": core("aiohttp"),
+    "pywebpush async": pywebpush_async,
+    "pywebpush sync": pywebpush_sync,
+}
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    task = Task(**(given | {"ca": Path(given["ca"])}))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(runner.run(SENDERS[sys.argv[1]](task)))
+
+
+if __name__ == "__main__":
+    main()
