@@ -4,6 +4,7 @@ A gate stands for a (push service, site), since limits are often a sender's own;
 push service widen to it. Decides on answers alone; lives in this process, so each finds out for itself.
 """
 
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
@@ -15,7 +16,8 @@ FAILURES = 10
 """Connections in a row that fail, after which a push service's circuit opens."""
 
 SITES = 3
-"""Sites whose gates are closed at once, after which the whole push service's is."""
+"""Sites whose gates close with no good answer to anybody in between, after which the push service's own does:
+where others get through, the trouble is the sites'."""
 
 FIRST_PERIOD, LAST_PERIOD = 5.0, 60.0
 """Seconds until a closed gate lets a probe through; doubles each time that the probe fails."""
@@ -23,16 +25,26 @@ FIRST_PERIOD, LAST_PERIOD = 5.0, 60.0
 PROBE_LIMIT = 60.0
 """Seconds after which a probe that never landed is given up, and another may go."""
 
+IDLE = 600.0
+"""Seconds after its last trouble at which a gate is forgotten: nobody probes it, so nobody needs it."""
+
+GATES_KEPT = 10_000
+"""Of all push services and sites together; beyond it the one whose last trouble is oldest is forgotten."""
+
 EVERY_SITE = ""
 
 
 @dataclass(slots=True)
 class _Gate:
+    """Exists from the first trouble on; `sites` are those that closed, for a whole push service's gate."""
+
+    troubled_at: float = -inf
     strikes: int = 0
     closed_at: float = -inf
     until: float = -inf
     period: float = 0.0
     probing_until: float = -inf
+    sites: set[str] = field(default_factory=set)
 
     @property
     def closed(self) -> bool:
@@ -43,62 +55,60 @@ class _Gate:
         self.period = min(max(self.period * 2, wait, FIRST_PERIOD), LAST_PERIOD)
         self.closed_at, self.until, self.probing_until = now, now + self.period, -inf
 
-    def open(self) -> None:
-        self.strikes, self.period, self.probing_until = 0, 0.0, -inf
+    def strike(self, most: int, wait: float, now: float) -> None:
+        """Close after so many in a row, or because the probe was one."""
+        self.strikes += 1
+        if self.closed or self.strikes >= most:
+            self.close(wait, now)
+
+    def knew(self, sent_at: float) -> bool:
+        """Whether an answer to what went out then is no news: it was under way when the gate closed."""
+        return self.closed and sent_at <= self.closed_at
 
     def holds(self, now: float) -> float | None:
         """Until when to wait, or None where a request may go; its time being over, that one is the probe."""
-        if not self.closed:
-            return None
+        if now < self.closed_at:  # the clock was set back
+            self.closed_at, self.until, self.probing_until = now, now + self.period, -inf
         if now < self.until:
             return self.until
         return self.probing_until if now < self.probing_until else None
-
-    def probe(self, now: float) -> None:
-        if self.closed:
-            self.probing_until = now + PROBE_LIMIT
-
-
-@dataclass(slots=True)
-class _Service:
-    gates: dict[str, _Gate] = field(default_factory=dict)
 
 
 class Gates:
     """The gates of one process; times are seconds since the epoch, `key` is `Origin.key`."""
 
     def __init__(self) -> None:
-        self._services: dict[str, _Service] = {}
+        # By push service and site, in the order of their last trouble.
+        self._gates: OrderedDict[tuple[str, str], _Gate] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._gates)
 
     def holds(self, key: str, site_id: str, now: float) -> float | None:
         """Until when a delivery must wait, or None if it may go: then it must be sent, or `recalled`.
 
         What waits for a gate goes to a tier, and the wait is no attempt.
         """
-        service = self._services.get(key)
-        if service is None:
-            return None
-        gates = [gate for site in (EVERY_SITE, site_id) if (gate := service.gates.get(site))]
-        waits = [until for gate in gates if (until := gate.holds(now)) is not None]
+        self._forget_idle(now)
+        closed = [gate for _, gate in self._of(key, site_id) if gate.closed]
+        waits = [until for gate in closed if (until := gate.holds(now)) is not None]
         if waits:
             return max(waits)
-        for gate in gates:
-            gate.probe(now)
+        for gate in closed:
+            gate.probing_until = now + PROBE_LIMIT
         return None
 
-    def recalled(self, key: str, site_id: str) -> None:
-        """Note that what was let through never went out."""
-        for gate in self._of(key, site_id):
-            gate.probing_until = -inf
+    def recalled(self, key: str, site_id: str, sent_at: float) -> None:
+        """Note that what was let through never went out, or never reached the push service."""
+        for _, gate in self._of(key, site_id):
+            if not gate.knew(sent_at):
+                gate.probing_until = -inf
 
     def answered(self, key: str, site_id: str, sent_at: float) -> None:
         """Note an answer that asks for no rest: opens what was closed before the request went out."""
-        for gate in self._of(key, site_id):
-            if not gate.closed:
-                gate.strikes = 0
-            elif sent_at > gate.closed_at:
-                gate.open()
-        self._tidy(key)
+        for place, gate in self._of(key, site_id):
+            if not gate.knew(sent_at):
+                del self._gates[place]
 
     def throttled(self, key: str, site_id: str, wait: float, *, sent_at: float, now: float) -> None:
         """Note an answer that asks to slow down.
@@ -110,44 +120,53 @@ class Gates:
             sent_at: When the request went out: what was under way when a gate closed says nothing new.
             now: Seconds since the epoch.
         """
-        service = self._services.setdefault(key, _Service())
-        gate = service.gates.setdefault(site_id, _Gate())
-        self._strike(gate, STRIKES, wait, sent_at, now)
-        closed = sum(gate.closed for site, gate in service.gates.items() if site != EVERY_SITE)
-        if gate.closed and closed >= SITES:
-            whole = service.gates.setdefault(EVERY_SITE, _Gate())
-            self._strike(whole, 1, wait, sent_at, now)
+        gate = self._troubled(key, site_id, now)
+        if gate.knew(sent_at):
+            return
+        gate.strike(STRIKES, wait, now)
+        whole = self._troubled(key, EVERY_SITE, now)
+        whole.strikes = 0  # it can be reached
+        if gate.closed and len(whole.sites) < SITES:
+            whole.sites.add(site_id)
+        if whole.knew(sent_at):
+            return
+        if len(whole.sites) >= SITES:
+            whole.close(wait, now)
+        elif whole.closed:
+            del self._gates[key, EVERY_SITE]
 
-    def unreachable(self, key: str, sent_at: float, now: float) -> None:
+    def unreachable(self, key: str, site_id: str, *, sent_at: float, now: float) -> None:
         """Note that a connection could not be made or broke: a matter of the push service, not of a site."""
-        service = self._services.setdefault(key, _Service())
-        gate = service.gates.setdefault(EVERY_SITE, _Gate())
-        self._strike(gate, FAILURES, 0.0, sent_at, now)
+        whole = self._troubled(key, EVERY_SITE, now)
+        if not whole.knew(sent_at):
+            whole.strike(FAILURES, 0.0, now)
+        gate = self._gates.get((key, site_id))
+        if gate and gate.closed and not gate.knew(sent_at):
+            self._troubled(key, site_id, now).close(0.0, now)
 
     def closed(self) -> Iterator[tuple[str, int]]:
-        """How many gates are closed, for each push service that has any gate."""
-        return (
-            (key, sum(gate.closed for gate in each.gates.values())) for key, each in self._services.items()
-        )
+        """How many gates are closed, for each push service that has one."""
+        return iter(Counter(key for (key, _), gate in self._gates.items() if gate.closed).items())
 
-    def _strike(self, gate: _Gate, most: int, wait: float, sent_at: float, now: float) -> None:
-        if gate.closed and sent_at <= gate.closed_at:
-            return
-        gate.strikes += 1
-        if gate.closed or gate.strikes >= most:
-            gate.close(wait, now)
-
-    def _of(self, key: str, site_id: str) -> list[_Gate]:
-        service = self._services.get(key)
-        if service is None:
+    def _of(self, key: str, site_id: str) -> list[tuple[tuple[str, str], _Gate]]:
+        if not self._gates:
             return []
-        return [gate for site in (EVERY_SITE, site_id) if (gate := service.gates.get(site))]
+        places = ((key, EVERY_SITE), (key, site_id))
+        return [(place, gate) for place in places if (gate := self._gates.get(place))]
 
-    def _tidy(self, key: str) -> None:
-        service = self._services.get(key)
-        if service is None:
-            return
-        for site in [site for site, gate in service.gates.items() if not gate.closed and not gate.strikes]:
-            del service.gates[site]
-        if not service.gates:
-            del self._services[key]
+    def _troubled(self, key: str, site_id: str, now: float) -> _Gate:
+        """The gate that an answer is trouble for, made where there is none."""
+        self._forget_idle(now)
+        gate = self._gates.setdefault((key, site_id), _Gate())
+        self._gates.move_to_end((key, site_id))
+        gate.troubled_at = now
+        if len(self._gates) > GATES_KEPT:
+            self._gates.popitem(last=False)
+        return gate
+
+    def _forget_idle(self, now: float) -> None:
+        while self._gates:
+            place, gate = next(iter(self._gates.items()))
+            if now - gate.troubled_at < IDLE:
+                return
+            del self._gates[place]

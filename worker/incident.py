@@ -6,8 +6,11 @@ subscriptions. Decides on shares alone, for one push service.
 
 from math import exp
 
-FAST = 15.0
-"""Seconds over which the present share is taken."""
+RECENT = 100
+"""Answers over which the present share is taken, so that a jump costs about as many, whatever the rate."""
+
+FAST = 60.0
+"""Seconds over which an answer is forgotten: a few now and then conclude nothing."""
 
 SLOW = 1800.0
 """Seconds over which a push service's own level is learned: how long a jump is taken for an incident."""
@@ -15,22 +18,18 @@ SLOW = 1800.0
 USUAL = 0.05
 """The share that is taken as a push service's level until it has shown its own."""
 
-EVIDENCE = 50.0
-"""Answers in the present share, below which nothing is concluded from it."""
-
-FACTOR, LEAST = 4.0, 0.3
-"""A jump: the present share is so many times the level, and at least so much."""
+JUMP = 0.35
+"""An incident: the present share is so much above the level."""
 
 CALM = 0.5
-"""Of a jump's share: below it, the incident is over."""
+"""Of a jump: closer to the level than that, the incident is over."""
 
 
 class Guard:
     """One push service's level of expirations, and whether there is an incident."""
 
     def __init__(self) -> None:
-        self._answers = 0.0
-        self._gone = 0.0
+        self._share = USUAL
         self._at: float | None = None
         self.level = USUAL
         self.incident = False
@@ -44,14 +43,10 @@ class Guard:
         """
         passed = 0.0 if self._at is None else max(0.0, now - self._at)
         self._at = now
-        fade = exp(-passed / FAST)
-        self._answers = self._answers * fade + 1
-        self._gone = self._gone * fade + gone
-        if self._answers >= EVIDENCE:
-            self._conclude(self._gone / self._answers, passed)
-
-    def _conclude(self, share: float, passed: float) -> None:
-        jump = max(LEAST, FACTOR * self.level)
-        self.incident = share >= (jump * CALM if self.incident else jump)
+        # Without news the share goes back to the level: nothing is concluded, or learned, from silence.
+        self._share += (self.level - self._share) * (1 - exp(-passed / FAST))
+        self._share += (gone - self._share) / RECENT
+        above = self._share - self.level
+        self.incident = above >= (JUMP * CALM if self.incident else JUMP)
         # By time and not by number: a thousand bad answers in a second are no new normal.
-        self.level += (share - self.level) * (1 - exp(-passed / SLOW))
+        self.level += above * (1 - exp(-passed / SLOW))

@@ -94,7 +94,7 @@ class Limiter:
         self._lanes[lane] -= 1
         if not troubled:
             share.limit = min(self._ceiling, share.limit + 1 / share.limit)
-        elif now - share.decreased_at >= COOL_DOWN:
+        elif not 0 <= now - share.decreased_at < COOL_DOWN:  # below 0 if the clock was set back
             share.limit = max(self._floor, share.limit * DECREASE)
             share.decreased_at = now
         self._forget_unlimited(key, share)

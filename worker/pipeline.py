@@ -121,8 +121,10 @@ class Pipeline:
         entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
         if entry is None:
             return
-        for index in entry.unsettled:
-            self._place(job, entry, index, flaws.get(index), now)
+        placed = [self._place(job, entry, index, flaws.get(index), now) for index in entry.unsettled]
+        # In the order of their time, so that a tier's record empties from one end and its map stays small.
+        for delivery in sorted(filter(None, placed), key=_next):
+            self._route(delivery, now)
 
     def _bury(self, record: Record, error: JobError) -> None:
         entry = self._ledger.open_record(record.partition, record.offset, 1, None)
@@ -131,18 +133,21 @@ class Pipeline:
         self._metrics.dead_letters[error.code].inc()
         self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
 
-    def _place(self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float) -> None:
+    def _place(
+        self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float
+    ) -> Delivery | None:
+        """Find a recipient's moments, unless it cannot be sent to at all."""
         recipient = job.job.recipients[index]
         endpoint = self._endpoint(recipient, flaw)
         if isinstance(endpoint, Settled):
             unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
             self._conclude(job, entry, index, unsent)
-            return
+            return None
         control = self._campaigns.of(job.job.campaign_id)
         when = times(job.plan, recipient, index, control.shift_at(now))
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
         place = (job, entry, recipient, index, when.number)
-        self._route(Delivery(*place, endpoint, when.due, when.next, attempts), now)
+        return Delivery(*place, endpoint, when.due, when.next, attempts)
 
     def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
         if flaw or recipient.subscription is None:
@@ -156,17 +161,19 @@ class Pipeline:
         """Say where a delivery waits: in memory, or in a tier and why."""
         control = self._campaigns.of(delivery.job.job.campaign_id)
         tier = choose_tier(delivery.next - now, self._horizon)
+        lapses = lapses_at(delivery.job.plan, delivery.due, delivery.attempts)
         if control.state is State.CANCELLED:
             self._settle(delivery, Settled(Status.CANCELLED), now)
         elif not delivery.job.message.fits:
             self._settle(delivery, Settled(Status.REJECTED, "payload_too_large"), now)
-        elif max(now, delivery.next) > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
+        elif max(now, delivery.next) > lapses:
             self._settle(delivery, Settled(Status.LAPSED), now)
         elif control.state is State.PAUSED:
-            self._postpone(delivery, choose_tier(control.rest_at(now), 0.0) or SHORTEST, "paused")
+            rest = control.rest_at(now, lapses - now)
+            self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
         elif tier:
             self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
-        elif self._queue.of_site(delivery.job.job.site_id) >= self._limits.buffered // 2:
+        elif self._queue.of_site(delivery.job.job.site_id, delivery.job.lane) >= self._limits.buffered // 2:
             self._postpone(delivery, SHORTEST, "surplus")
         else:
             self._queue.add(delivery, now)
@@ -180,8 +187,8 @@ class Pipeline:
     def dispatch(self, now: float, most: int) -> list[Flight]:
         """Take out up to `most` requests that may go onto the wire now; each must be landed or recalled."""
         self._queue.ripen(now)
-        flights = []
-        for _ in range(min(most, self._politeness.free, self._at_risk_left)):
+        flights: list[Flight] = []
+        while len(flights) < most and self._politeness.free > 0 and self._at_risk_left > 0:
             delivery = self._queue.take(self._admits)
             if delivery is None:
                 break
@@ -192,9 +199,9 @@ class Pipeline:
 
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
-        self._politeness.recall(flight.delivery)
+        self._politeness.recall(flight)
         if self._ledger.knows(flight.delivery.entry):
-            self._queue.add(flight.delivery, now)
+            self._route(flight.delivery, now)
 
     def _admits(self, lane: Lane, key: str) -> bool:
         return self._politeness.admits(lane, key, others_wait=self._queue.waits(Lane.NORMAL))
@@ -206,12 +213,12 @@ class Pipeline:
             return None
         until = self._politeness.holds(delivery, now)
         if until is not None:
-            held = msgspec.structs.replace(delivery, next=max(until, delivery.next))
-            self._postpone(held, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
+            # As it is: one that was never tried must go on moving with the pauses of its campaign.
+            self._postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
             return None
         made = self._press.request(delivery, now)
         if isinstance(made, Settled):
-            self._politeness.spare(delivery)
+            self._politeness.spare(delivery, now)
             self._settle(delivery, made, now)
             return None
         self._politeness.take(delivery)
@@ -351,10 +358,13 @@ class Pipeline:
 
     def control(self, control: CampaignControl, now: float) -> None:
         """Follow a control record: what waits in memory and may not go any more leaves it at once."""
-        if self._campaigns.apply(control).state is not State.RUNNING:
-            campaign = control.campaign_id
-            for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
-                self._route(delivery, now)
+        self._campaigns.apply(control)
+        campaign = control.campaign_id
+        for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
+            moved = delivery
+            if not delivery.attempts:
+                moved = self._place(delivery.job, delivery.entry, delivery.index, None, now) or delivery
+            self._route(moved, now)
 
     def release(self, campaign_id: str) -> None:
         """Follow a tombstone in the control topic: the campaign runs as planned."""
@@ -419,6 +429,10 @@ class Pipeline:
     @property
     def _at_risk_left(self) -> int:
         return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
+
+
+def _next(delivery: Delivery) -> float:
+    return delivery.next
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

@@ -54,14 +54,14 @@ class Politeness:
         """Hold a slot for a request; `learn` or `recall` gives it back."""
         self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
 
-    def spare(self, delivery: Delivery) -> None:
+    def spare(self, delivery: Delivery, now: float) -> None:
         """Note that a delivery which no gate held becomes no request."""
-        self._gates.recalled(delivery.endpoint.origin.key, delivery.job.job.site_id)
+        self._gates.recalled(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
-    def recall(self, delivery: Delivery) -> None:
+    def recall(self, flight: Flight) -> None:
         """Give a slot back whose request never went out."""
-        self._limiter.give_back(delivery.endpoint.origin.key, delivery.job.lane)
-        self.spare(delivery)
+        self._limiter.give_back(flight.delivery.endpoint.origin.key, flight.delivery.job.lane)
+        self.spare(flight.delivery, flight.sent_at)
 
     def learn(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> Verdict:
         """Learn from an answer, and say what it means in the light of the others.
@@ -93,9 +93,10 @@ class Politeness:
     def _gate(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> None:
         key = flight.delivery.endpoint.origin.key
         site = flight.delivery.job.job.site_id
-        if isinstance(answer, TransportFailure):
-            if isinstance(verdict, TryAgain):
-                self._gates.unreachable(key, flight.sent_at, now)
+        if answer is TransportFailure.ADDRESS_REFUSED:
+            self._gates.recalled(key, site, flight.sent_at)
+        elif isinstance(answer, TransportFailure):
+            self._gates.unreachable(key, site, sent_at=flight.sent_at, now=now)
         elif isinstance(verdict, TryAgain) and verdict.throttled:
             wait = retry_after(answer.headers, now)
             self._gates.throttled(key, site, wait, sent_at=flight.sent_at, now=now)

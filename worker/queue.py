@@ -102,11 +102,12 @@ class DueQueue:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Delivery]] = []
         self._lanes = {Lane.URGENT: _Lane(), Lane.NORMAL: _Lane()}
-        self._by_site: Counter[str] = Counter()
+        self._by_site: Counter[tuple[str, Lane]] = Counter()
+        self._size = 0
         self._added = 0
 
     def __len__(self) -> int:
-        return self._by_site.total()
+        return self._size
 
     def __iter__(self) -> Iterator[Delivery]:
         """Every delivery that waits, in the order of its turn: due ones first, then by their time."""
@@ -127,13 +128,15 @@ class DueQueue:
         """When the first one in the heap is due, seconds since the epoch."""
         return self._heap[0][0] if self._heap else None
 
-    def of_site(self, site_id: str) -> int:
-        """How many of a site's deliveries wait here."""
-        return self._by_site[site_id]
+    def of_site(self, site_id: str, lane: Lane = Lane.NORMAL) -> int:
+        """How many of a site's deliveries stand before a new one: to an urgent one only the urgent do."""
+        urgent = self._by_site[site_id, Lane.URGENT]
+        return urgent if lane is Lane.URGENT else urgent + self._by_site[site_id, Lane.NORMAL]
 
     def add(self, delivery: Delivery, now: float) -> None:
         """Let a delivery wait for its time, or join its line if that has come."""
-        self._by_site[delivery.job.job.site_id] += 1
+        self._by_site[delivery.job.job.site_id, delivery.job.lane] += 1
+        self._size += 1
         if delivery.next > now:
             self._added += 1
             heappush(self._heap, (delivery.next, self._added, delivery))
@@ -181,9 +184,11 @@ class DueQueue:
         self._heap.clear()
         self._lanes = {lane: _Lane() for lane in self._lanes}
         self._by_site.clear()
+        self._size = 0
 
     def _leave(self, delivery: Delivery) -> None:
-        site = delivery.job.job.site_id
-        self._by_site[site] -= 1
-        if not self._by_site[site]:
-            del self._by_site[site]
+        place = (delivery.job.job.site_id, delivery.job.lane)
+        self._by_site[place] -= 1
+        self._size -= 1
+        if not self._by_site[place]:
+            del self._by_site[place]

@@ -11,10 +11,13 @@ from email.utils import format_datetime
 from math import inf
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.worker.support import HOSTS, NOW, FixedEntropy, job, make_pipeline, recipient, record, restored
 from worker.answers import PushResponse, TransportFailure
+from worker.campaigns import CampaignControl, State
 from worker.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.metrics import Metrics
 from worker.pipeline import Record
 from worker.schedule import FIRST_ATTEMPT_GRACE
 from worker.tiers import BY_TOPIC, TIERS, ready_at
@@ -30,25 +33,58 @@ def at(seconds):
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
+class Campaign:
+    """What upstream wants of one, and what it said last."""
+
+    def __init__(self, name):
+        self.name = name
+        self.state = State.RUNNING
+        self.since = NOW
+        self.shift = 0.0
+
+    def turn(self, state, now):
+        if self.state is State.PAUSED:
+            self.shift += now - self.since
+        self.state, self.since = state, now
+
+    def control(self):
+        return CampaignControl(1, self.name, self.state, datetime.fromtimestamp(self.since, UTC), self.shift)
+
+
 class Promise:
     """What upstream asked for one recipient, worked out without pushmill, and what became of it."""
 
-    def __init__(self, due, ttl, not_after):
-        self.due = due
+    def __init__(self, campaign, planned, own, ttl, not_after):
+        self.campaign = campaign
+        self.planned = planned
+        self.own = own
+        self.dues = []
         self.ttl = ttl
         self.not_after = not_after
-        self.not_before = due
+        self.not_before = -inf
         self.answers = []
         self.outcomes = []
 
-    def check_push(self, now, ttl_header):
+    def check_push(self, now, ttl_header, *, clean):
+        """Whether it was right to send; a worker that was killed may have forgotten an attempt."""
+        assert self.campaign.state is State.RUNNING
+        if not (clean and self.dues):  # with the first attempt the due time stands
+            self.dues.append(max(self.planned + self.campaign.shift, self.own))
+        judged = [alive for due in self.dues if (alive := self._judge(due, now, ttl_header)) is not None]
+        assert judged
+        return all(judged)
+
+    def _judge(self, due, now, ttl_header):
         grace = max(self.ttl, FIRST_ATTEMPT_GRACE)
+        left = max(0.0, min(due + self.ttl, self.not_after) - now)
+        if not (
+            due <= now + TOLERANCE
+            and now <= min(due + grace, self.not_after) + TOLERANCE
+            and left - 1 - TOLERANCE <= ttl_header <= left + TOLERANCE
+        ):
+            return None
         life = self.ttl if self.answers else grace
-        assert self.due <= now + TOLERANCE
-        assert now <= min(self.due + grace, self.not_after) + TOLERANCE
-        left = max(0.0, min(self.due + self.ttl, self.not_after) - now)
-        assert left - 1 - TOLERANCE <= ttl_header <= left + TOLERANCE
-        return now <= min(self.due + life, self.not_after) + TOLERANCE
+        return now <= min(due + life, self.not_after) + TOLERANCE
 
 
 class Upstream:
@@ -57,6 +93,7 @@ class Upstream:
     def __init__(self, dice):
         self.dice = dice
         self.promises = {}
+        self.campaigns = [Campaign(f"camp-{number}") for number in range(8)]
 
     def job(self, number, now):
         dice, count = self.dice, self.dice.choice([1, 2, 10, 40])
@@ -71,24 +108,33 @@ class Upstream:
         }
         if not_after < inf:
             said["not_after"] = at(not_after)
-        people = []
+        people, campaign = [], dice.choice(self.campaigns)
         for index in range(count):
             own = dice.choice([None, None, None, now + dice.uniform(0, 100)])
             name = f"r{index}"
-            due = max(start + stretch * (first + index) / total, own or 0)
-            self.promises[f"job-{number}", name] = Promise(due, ttl, not_after)
+            planned = start + stretch * (first + index) / total
+            promise = Promise(campaign, planned, own or -inf, ttl, not_after)
+            self.promises[f"job-{number}", name] = promise
             fields = {"not_before": at(own)} if own else {}
             people.append(recipient(name, dice.choice(list(HOSTS)), **fields))
-        return job(*people, job_id=f"job-{number}", site_id=dice.choice("abc"), payload="", **said)
+        said |= {"job_id": f"job-{number}", "campaign_id": campaign.name, "site_id": dice.choice("abc")}
+        return job(*people, payload="", **said)
 
 
 class PushServices:
-    """Answer anything, after any time."""
+    """Answer anything, after any time; now and then one of them refuses or breaks for a while."""
 
     def __init__(self, dice):
         self.dice = dice
+        self.moods = {}
 
-    def answer(self, now):
+    def answer(self, service, now):
+        until, mood = self.moods.get(service, (0, None))
+        if now < until:
+            return mood
+        if self.dice.random() < 0.02:
+            mood = self.dice.choice([PushResponse(429), PushResponse(503), TransportFailure.CONNECT])
+            self.moods[service] = now + self.dice.choice([5, 60, 300]), mood
         kind = self.dice.random()
         if kind < 0.5:
             return PushResponse(201)
@@ -122,6 +168,7 @@ class World:
         self.services = PushServices(self.dice)
         self.logs = {partition: [] for partition in INPUTS + LATER}
         self.commits = {partition: Commit(0, "") for partition in self.logs}
+        self.metrics = Metrics(CollectorRegistry())
         self.made = self.may_repeat = 0
         self.flights = []
         self.start()
@@ -153,8 +200,15 @@ class World:
 
     def start(self):
         self.pipeline = make_pipeline(
-            Partition("none", 0), now=self.now, entropy=Jitter(self.dice), in_flight=24, attempts=ATTEMPTS
+            Partition("none", 0),
+            now=self.now,
+            metrics=self.metrics,
+            entropy=Jitter(self.dice),
+            in_flight=24,
+            attempts=ATTEMPTS,
         )
+        for campaign in self.upstream.campaigns:
+            self.pipeline.control(campaign.control(), self.now)
         self.flights = []
         self.assign()
 
@@ -171,6 +225,20 @@ class World:
         if self.dice.random() < 0.5:
             self.checkpoint()
         self.wait()
+
+    def decide(self):
+        """Pause a campaign, resume it, or, seldom, cancel it."""
+        campaign = self.dice.choice(self.upstream.campaigns)
+        cancels = self.dice.random() < 0.05
+        match campaign.state:
+            case State.RUNNING:
+                self.turn(campaign, State.CANCELLED if cancels else State.PAUSED)
+            case State.PAUSED:
+                self.turn(campaign, State.CANCELLED if cancels else State.RUNNING)
+
+    def turn(self, campaign, state):
+        campaign.turn(state, self.now)
+        self.pipeline.control(campaign.control(), self.now)
 
     def read(self):
         for partition in self.logs:
@@ -199,10 +267,11 @@ class World:
             if self.dice.random() < 0.05:
                 self.pipeline.recall(flight, self.now)
                 continue
-            answer, delivery = self.services.answer(self.now), flight.delivery
+            delivery = flight.delivery
+            answer = self.services.answer(delivery.endpoint.origin.key, self.now)
             assert self.pipeline._ledger.knows(delivery.entry)
             promise = self.upstream.promises[delivery.job.job.job_id, delivery.recipient.id]
-            alive = promise.check_push(self.now, int(flight.request.headers["TTL"]))
+            alive = promise.check_push(self.now, int(flight.request.headers["TTL"]), clean=self.clean)
             if self.clean:
                 assert alive
                 assert promise.not_before <= self.now + TOLERANCE
@@ -288,8 +357,13 @@ class World:
         for _ in range(lives):
             self.produce(self.dice.randrange(6))
             for _ in range(self.dice.randrange(1, 60)):
+                if self.dice.random() < 0.1:
+                    self.decide()
                 self.step()
             self.dice.choice([self.stop] if self.clean else [self.stop, self.kill, self.lose])()
+        for campaign in self.upstream.campaigns:
+            if campaign.state is State.PAUSED:
+                self.turn(campaign, State.RUNNING)
         for _ in range(20_000):
             self.step()
             if self._over():
@@ -300,6 +374,9 @@ class World:
         return not (
             self.pipeline.open or self.flights or any(self._next(partition) for partition in self.logs)
         )
+
+    def deferred(self, reason):
+        return sum(tier[reason]._value.get() for tier in self.metrics.deferred.values())
 
     @property
     def repeats(self):
@@ -320,8 +397,9 @@ def test_clean_stops_repeat_and_lose_nothing(seed):
         (outcome,) = promise.outcomes
         last = _status(promise.answers[-1]) if promise.answers else None
         assert outcome["attempts"] == len(promise.answers)
-        assert outcome["http_status"] == last or outcome["status"] == "lapsed"
-        assert outcome["status"] in ({FINAL[last]} if last in FINAL else {"failed", "lapsed"})
+        cancelled = {"cancelled"} if promise.campaign.state is State.CANCELLED else set()
+        assert outcome["http_status"] == last or outcome["status"] in {"lapsed"} | cancelled
+        assert outcome["status"] in ({FINAL[last]} if last in FINAL else {"failed", "lapsed"} | cancelled)
         assert (outcome["status"] == "failed") == (len(promise.answers) == ATTEMPTS and last not in FINAL)
 
 
@@ -345,4 +423,8 @@ def test_worlds_are_not_empty():
         for promise in world.upstream.promises.values():
             counts[promise.outcomes[-1]["status"]] += 1
         assert any(world.logs[Partition("later.1m", 0)])
-    assert set(counts) == {"sent", "expired", "rejected", "unauthorized", "failed", "lapsed"}
+        for reason in ("not_due", "retry", "paused", "gate_closed"):
+            counts[reason] += world.deferred(reason)
+    statuses = {"sent", "expired", "rejected", "unauthorized", "failed", "lapsed", "cancelled"}
+    assert set(counts) == statuses | {"not_due", "retry", "paused", "gate_closed"}
+    assert all(counts.values())

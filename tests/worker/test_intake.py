@@ -1,0 +1,94 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
+from worker.intake import bury, take_in_hand
+from worker.job import JobError, Lane, LaterJob
+from worker.ledger import Partition
+from worker.tiers import TIERS
+
+LATER = [Partition(tier.topic, 0) for tier in TIERS]
+START = datetime.fromtimestamp(NOW + 7, UTC).isoformat()
+
+
+def taken(value, partition=JOBS, **fields):
+    return take_in_hand(record(value, partition, **fields), 30.0)
+
+
+def later(**fields):
+    written_out = {"start_at": START, "stretch_time": 0, "ttl": 60, "lane": "urgent"}
+    return job(recipient("a", attempts=1), **written_out | fields)
+
+
+def test_a_job_brings_its_plan_message_lane_and_headers():
+    in_hand, flaws = taken(job(ttl=60), headers=(("traceparent", b"1"),), timestamp=NOW + 3)
+    assert (in_hand.plan.start, in_hand.plan.stretch, in_hand.plan.ttl) == (NOW + 3, 30.0, 60)
+    assert in_hand.lane is Lane.NORMAL
+    assert in_hand.headers == (("traceparent", b"1"),)
+    assert in_hand.message.fits
+    assert flaws == {}
+
+
+def test_a_job_says_itself_when_it_starts_and_over_what_it_is_spread():
+    in_hand, _ = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3)
+    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 5.0)
+
+
+def test_the_lane_is_the_topics():
+    assert taken(job(), URGENT)[0].lane is Lane.URGENT
+    assert taken(job(lane="urgent"))[0].lane is Lane.NORMAL
+
+
+@pytest.mark.parametrize("partition", LATER)
+@pytest.mark.parametrize("lane", Lane)
+def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
+    in_hand, _ = taken(later(lane=lane.value), partition, timestamp=NOW + 100)
+    assert isinstance(in_hand.job, LaterJob)
+    assert in_hand.lane is lane
+    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 0.0)
+
+
+def test_what_is_wrong_with_a_recipient_is_told_by_its_index():
+    bad = {"id": "b", "subscription": {"endpoint": "https://fcm.googleapis.com/x"}}
+    _, flaws = taken(job(recipient("a"), bad, recipient("c")))
+    assert set(flaws) == {1}
+
+
+@pytest.mark.parametrize(
+    ("value", "partition", "name"),
+    [
+        (None, JOBS, "value"),
+        (b"{", JOBS, "value"),
+        (job(site_id=""), JOBS, "site_id"),
+        (job(slice={"first": 5, "total": 5}), JOBS, "slice.total"),
+        (job(), LATER[0], "recipients[0].attempts"),
+    ],
+)
+def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
+    with pytest.raises(JobError) as caught:
+        taken(value, partition)
+    assert caught.value.problem.startswith(f"{name}:")
+
+
+def test_a_dead_letter_holds_the_records_own_bytes_and_says_what_is_wrong():
+    own = (("error", b"forged"), ("trace", b"1"), ("trace", b"2"))
+    letter = bury(
+        record(b"\xff", LATER[1], 42, key=None, headers=own), JobError("bad_json", "value: x"), "p."
+    )
+    assert (letter.key, letter.value) == (None, b"\xff")
+    assert letter.headers == (
+        ("trace", b"1"),
+        ("trace", b"2"),
+        ("error-code", b"bad_json"),
+        ("error", b"value: x"),
+        ("source-topic", b"p.later.1m"),
+        ("source-partition", b"0"),
+        ("source-offset", b"42"),
+    )
+
+
+def test_a_tombstone_is_buried_as_one():
+    letter = bury(record(None), JobError("bad_field", "value: is missing"), "push.")
+    assert letter.value is None
+    assert dict(letter.headers)["error-code"] == b"bad_field"
