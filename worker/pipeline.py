@@ -106,32 +106,35 @@ class Pipeline:
             and self._ledger.room(partition) >= RECIPIENTS_MAX
         )
 
-    def accept(self, record: Record, now: float) -> None:
-        """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier."""
+    def accept(self, record: Record, now: float) -> JobError | None:
+        """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier.
+
+        Returns:
+            What is wrong with it, if it becomes a dead letter.
+        """
         try:
             job, flaws = take_in_hand(record, self._limits.stretch_time)
         except JobError as error:
-            self._bury(record, error)
-            return
+            return self._bury(record, error)
         except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
-            self._bury(
-                record, JobError("internal_error", f"value: cannot be handled: {type(error).__name__}")
-            )
-            return
+            problem = f"value: cannot be handled: {type(error).__name__}"
+            return self._bury(record, JobError("internal_error", problem))
         entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
         if entry is None:
-            return
+            return None
         placed = [self._place(job, entry, index, flaws.get(index), now) for index in entry.unsettled]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
         for delivery in sorted(filter(None, placed), key=_next):
             self._route(delivery, now)
+        return None
 
-    def _bury(self, record: Record, error: JobError) -> None:
+    def _bury(self, record: Record, error: JobError) -> JobError | None:
         entry = self._ledger.open_record(record.partition, record.offset, 1, None)
         if entry is None:
-            return
+            return None
         self._metrics.dead_letters[error.code].inc()
         self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
+        return error
 
     def _place(
         self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float
@@ -421,6 +424,10 @@ class Pipeline:
             self._metrics.concurrency_limit[service].set(most)
             closed = sum(number for key, number in gates.items() if service_of(key) is service)
             self._metrics.closed_gates[service].set(closed)
+
+    def closed_gates(self) -> dict[str, int]:
+        """Closed gates by push service (`Origin.key`)."""
+        return self._politeness.closed_gates()
 
     def incidents(self) -> frozenset[PushService]:
         """Push services whose expirations are not believed for now."""

