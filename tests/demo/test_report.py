@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from worker.demo.evidence import Evidence, Push, Received
+from worker.demo.evidence import Delivered, Evidence, Push, Received
 from worker.demo.producer import Expected, Production, Record, Who
-from worker.demo.report import checks, figures, percentile, render
+from worker.demo.report import checks, figures, percentile, render, render_speed
 from worker.outcome import Outcome, Status
 from worker.publication import Expired as WorkersExpired
 from worker.publication import OutcomeBatch, OutcomeItem
@@ -76,7 +76,7 @@ def received():
 
 def pushes():
     asked = [each for each in expected().values() if each.asked]
-    return [Push(each.endpoint, each.digest is not None, each.digest or 0) for each in asked]
+    return [Push(each.endpoint, each.digest is not None, each.digest or 0, T0) for each in asked]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def evidence():
     """Of a run in which everything went right."""
     production = Production([], expected(), {BROKEN: "bad_json"}, [])
     written_at = {"job-0": T0, "job-1": T0 + 0.5}
-    return Evidence(production, written_at, received(), pushes(), {"worker 1": 0}, 1.5)
+    return Evidence(Delivered(production, written_at), received(), pushes(), {"worker 1": 0}, 1.5)
 
 
 def failures(evidence):
@@ -145,11 +145,11 @@ def test_a_status_that_nobody_knows_is_no_reason_to_stop(evidence):
         (lambda p: [*p, p[0]], "sub-0 of job-0: 2 pushes at fcm, should be 1"),
         (lambda p: [*p, p[2]], "sub-2 of job-1: 2 pushes at fcm, should be 1"),
         (
-            lambda p: [*p, Push("https://localhost/3", taken=False, digest=0)],
+            lambda p: [*p, Push("https://localhost/3", taken=False, digest=0, at=T0)],
             "sub-3 of job-1: 1 pushes at fcm, should be 0",
         ),
         (
-            lambda p: [*p, Push("https://localhost/77", taken=True, digest=1)],
+            lambda p: [*p, Push("https://localhost/77", taken=True, digest=1, at=T0)],
             "a push to an endpoint of nobody",
         ),
     ],
@@ -230,8 +230,9 @@ def test_figures(evidence):
 
 
 def test_figures_of_nothing(evidence):
+    unwritten = replace(evidence.delivered, written_at={})
     assert figures(replace(evidence, received=Received())).latencies == (0, 0, 0)
-    assert figures(replace(evidence, received=Received(), written_at={})).rate == 0
+    assert figures(replace(evidence, received=Received(), delivered=unwritten)).rate == 0
 
 
 @pytest.mark.parametrize(("percent", "wanted"), [(50, 50), (95, 95), (99, 99), (100, 100), (0, 1)])
@@ -248,7 +249,7 @@ def test_percentile_of_nothing():
 
 def shown(evidence):
     console = Console(file=io.StringIO(), width=120)
-    console.print(render(evidence, checks(evidence)))
+    console.print(render(evidence, render_speed(evidence), checks(evidence)))
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
 
 
@@ -267,8 +268,9 @@ def test_failures_are_shown_a_few_at_a_time(evidence):
         Who("job-5", f"sub-{n}"): Expected("sent", True, "books", "wns", f"https://x/{n}", 1)
         for n in range(2000)
     }
-    production = replace(evidence.production, expected=evidence.production.expected | many)
-    lines = shown(replace(evidence, production=production))
+    given = evidence.delivered
+    production = replace(given.production, expected=given.production.expected | many)
+    lines = shown(replace(evidence, delivered=replace(given, production=production)))
     assert "sent 2,002 2" in lines
     assert "FAILED every recipient has an outcome, and nobody else" in lines
     assert "sub-0 of job-5: no outcome" in lines
@@ -276,7 +278,7 @@ def test_failures_are_shown_a_few_at_a_time(evidence):
 
 
 def test_no_endpoint_is_shown(evidence):
-    stray = [*pushes(), Push("https://localhost/secret-token", taken=True, digest=1)]
+    stray = [*pushes(), Push("https://localhost/secret-token", taken=True, digest=1, at=T0)]
     found = evidence.received
     found.take_expired(expired(who(2), expected()[who(2)], endpoint="https://localhost/secret-token"))
     assert not any("localhost" in line for line in shown(replace(evidence, pushes=stray)))

@@ -79,6 +79,24 @@ def test_two_thousand_notifications_are_accounted_for(start, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_campaign_is_stretched_overtaken_paused_and_resumed(start, tmp_path):
+    process = start("--stretch", "30", "--notifications", "1000")
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, out + err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    for line in ("sent 946 946", "expired 30 30", "total 1,000 1,000"):
+        assert line in lines
+    assert sum(line.startswith("passed ") for line in lines) == 13
+    said = [line.partition(" s: ")[2] for line in lines if " s: " in line]
+    happened = [line for line in said if not line.startswith("planned ")]
+    assert happened[:2] == ["an urgent job is written", "the campaign is paused"]
+    assert re.fullmatch(r"the campaign is resumed; its planned times have moved by \d+\.\d s", happened[2])
+    assert any(re.search(r"gap [+-]\d\.\d%, .* late; paused, the plan has moved", line) for line in said)
+    assert lines[-1] == "All 1,000 recipients are accounted for."
+    assert err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_asked_for_is_kept(start, tmp_path):
     process = start("--notifications", "1", "--workers", "1", "--keep")
     out, err = process.communicate(timeout=SECONDS)
@@ -117,7 +135,14 @@ def test_a_worker_that_dies_is_noticed(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--notifications", "0"), ("--workers", "none"), ("--no-such-option",)]
+    "arguments",
+    [
+        ("--notifications", "0"),
+        ("--workers", "none"),
+        ("--no-such-option",),
+        ("--stretch", "5"),
+        ("--stretch", "30", "--notifications", "999"),
+    ],
 )
 def test_wrong_usage_is_status_2(start, arguments):
     process = start(*arguments)

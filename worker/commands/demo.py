@@ -4,10 +4,22 @@ from typing import Annotated
 
 import typer
 
+STRETCHED_LEAST = 1_000
+"""Notifications; of fewer, each is a visible step in the curve, and none is urgent."""
+
 
 def demo(
     notifications: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many are sent.")] = 20_000,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
+    stretch: Annotated[
+        int | None,
+        typer.Option(
+            min=20,
+            max=86_400,
+            metavar="SECONDS",
+            help="Spread the campaign over SECONDS, overtake it with an urgent job, pause and resume it.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="What is sent, and what goes wrong, follows from it.")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with keys and logs.")] = False,
 ) -> None:
@@ -15,7 +27,14 @@ def demo(
 
     Uses the Kafka of PUSHMILL_KAFKA_BOOTSTRAP_SERVERS if that is set, with topics of its own.
     """
-    from worker.demo.demo import Options, run  # noqa: PLC0415 - the other commands do without
+    from worker.demo.demo import run  # noqa: PLC0415 - the other commands do without
+    from worker.demo.stage import Options  # noqa: PLC0415
 
-    options = Options(notifications=notifications, workers=workers, seed=seed, keep=keep)
+    if stretch and notifications < STRETCHED_LEAST:
+        raise typer.BadParameter(
+            f"--stretch takes at least {STRETCHED_LEAST:,}", param_hint="--notifications"
+        )
+    options = Options(
+        notifications=notifications, workers=workers, stretch=stretch or 0, seed=seed, keep=keep
+    )
     raise typer.Exit(run(options))

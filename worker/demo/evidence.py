@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from worker.demo.course import Course
 from worker.demo.producer import Production, Who
 
 
@@ -65,11 +66,13 @@ class Push:
     Attributes:
         taken: Whether it did.
         digest: Of the text that it decrypted; 0 where it did not.
+        at: Arrival, in seconds since the epoch.
     """
 
     endpoint: str
     taken: bool
     digest: int
+    at: float
 
 
 @dataclass(slots=True)
@@ -111,20 +114,33 @@ _decode_expired = msgspec.json.Decoder(_Expired).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """Everything that the account is made of.
+class Delivered:
+    """What a play gave to pushmill.
 
     Attributes:
         production: What was written, and what must come of it.
         written_at: Timestamps of the job records by job id, in seconds since the epoch.
+        course: What there was to keep to; None where everything was to go at once.
+    """
+
+    production: Production
+    written_at: Mapping[str, float]
+    course: Course | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the account is made of.
+
+    Attributes:
+        delivered: What was written, and what must come of it.
         received: What pushmill wrote back.
         pushes: What the simulated push services saw.
         exits: Exit status of each worker.
         cpu_seconds: Of all workers together, from start to end.
     """
 
-    production: Production
-    written_at: Mapping[str, float]
+    delivered: Delivered
     received: Received
     pushes: Sequence[Push]
     exits: Mapping[str, int]

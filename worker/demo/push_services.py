@@ -96,7 +96,7 @@ class PushServices:
         found: list[Push] = []
         while True:
             rows = await self._ask("GET", service, f"/pushes?first={len(found)}&count={ROWS_A_REQUEST}")
-            found += (Push(prefix + row["token"], row["taken"], row["digest"]) for row in rows)
+            found += (Push(prefix + row["token"], row["taken"], row["digest"], row["at"]) for row in rows)
             if len(rows) < ROWS_A_REQUEST:
                 return found
 

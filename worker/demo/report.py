@@ -34,7 +34,7 @@ class Check:
 
 def checks(evidence: Evidence) -> list[Check]:
     """Compare what came with what had to come, recipient by recipient."""
-    expected, received = evidence.production.expected, evidence.received
+    expected, received = evidence.delivered.production.expected, evidence.received
     by_endpoint: dict[str, list[Push]] = defaultdict(list)
     for push in evidence.pushes:
         by_endpoint[push.endpoint].append(push)
@@ -95,7 +95,7 @@ def _wrong_text(push: Push, digest: int | None) -> str:
 def _expired(evidence: Evidence) -> Iterator[str]:
     wanted = {
         Gone(each.site_id, who.recipient_id, each.endpoint)
-        for who, each in evidence.production.expected.items()
+        for who, each in evidence.delivered.production.expected.items()
         if each.status == "expired"
     }
     found = evidence.received.expired
@@ -105,7 +105,10 @@ def _expired(evidence: Evidence) -> Iterator[str]:
 
 
 def _buried(evidence: Evidence) -> Iterator[str]:
-    wanted = {Buried(record.key, record.value, code) for record, code in evidence.production.broken.items()}
+    wanted = {
+        Buried(record.key, record.value, code)
+        for record, code in evidence.delivered.production.broken.items()
+    }
     found = Counter(evidence.received.buried)
     yield from (f"{buried.key}: is missing, or altered" for buried in wanted - found.keys())
     yield from (f"{buried.key or 'no key'}: {buried.code}, unexpected" for buried in found.keys() - wanted)
@@ -138,7 +141,7 @@ class Figures:
 
 def figures(evidence: Evidence) -> Figures:
     """Measure throughput and latency; all 0 if nothing came."""
-    outcomes, written_at = evidence.received.outcomes, evidence.written_at
+    outcomes, written_at = evidence.received.outcomes, evidence.delivered.written_at
     waits = sorted(
         outcome.at.timestamp() - written_at[who.job_id]
         for who, outcome in outcomes.items()
@@ -158,14 +161,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 # ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(evidence: Evidence, verdicts: Iterable[Check]) -> RenderableType:
-    """The closing tables: outcomes, push services, figures, checks."""
-    return Group(
-        _outcome_table(evidence),
-        _service_table(evidence),
-        _figure_table(figures(evidence)),
-        _check_table(verdicts),
-    )
+def render(evidence: Evidence, measured: RenderableType, verdicts: Iterable[Check]) -> RenderableType:
+    """The closing tables: outcomes, push services, what was measured, checks."""
+    return Group(_outcome_table(evidence), _service_table(evidence), measured, _check_table(verdicts))
 
 
 def _table(*columns: str) -> Table:
@@ -178,7 +176,7 @@ def _table(*columns: str) -> Table:
 
 def _outcome_table(evidence: Evidence) -> Table:
     table = _table("outcome", "expected", "got")
-    wanted = Counter(each.status for each in evidence.production.expected.values())
+    wanted = Counter(each.status for each in evidence.delivered.production.expected.values())
     found = Counter(each.status for each in evidence.received.outcomes.values())
     for status in sorted(wanted | found, key=lambda status: -wanted[status]):
         style = None if wanted[status] == found[status] else "red"
@@ -189,19 +187,23 @@ def _outcome_table(evidence: Evidence) -> Table:
 
 def _service_table(evidence: Evidence) -> Table:
     table = _table("\npush service", "\nasked", "\ntaken", "\ndecrypted", "\ndue")
-    services = {each.endpoint: each.service for each in evidence.production.expected.values()}
+    services = {each.endpoint: each.service for each in evidence.delivered.production.expected.values()}
     of = [(services.get(push.endpoint, "?"), push) for push in evidence.pushes]
     asked = Counter(service for service, _ in of)
     taken = Counter(service for service, push in of if push.taken)
     read = Counter(service for service, push in of if push.digest)
-    due = Counter(each.service for each in evidence.production.expected.values() if each.digest is not None)
+    due = Counter(
+        each.service for each in evidence.delivered.production.expected.values() if each.digest is not None
+    )
     for service in SERVICES:
         counts = (asked[service], taken[service], read[service], due[service])
         table.add_row(service, *(f"{count:,}" for count in counts))
     return table
 
 
-def _figure_table(measured: Figures) -> Table:
+def render_speed(evidence: Evidence) -> RenderableType:
+    """The figures of speed."""
+    measured = figures(evidence)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row()
     p50, p95, p99 = measured.latencies

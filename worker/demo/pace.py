@@ -1,0 +1,115 @@
+"""How a campaign keeps to its timetable, while it runs and afterwards.
+
+Pure; times are seconds since the epoch.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from worker.demo.course import Pause, Timetable
+from worker.demo.producer import Who
+from worker.demo.report import percentile
+
+KNOWN_AFTER = 1.0
+"""Seconds until an outcome has surely come (checkpoint, Kafka, our own look): the live picture is so old."""
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+PLANNED_LEVEL = 4
+"""Of the planned pace, so that there is as much room above it as below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where a campaign stands.
+
+    Attributes:
+        elapsed: Seconds since its start; negative before it.
+        planned: Share of the campaign that is to be out.
+        actual: Share that is.
+        late: Seconds, the 99th percentile of lateness so far.
+        moved: Seconds by which its planned times have moved.
+        paused: Whether it is.
+        curve: The actual pace so far against the planned one, a character for each part of the time.
+    """
+
+    elapsed: float
+    planned: float
+    actual: float
+    late: float
+    moved: float
+    paused: bool
+    curve: str
+
+    @property
+    def gap(self) -> float:
+        """Share of the campaign by which it is ahead of its plan; negative if it is behind."""
+        return self.actual - self.planned
+
+
+class Pace:
+    """What has become known of a running campaign."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+        self._out: list[float] = []
+        self._late: list[float] = []
+
+    def take(self, who: Who, at: float, pause: Pause) -> None:
+        """Take in when a recipient's outcome became final; who is not in the timetable does not count."""
+        if who in self._timetable.due:
+            insort(self._out, at)
+            insort(self._late, at - self._timetable.due_of(who, at, pause))
+
+    def picture(self, now: float, pause: Pause, columns: int) -> Picture:
+        """How it stood when the last outcomes that have surely come became final."""
+        then = now - KNOWN_AFTER
+        plan = self._timetable
+        end = plan.start + plan.stretch + pause.shift_at(now)
+        return Picture(
+            elapsed=now - plan.start,
+            planned=plan.planned(then, pause) / len(plan),
+            actual=bisect_right(self._out, then) / len(plan),
+            late=percentile(self._late, 99),
+            moved=pause.shift_at(now),
+            paused=pause.lasts(now),
+            curve=curve(self._out, plan.start, end, columns, len(plan) / plan.stretch),
+        )
+
+
+def curve(moments: Sequence[float], start: float, end: float, columns: int, pace: float) -> str:
+    """Draw how many moments fall into each part of a time.
+
+    Args:
+        moments: In order.
+        start: Of the time.
+        end: Of the time.
+        columns: Its parts, one character each.
+        pace: Moments a second that are drawn at half height.
+    """
+    width = (end - start) / columns
+    edges = [bisect_left(moments, start + width * number) for number in range(columns + 1)]
+    counts = (after - before for before, after in pairwise(edges))
+    return "".join(LEVELS[_level(count / (width * pace))] for count in counts)
+
+
+def _level(pace: float) -> int:
+    """The level of a pace, as a multiple of the planned one; what is more than nothing shows."""
+    return min(len(LEVELS) - 1, round(pace * PLANNED_LEVEL) or int(pace > 0))
+
+
+def gaps(planned: Iterable[float], actual: Iterable[float]) -> Iterator[tuple[float, int]]:
+    """Each moment at which the two curves' distance changes, and how far the actual one is ahead then."""
+    ahead = 0
+    for at, change in sorted([*((at, -1) for at in planned), *((at, 1) for at in actual)]):
+        ahead += change
+        yield at, ahead
+
+
+def busiest(moments: Sequence[float], after: float) -> int:
+    """The most moments within one second, from `after` on."""
+    return max(
+        (bisect_left(moments, at + 1.0) - place for place, at in enumerate(moments) if at >= after),
+        default=0,
+    )

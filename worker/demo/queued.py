@@ -1,0 +1,34 @@
+"""The ordinary play: everything is written at once, and delivered as fast as that goes."""
+
+import asyncio
+
+from worker.demo.collector import Collector
+from worker.demo.display import Display
+from worker.demo.evidence import Delivered
+from worker.demo.producer import Production, address, draft, write
+from worker.demo.stage import Stage
+
+
+async def play(stage: Stage, collector: Collector) -> Delivered:
+    """Produce, and wait for all outcomes; gives up in time, so that the account can say what is missing."""
+    total = stage.options.notifications
+    deadline = asyncio.get_running_loop().time() + stage.options.limit
+    production = await _produce(stage)
+    await stage.join()
+    stage.say(
+        f"workers that have joined: {len(stage.workers)}; records to write: {len(production.records):,}"
+    )
+    written_at = await write(stage.kafka.settings, production.records)
+    with Display(stage.console, total) as display:
+        while len(collector.received.outcomes) < total and asyncio.get_running_loop().time() < deadline:
+            await collector.look()
+            display.show(collector.received)
+    return Delivered(production, written_at)
+
+
+async def _produce(stage: Stage) -> Production:
+    drafts = await asyncio.to_thread(draft, stage.options.notifications, stage.options.seed)
+    subscriptions = await stage.subscribe(drafts)
+    production = await asyncio.to_thread(address, drafts, subscriptions)
+    await stage.services.script(production.scripts)
+    return production

@@ -1,0 +1,143 @@
+"""The play over time: a stretched campaign, an urgent job that overtakes it, a pause and a resume."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from math import ceil
+
+from worker.campaigns import Campaigns, State, change
+from worker.demo.collector import Collector
+from worker.demo.course import CAMPAIGN, NO_PAUSE, Course, Pause, Timetable, split, stretched, timetable
+from worker.demo.evidence import Delivered, Received
+from worker.demo.pace import Pace
+from worker.demo.pace_display import COLUMNS, PaceDisplay
+from worker.demo.producer import Draft, Production, Record, address, draft, write
+from worker.demo.stage import Stage
+from worker.edges.control import TOPIC as CONTROL
+from worker.job import encode_json
+
+LEAD_SECONDS = 5.0
+LEAD_NOTIFICATIONS = 4_000
+"""So many are surely made and written within a second, before the campaign starts."""
+
+URGENT_SHARE, PAUSE_SHARE = 0.2, 0.4
+"""Of the stretch: when the urgent job is written, and when the campaign is paused."""
+
+PAUSE_SECONDS = 8.0
+"""Longer than the 5 s within which a pause must hold. Less than the 10 s that a paused recipient rests in its
+tier by more than it takes for the resume to be heard of: so it rests once, and is 2 to 4 s late at most."""
+
+
+async def play(stage: Stage, collector: Collector) -> Delivered:
+    """Produce, act, and wait for all outcomes; gives up in time: the account says what is missing."""
+    total = stage.options.notifications
+    deadline = asyncio.get_running_loop().time() + stage.options.limit
+    production, plan, urgent = await _produce(stage)
+    [overtaking] = (record for record in production.records if record.key == urgent.job["job_id"])
+    queued = [record for record in production.records if record is not overtaking]
+    stage.say(f"workers that have joined: {len(stage.workers)}; records to write: {len(queued):,}")
+    director = Director(stage, plan, overtaking)
+    director.written_at |= await write(stage.kafka.settings, queued)
+    stage.say(f"written; the campaign starts in {plan.start - time.time():.1f} s, over {plan.stretch:g} s")
+    follower = Follower(plan, collector.received)
+    with PaceDisplay(stage.console, plan.stretch) as display:
+        while not follower.has(total) and asyncio.get_running_loop().time() < deadline:
+            await collector.look()
+            await director.act(time.time())
+            follower.follow(director.pause)
+            display.show(follower.pace.picture(time.time(), director.pause, COLUMNS))
+    course = Course(plan, director.pause, overtaking.key)
+    return Delivered(production, director.written_at, course)
+
+
+async def _produce(stage: Stage) -> tuple[Production, Timetable, Draft]:
+    """Make everything once the workers have joined: a campaign's start is written into its records."""
+    options = stage.options
+    campaign, urgent = split(await asyncio.to_thread(draft, options.notifications, options.seed))
+    subscriptions = await stage.subscribe([*campaign, urgent])
+    await stage.join()
+    start = ceil(time.time() + LEAD_SECONDS + options.notifications / LEAD_NOTIFICATIONS)
+    campaign = stretched(campaign, start, options.stretch)
+    production = await asyncio.to_thread(address, [*campaign, urgent], subscriptions)
+    await stage.services.script(production.scripts)
+    return production, timetable(campaign, start, options.stretch), urgent
+
+
+class Director:
+    """Acts when its time has come: writes the urgent job, pauses the campaign, resumes it.
+
+    Attributes:
+        pause: Of the campaign, so far.
+        written_at: Timestamps of job records by job id, seconds since the epoch.
+    """
+
+    def __init__(self, stage: Stage, plan: Timetable, overtaking: Record) -> None:
+        self.pause = NO_PAUSE
+        self.written_at: dict[str, float] = {}
+        self._stage = stage
+        self._plan = plan
+        self._overtaking = overtaking
+        self._campaigns = Campaigns()
+        self._cues: deque[tuple[float, Callable[[], Awaitable[None]]]] = deque(
+            [
+                (plan.start + URGENT_SHARE * plan.stretch, self._overtake),
+                (plan.start + PAUSE_SHARE * plan.stretch, self._pause),
+            ]
+        )
+
+    async def act(self, now: float) -> None:
+        """Do what is to be done by now, if anything."""
+        if self._cues and self._cues[0][0] <= now:
+            _, action = self._cues.popleft()
+            await action()
+
+    async def _overtake(self) -> None:
+        self._say("an urgent job is written")
+        self.written_at |= await write(self._stage.kafka.settings, [self._overtaking])
+
+    async def _pause(self) -> None:
+        at, _ = await self._change(State.PAUSED)
+        self.pause = Pause(at=at)
+        self._cues.append((at + PAUSE_SECONDS, self._resume))
+        self._say("the campaign is paused")
+
+    async def _resume(self) -> None:
+        until, shift = await self._change(State.RUNNING)
+        self.pause = Pause(self.pause.at, until, shift)
+        self._say(f"the campaign is resumed; its planned times have moved by {shift:.1f} s")
+
+    async def _change(self, wanted: State) -> tuple[float, float]:
+        """Write what `pushmill campaign pause` and `resume` write; gives the moment and the shift."""
+        control = change(CAMPAIGN, self._campaigns.of(CAMPAIGN), wanted, time.time())
+        self._campaigns.apply(control)
+        await write(self._stage.kafka.settings, [Record(CONTROL, CAMPAIGN, encode_json(control))])
+        return control.at.timestamp(), control.shift
+
+    def _say(self, line: str) -> None:
+        self._stage.say(f"  {time.time() - self._plan.start:5.1f} s: {line}")
+
+
+class Follower:
+    """Takes in each outcome as it comes.
+
+    Attributes:
+        pace: What is known of the campaign's.
+    """
+
+    def __init__(self, plan: Timetable, received: Received) -> None:
+        self.pace = Pace(plan)
+        self._received = received
+        self._seen = 0
+
+    def has(self, total: int) -> bool:
+        """Whether so many outcomes have come."""
+        return len(self._received.outcomes) >= total
+
+    def follow(self, pause: Pause) -> None:
+        """Take in those that have come since."""
+        outcomes = self._received.outcomes
+        for who, outcome in islice(outcomes.items(), self._seen, None):
+            self.pace.take(who, outcome.at.timestamp(), pause)
+        self._seen = len(outcomes)
