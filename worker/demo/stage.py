@@ -171,6 +171,9 @@ def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> 
         "PUSHMILL_CA_FILE": str(services.ca_file),
         "PUSHMILL_STATUS_HOST": "127.0.0.1",
         "PUSHMILL_STATUS_PORT": "0",
+        # Push services, workers and broker share one machine here: more at once would only wait, up to the
+        # request time-out where the machine is busy with other things, too.
+        "PUSHMILL_MAX_IN_FLIGHT": "64",
         "PUSHMILL_LOG_FORMAT": "json",
     }
     command = [sys.executable, "-m", "worker.cli", "run"]
