@@ -5,7 +5,9 @@ are the pipeline's; this file knows only when to ask it.
 """
 
 import asyncio
-from collections.abc import Mapping
+import gc
+import socket
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +18,7 @@ from prometheus_client import (
     GCCollector,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
@@ -26,14 +29,17 @@ from worker.config import Settings
 from worker.delivery import Flight
 from worker.edges import clock
 from worker.edges.control import ControlReader
-from worker.edges.http import AiohttpTransport, tls_context
-from worker.edges.kafka import Inbox, Membership, Outbox, PartitionsLostError
+from worker.edges.http import make_transport, tls_context
+from worker.edges.kafka import Inbox, KafkaStuckError, Membership, Outbox, PartitionsLostError
 from worker.edges.keyring import Keyring
+from worker.edges.leash import Leash
 from worker.edges.status import StatusServer
 from worker.edges.topics import INPUTS, TIER_TOPICS, missing_topics
 from worker.intake import Record
+from worker.job import JobError
 from worker.lease import Lease
 from worker.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.logs import Repeats
 from worker.metrics import Metrics
 from worker.pipeline import Limits, Pipeline
 from worker.progress import Progress, ProgressError, decode_progress
@@ -46,6 +52,9 @@ BURST = 32
 """Requests that are made in a row before the event loop gets its turn."""
 
 FETCH_SECONDS = 0.1
+SERVE_SECONDS = 0.01
+"""Accepting records in a row: a full fetch takes seconds, in which the lease would run out unrenewed."""
+
 RENEW_SECONDS = 0.5
 """Between two checkpoints while something is open, so that the lease of 1 s holds."""
 
@@ -73,14 +82,19 @@ class Ownership:
 class Worker:
     """A worker process, from its settings; `run` is its whole life."""
 
-    def __init__(self, settings: Settings, process: int = 0) -> None:
+    def __init__(self, settings: Settings, process: int = 0, supervisor: socket.socket | None = None) -> None:
         self._settings = settings
+        self._supervisor = supervisor
         self._process = process
         self._registry = _registry()
         self._metrics = Metrics(self._registry)
+        for topic in (*INPUTS, *TIER_TOPICS):
+            self._metrics.consumed[settings.topic_prefix + topic].inc(0)
         self._state = Ownership()
         self._lease = Lease()
         self._incidents: frozenset[PushService] = frozenset()
+        self._resting: frozenset[str] = frozenset()
+        self._repeats = Repeats()
         self._shelf: Shelf[Record] = Shelf()
         self._wake = asyncio.Event()
         self._all_landed = asyncio.Event()
@@ -94,7 +108,8 @@ class Worker:
         self._inbox = Inbox(settings, (*INPUTS, *TIER_TOPICS), process, membership)
         self._outbox = Outbox(settings, process)
         self._control = ControlReader(settings, self._on_control, self._pipeline.release)
-        self._transport = AiohttpTransport(
+        self._transport = make_transport(
+            settings.transport,
             timeout=settings.request_timeout,
             tls=tls_context(settings.ca_file),
             allow_private=settings.allow_private_endpoints,
@@ -134,35 +149,54 @@ class Worker:
             KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
         """
         self._metrics.enter("starting")
+        _spare_the_garbage_collector()
         async with AsyncExitStack() as stack:
+            for close in (self._outbox.stop, self._control.stop, self._inbox.stop):
+                stack.push_async_callback(close)
             await stack.enter_async_context(self._transport)
             await stack.enter_async_context(self._status_server())
-            await self._check_topics()
-            await self._outbox.start()
-            stack.push_async_callback(self._outbox.stop)
-            stack.push_async_callback(self._control.stop)
-            await self._control.start()
-            stack.push_async_callback(self._inbox.stop)
-            loops = [
-                asyncio.create_task(loop)
-                for loop in (self._checkpoints(), self._dispatches(), self._watches(), self._control.follow())
-            ]
-            intake = asyncio.create_task(self._intake())
-            stopping = asyncio.create_task(stop.wait())
             try:
-                await _first_of(stopping, intake, *loops)
-                await self._drain(intake)
-            finally:
-                await _cancel(stopping, intake, *loops)
+                await self._work(stop)
+            except KafkaStuckError:
+                stack.pop_all()  # stopping the producer would flush it
+                raise
         self._metrics.enter("stopped")
         log.info("stopped")
 
-    def _status_server(self) -> StatusServer:
+    async def _work(self, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait())
+        tasks = [asyncio.create_task(self._start())]
+        try:
+            await _first_of(stopping, *tasks)
+            if not stop.is_set():
+                tasks += (asyncio.create_task(loop) for loop in self._loops())
+                await _first_of(stopping, *tasks[1:])
+            await self._drain(tasks[:2])
+        finally:
+            await _cancel(stopping, *tasks)
+
+    async def _start(self) -> None:
+        await self._check_topics()
+        await self._outbox.start()
+        await self._control.start()
+
+    def _loops(self) -> tuple[Coroutine[None, None, None], ...]:
+        """The intake first: it is the first to end."""
+        return (
+            self._intake(),
+            self._checkpoints(),
+            self._dispatches(),
+            self._watches(),
+            self._control.follow(),
+            self._inbox.watch(),
+        )
+
+    def _status_server(self) -> StatusServer | Leash:
+        ready, render = self._state.reason_unready, partial(generate_latest, self._registry)
+        if self._supervisor is not None:
+            return Leash(self._supervisor, ready=ready, render=render)
         return StatusServer(
-            self._settings.status_host,
-            self._settings.status_port,
-            ready=self._state.reason_unready,
-            render=lambda: generate_latest(self._registry),
+            self._settings.status_host, self._settings.status_port, ready=ready, render=render
         )
 
     async def _check_topics(self) -> None:
@@ -173,10 +207,10 @@ class Worker:
                 "create what is missing with `pushmill topics create`"
             )
 
-    async def _drain(self, intake: asyncio.Task[None]) -> None:
+    async def _drain(self, intake: Iterable[asyncio.Task[None]]) -> None:
         self._state.draining = True
         self._metrics.enter("draining")
-        await _cancel(intake)
+        await _cancel(*intake)
         self._shelf.clear()
         await self._settle_up()
 
@@ -189,20 +223,43 @@ class Worker:
             records = await self._inbox.fetch(FETCH_SECONDS)
             if self._state.owned:
                 self._shelf.put(records, clock.now())
-                self._serve()
+            while self._state.owned and self._serve():  # noqa: ASYNC110 - this waits for nothing
+                await asyncio.sleep(0)
             if not records:
                 await asyncio.sleep(0)
 
-    def _serve(self) -> None:
-        """Accept what has its turn and finds room; hold exactly the partitions that must wait."""
-        now = clock.now()
-        while (record := self._shelf.take(now, self._pipeline.has_room)) is not None:
+    def _serve(self) -> bool:
+        """Accept what has its turn and finds room; hold exactly the partitions that must wait.
+
+        Returns:
+            Whether there is more, for which the event loop must have had a turn in between.
+        """
+        now, until = clock.now(), clock.stopwatch() + SERVE_SECONDS
+        more = False
+        while not more and (record := self._shelf.take(now, self._pipeline.has_room)) is not None:
+            more = clock.stopwatch() >= until
             self._metrics.consumed[self._settings.topic_prefix + record.partition.topic].inc()
-            self._pipeline.accept(record, now)
+            problem = self._pipeline.accept(record, now)
+            if problem:
+                self._tell_dead_letter(record, problem)
         self._inbox.hold(self._shelf.holding)
         if self._pipeline.open and not self._lease.holds(clock.monotonic()):
             self._checkpoint_wanted.set()
         self._wake.set()
+        return more
+
+    def _tell_dead_letter(self, record: Record, error: JobError) -> None:
+        held_back = self._repeats.allow(error.code, clock.monotonic())
+        if held_back is not None:
+            log.warning(
+                "a record is no valid job",
+                topic=record.partition.topic,
+                partition=record.partition.number,
+                offset=record.offset,
+                code=error.code,
+                problem=error.problem,
+                more_held_back=held_back,
+            )
 
     # ── dispatch ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -307,7 +364,12 @@ class Worker:
     async def _on_revoked(self, lost: bool) -> None:
         log.info("partitions revoked", lost=lost)
         if lost:
-            self._lose()
+            self._state.owned = False
+            self._lease.end()
+            # A checkpoint under way must not be committed in the next generation; if Kafka never acknowledges
+            # its records, the process ends.
+            async with self._checkpointing:
+                self._lose()
             return
         self._shelf.clear()
         await self._settle_up()
@@ -317,6 +379,8 @@ class Worker:
         self._state.owned = False
         self._lease.end()
         self._shelf.clear()
+        for place in self._pipeline.partitions:
+            self._metrics.forget_partition(self._settings.topic_prefix + place.topic, place.number)
         self._pipeline.forget()
 
     async def _settle_up(self) -> None:
@@ -354,6 +418,7 @@ class Worker:
         self._pipeline.gauge()
         self._metrics.count_signatures(self._tokens.signatures)
         self._tell_incidents()
+        self._tell_gates()
         for tier, seconds in self._shelf.overdue(clock.now()).items():
             self._metrics.tier_overdue[tier].set(seconds)
         for place in self._pipeline.partitions:
@@ -361,6 +426,14 @@ class Worker:
             if place.topic in INPUTS and end is not None:
                 lag = self._metrics.consumer_lag[self._settings.topic_prefix + place.topic, place.number]
                 lag.set(max(0, end - self._pipeline.position(place)))
+
+    def _tell_gates(self) -> None:
+        resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)
+        for key in resting - self._resting:
+            log.warning("a push service asks to slow down; sites wait for it", push_service=key)
+        for key in self._resting - resting:
+            log.info("no site waits for the push service any more", push_service=key)
+        self._resting = resting
 
     def _tell_incidents(self) -> None:
         present = self._pipeline.incidents()
@@ -374,7 +447,15 @@ class Worker:
         self._incidents = present
 
 
+def _spare_the_garbage_collector() -> None:
+    """Look for cycles less often: what travels here has none, and a look costs more the more is buffered."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def _registry() -> CollectorRegistry:
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, NoReturn
@@ -27,6 +28,7 @@ from worker.config import (
 from worker.edges.kafka import KafkaStuckError, KafkaUnreachableError
 from worker.edges.lifecycle import stop_on_signal
 from worker.edges.status import StatusPortError
+from worker.edges.supervisor import STOP_MARGIN, Supervisor, SupervisorStatus, process_count
 from worker.edges.topics import Found, create_topics
 from worker.logs import configure
 
@@ -73,23 +75,41 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 @app.command()
-def run() -> None:
+def run(
+    process: Annotated[
+        int | None, typer.Option(hidden=True, help="Number of this process; the supervisor is its stdin.")
+    ] = None,
+) -> None:
     """Deliver: read send jobs, push, write outcomes. Configured by PUSHMILL_* variables alone."""
     settings = load_settings(os.environ)
     configure(settings.log_format, settings.log_level, sys.stderr)
+    if process is not None:
+        structlog.contextvars.bind_contextvars(process=process)
+        _run(_work(settings, process, socket.socket(fileno=os.dup(sys.stdin.fileno()))))
+        return
     for name, meant in unknown_variables(os.environ).items():
         log.warning("nothing reads this variable", variable=name, meant=meant)
-    try:
-        _run(_work(settings))
-    except KafkaStuckError as error:
-        # No flush, no clean-up: a record that is still on its way must not land after the next start.
-        log.critical("Kafka does not answer; ending at once", problem=str(error))
-        os._exit(FAILED)
+    count = process_count(settings.processes)
+    _run(_work(settings) if count == 1 else _supervise(settings, count))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, process: int = 0, supervisor: socket.socket | None = None) -> None:
     with stop_on_signal() as stop:
-        await Worker(settings).run(stop)
+        try:
+            await Worker(settings, process, supervisor).run(stop)
+        except KafkaStuckError as error:
+            # No flush, no clean-up: a record that is still on its way must not land after the next start.
+            log.critical("ending at once, without a clean-up", problem=str(error))
+            os._exit(FAILED)
+
+
+async def _supervise(settings: Settings, count: int) -> None:
+    supervisor = Supervisor(count, stop_limit=settings.drain_timeout + STOP_MARGIN)
+    with stop_on_signal() as stop:
+        async with SupervisorStatus(settings.status_host, settings.status_port, supervisor):
+            status = await supervisor.run(stop)
+    if status:
+        raise SystemExit(status)
 
 
 @topics.command("create")

@@ -177,7 +177,9 @@ class Settings(KafkaSettings):
     )
     allow_private_endpoints: bool = _setting("tests only: loopback and private addresses", False)
     ca_file: Certificates | None = _setting("extra CA certificates for push services", None, shown="system")
-    transport: Literal["aiohttp"] = _setting("HTTP client towards push services", "aiohttp")
+    transport: Literal["httptools", "aiohttp"] = _setting(
+        "HTTP client towards push services: `httptools` for speed, or `aiohttp`", "httptools"
+    )
     processes: Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)] = _setting(
         "worker processes; `auto` is one for each core", 1
     )

@@ -26,12 +26,11 @@ from worker.demo.certificates import Certificates
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer as Scripted
 from worker.demo.push_service_answers import Fault
-from worker.edges.http import ANSWER_MAX_BYTES, AiohttpTransport, tls_context
+from worker.edges.http import TRANSPORTS, HttptoolsTransport, tls_context
+from worker.edges.transport import ANSWER_MAX_BYTES
 from worker.job import Urgency
 from worker.request import PushRequest, build_request
 from worker.services import Endpoints, HostRule
-
-TRANSPORTS = {"aiohttp": AiohttpTransport}
 
 GENEROUS = 20.0
 """Seconds: no test waits for it."""
@@ -578,6 +577,14 @@ async def test_headers_are_those_given_and_three_of_the_transports_own(transport
         assert arrived.body == body
 
 
+async def test_a_header_that_could_be_taken_for_another_is_not_sent(transport, certificates):
+    async with scripted(certificates, saying(CREATED)) as server, opened(transport, certificates) as made:
+        answer = await ask(made, to(server.port, TTL="60\r\nUrgency: high"))
+        assert answer is TransportFailure.BAD_ANSWER
+        assert await ask(made, to(server.port)) == PushResponse(201)
+    assert len(server.arrived) == 1
+
+
 async def test_cookies_are_not_kept(transport, certificates):
     wire = b"HTTP/1.1 201 Created\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n"
     async with scripted(certificates, saying(wire)) as server, opened(transport, certificates) as made:
@@ -842,6 +849,17 @@ async def test_a_loop_can_end_right_after_a_time_out(transport, certificates, lo
 async def test_close_twice_and_unused(transport):
     async with opened(transport) as made:
         await made.close()
+
+
+async def test_what_is_posted_after_the_end_lands_as_a_reset(certificates):
+    async with scripted(certificates, silence) as server, opened(HttptoolsTransport, certificates) as made:
+        first, second = Landings(), Landings()
+        made.post(to(server.port), lambda answer: (first(answer), made.post(to(server.port), second)))
+        await until(lambda: server.arrived)
+        await made.close()
+        assert await first.only() is TransportFailure.RESET
+        assert await second.only() is TransportFailure.RESET
+    assert len(server.arrived) == 1
 
 
 async def test_landing_may_post_again(transport, certificates):

@@ -140,7 +140,7 @@ BAD = [
     ("ALLOW_PRIVATE_ENDPOINTS", "2", "boolean"),
     ("CA_FILE", "/nowhere/ca.pem", "mount it"),
     ("CA_FILE", __file__, "holds no certificates"),
-    ("TRANSPORT", "curl", "'aiohttp'"),
+    ("TRANSPORT", "curl", "'httptools' or 'aiohttp'"),
     ("PROCESSES", "0", "auto"),
     ("PROCESSES", "-1", "auto"),
     ("PROCESSES", "many", "auto"),

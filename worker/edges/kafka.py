@@ -6,7 +6,8 @@ behaviour is named wherever this leans on it.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Me
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
+from worker.edges import clock
+from worker.edges.evictions import MOST, NO_GENERATION, PERIOD, Evictions
 from worker.intake import Record
 from worker.ledger import Commit, Partition
 from worker.publication import DEAD_LETTERS, Publication
@@ -33,8 +36,6 @@ MAX_REQUEST_BYTES = 2 << 20
 DEAD_LETTER_KEPT_BYTES = 512 << 10
 """Of a dead letter that the broker refuses for its size: the rest is cut off."""
 
-NO_GENERATION = -1
-
 
 class KafkaUnreachableError(RuntimeError):
     """No broker answers, or none that lets this client in; the text says which and what to look at."""
@@ -42,6 +43,10 @@ class KafkaUnreachableError(RuntimeError):
 
 class KafkaStuckError(RuntimeError):
     """Kafka did not acknowledge in time: nobody knows what it holds, so the process must start anew."""
+
+
+class InstanceTakenError(KafkaStuckError):
+    """Another process has this one's instance id; the text says which id and which setting."""
 
 
 class PartitionsLostError(RuntimeError):
@@ -106,9 +111,13 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._topics = [self._prefix + topic for topic in topics]
         self._membership = membership
         self._may_commit = False
-        instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
+        self._evictions = Evictions()
+        self._failure: Exception | None = None
+        self._failed = asyncio.Event()
+        self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
         self._consumer = AIOKafkaConsumer(
-            **connection(settings),
+            # A join is answered when every member has let go: no request may be given up before that.
+            **connection(settings) | {"request_timeout_ms": int((REBALANCE_TIMEOUT + 10) * 1000)},
             client_id=f"pushmill-{instance or process}",
             group_id=settings.group_id,
             group_instance_id=instance,
@@ -119,7 +128,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
             heartbeat_interval_ms=2000,
             fetch_max_wait_ms=100,
-            fetch_max_bytes=8 << 20,
+            fetch_max_bytes=1 << 20,
             max_partition_fetch_bytes=256 << 10,
         )
 
@@ -134,6 +143,17 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
+        self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - it has no listeners
+
+    async def watch(self) -> None:
+        """Wait for what went wrong while partitions came or went: aiokafka logs it, and goes on.
+
+        Raises:
+            KafkaStuckError: The process must end without flushing.
+        """
+        await self._failed.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def stop(self) -> None:
         """Leave the group, unless the membership is static; never waits for long."""
@@ -143,8 +163,14 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         """Wait for records of the partitions that are not held, at most `seconds`.
 
         During a rebalance aiokafka ignores the limit: nothing else may wait for this.
+
+        Raises:
+            KafkaStuckError: The group refuses this member for good.
         """
-        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        try:
+            found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        except KafkaError as error:
+            raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
         return [self._record(record) for records in found.values() for record in records]
 
     def hold(self, partitions: Iterable[Partition]) -> None:
@@ -164,7 +190,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 
         Raises:
             PartitionsLostError: The group has gone on without this worker.
-            KafkaStuckError: No answer in time; aiokafka itself would try without end.
+            KafkaStuckError: No answer in time, where aiokafka itself would try without end; or a refusal.
         """
         if not self._may_commit:
             raise PartitionsLostError("no partitions are assigned")
@@ -180,6 +206,8 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             raise PartitionsLostError("Kafka refused a commit") from error
         except TimeoutError as error:
             raise KafkaStuckError(f"a commit was not acknowledged within {ANSWER_LIMIT:g} s") from error
+        except KafkaError as error:
+            raise KafkaStuckError(f"Kafka refuses a commit: {error}") from error
 
     def end(self, partition: Partition) -> int | None:
         """The offset behind a partition's last record, as last heard."""
@@ -189,17 +217,44 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called by aiokafka before it joins again; every rebalance revokes everything."""
         # Without a generation the group has thrown this member out, and a commit would be an outsider's.
-        fenced = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - said nowhere else
-        if revoked:
-            await self._membership.revoked(fenced)
-        self._may_commit = False
+        lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - said nowhere else
+        self._may_commit = not lost
+        try:
+            async with self._told():
+                self._check_evictions()
+                if revoked:
+                    await self._membership.revoked(lost)
+        finally:
+            self._may_commit = False
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Called by aiokafka after a rebalance, before anything has been fetched."""
-        self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
-        commits = await self._committed(assigned)
-        self._may_commit = True
-        await self._membership.assigned(commits)
+        async with self._told():
+            self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
+            commits = await self._committed(assigned)
+            self._may_commit = True
+            await self._membership.assigned(commits)
+
+    @asynccontextmanager
+    async def _told(self) -> AsyncIterator[None]:
+        """Tell `watch` what aiokafka would log and forget: the member would own what nobody works on.
+
+        Does not return then: aiokafka would join again at once, and so evict whoever has the place by now.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with it
+            stuck = isinstance(error, KafkaStuckError)
+            self._failure = error if stuck else KafkaStuckError(f"partitions cannot be changed: {error!r}")
+            self._failed.set()
+            await asyncio.Event().wait()
+
+    def _check_evictions(self) -> None:
+        if self._evictions.are_too_many(clock.monotonic()) and self._instance:
+            raise InstanceTakenError(
+                f"the group has given the place of instance {self._instance} to another process {MOST} times "
+                f"within {PERIOD:g} s: PUSHMILL_INSTANCE_ID must be unique for each pod"
+            )
 
     async def _committed(self, assigned: set[TopicPartition]) -> dict[Partition, Commit | None]:
         """Read offsets with their metadata, which the consumer itself does not give."""
@@ -282,8 +337,8 @@ class Outbox:
         """Write records and wait until Kafka has acknowledged every one.
 
         Raises:
-            KafkaStuckError: It has not in time. An idempotent producer never gives up by itself, and a record
-                may still land later: the process must end without flushing.
+            KafkaStuckError: It has not in time, or refuses one. An idempotent producer never gives up by
+                itself, and a record may still land later: the process must end without flushing.
         """
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
@@ -292,6 +347,8 @@ class Outbox:
                     await self._settled(publication, acknowledged)
         except TimeoutError as error:
             raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
+        except KafkaError as error:
+            raise KafkaStuckError(f"Kafka refuses records: {error}") from error
 
     async def _settled(self, publication: Publication, acknowledged: Awaitable[Any]) -> None:
         try:

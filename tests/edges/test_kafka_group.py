@@ -1,0 +1,325 @@
+"""Coming and going in the group, with a consumer that does what aiokafka was seen to do."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaConnectionError,
+    KafkaError,
+    NoError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import TopicPartition
+
+from worker.config import load_settings
+from worker.edges import kafka
+from worker.edges.evictions import MOST, PERIOD, Evictions
+from worker.edges.kafka import (
+    Inbox,
+    InstanceTakenError,
+    KafkaStuckError,
+    Membership,
+    Outbox,
+    PartitionsLostError,
+)
+from worker.ledger import Commit, Partition
+from worker.publication import Publication
+
+PLACE = Partition("jobs", 0)
+COMMITS = {PLACE: Commit(7, "map")}
+PLACES = {TopicPartition("push.jobs", 0)}
+
+
+class Coordinator:
+    """As aiokafka's: who is in the group, and the one way to ask."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.code = NoError.errno
+
+    async def _send_req(self, _request: Any) -> Any:
+        return SimpleNamespace(error_code=self.code)
+
+
+class Consumer:
+    """As AIOKafkaConsumer, as far as `Inbox` goes."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self._coordinator = Coordinator()
+        self.committed: list[Any] = []
+        self.commit_error: Exception | None = None
+        self.hangs = False
+        self.joins = 0
+        self.read_error: Exception | None = None
+
+    def subscribe(self, _topics: list[str], listener: Any) -> None:
+        self.listener = listener
+
+    async def start(self) -> None: ...
+
+    def pause(self, *_: Any) -> None: ...
+
+    async def getmany(self, timeout_ms: int) -> dict[Any, Any]:
+        if self.read_error:
+            raise self.read_error
+        return {}
+
+    async def commit(self, offsets: Any) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.commit_error:
+            raise self.commit_error
+        self.committed.append(offsets)
+
+    async def heartbeat(self, code: int = NoError.errno) -> None:
+        """Send one as a member; an error makes aiokafka forget generation and member id."""
+        self._coordinator.code = code
+        await self._coordinator._send_req(object())
+        if code != NoError.errno:
+            self._coordinator.generation = -1
+
+    async def rejoin(self) -> None:
+        """Revoke, join, assign; what a listener raises is logged by aiokafka, and that is all."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                with contextlib.suppress(Exception):
+                    await self.listener.on_partitions_revoked(PLACES)
+                self._coordinator.generation = 2
+                self.joins += 1
+                with contextlib.suppress(Exception):
+                    await self.listener.on_partitions_assigned(PLACES)
+
+
+class Member:
+    """An Inbox in a group, and what it has told."""
+
+    def __init__(self, settings: Any) -> None:
+        self.told: list[Any] = []
+        self.on_revoked: Callable[[], Awaitable[None]] | None = None
+        self.inbox = Inbox(settings, ["jobs"], 0, Membership(self.assigned, self.revoked))
+        self.consumer: Any = self.inbox._consumer
+
+    async def assigned(self, commits: Any) -> None:
+        self.told.append(("assigned", set(commits)))
+
+    async def revoked(self, lost: bool) -> None:
+        self.told.append(("revoked", "lost" if lost else "held"))
+        if self.on_revoked:
+            await self.on_revoked()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(
+        {
+            "PUSHMILL_VAPID_DIR": str(tmp_path),
+            "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com",
+            "PUSHMILL_INSTANCE_ID": "pod",
+        }
+    )
+
+
+@pytest.fixture
+async def member(settings, monkeypatch):
+    async def ask(self, assigned):
+        return {}
+
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    made = Member(settings)
+    await made.inbox.start()
+    await made.inbox.on_partitions_assigned(PLACES)
+    return made
+
+
+async def test_a_commit_goes_out_while_partitions_are_held(member):
+    await member.inbox.commit(COMMITS)
+    [[(place, commit)]] = [list(each.items()) for each in member.consumer.committed]
+    assert (place, commit.offset, commit.metadata) == (TopicPartition("push.jobs", 0), 7, "map")
+
+
+async def test_while_partitions_are_revoked_they_may_still_be_committed_and_not_after(member):
+    async def settle() -> None:
+        await member.inbox.commit(COMMITS)
+
+    member.on_revoked = settle
+    await member.inbox.on_partitions_revoked(PLACES)
+    assert member.told[-1] == ("revoked", "held")
+    assert len(member.consumer.committed) == 1
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    assert len(member.consumer.committed) == 1
+
+
+async def test_a_revocation_without_a_generation_commits_nothing(member):
+    async def settle() -> None:
+        with pytest.raises(PartitionsLostError):
+            await member.inbox.commit(COMMITS)
+
+    member.on_revoked = settle
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    await member.inbox.on_partitions_revoked(PLACES)
+    assert member.told[-1] == ("revoked", "lost")
+    assert not member.consumer.committed
+
+
+@pytest.mark.parametrize("cause", [IllegalGenerationError, UnknownMemberIdError])
+async def test_after_a_refused_commit_nothing_is_committed_before_the_next_assignment(member, cause):
+    member.consumer.commit_error = CommitFailedError()
+    member.consumer.commit_error.__cause__ = cause()
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    member.consumer.commit_error = None  # aiokafka would send the next one without generation
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    assert not member.consumer.committed
+    await member.consumer.rejoin()
+    assert member.told[1:] == [("revoked", "lost"), ("assigned", {PLACE})]
+    await member.inbox.commit(COMMITS)
+    assert len(member.consumer.committed) == 1
+
+
+async def test_a_commit_that_never_returns_means_that_kafka_is_stuck(member):
+    member.consumer.hangs = True
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await member.inbox.commit(COMMITS)
+
+
+async def test_a_commit_that_is_refused_for_good_means_the_same(member):
+    member.consumer.commit_error = KafkaError("authorization")
+    with pytest.raises(KafkaStuckError, match="refuses a commit"):
+        await member.inbox.commit(COMMITS)
+
+
+async def test_a_group_that_cannot_be_followed_ends_the_reading(member):
+    member.consumer.read_error = KafkaError("Unexpected error during coordination")
+    with pytest.raises(KafkaStuckError, match="does not let this process read"):
+        await member.inbox.fetch(0.1)
+
+
+async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
+    async def stuck() -> None:
+        raise KafkaStuckError("records were not acknowledged")
+
+    member.on_revoked = stuck
+    watching = asyncio.create_task(member.inbox.watch())
+    await asyncio.sleep(0)
+    assert not watching.done()
+    await member.consumer.rejoin()
+    with pytest.raises(KafkaStuckError, match="records were not acknowledged"):
+        await watching
+
+
+async def test_what_fails_in_an_assignment_is_not_lost_either(member):
+    member.assigned = None
+    member.inbox._membership = Membership(None, member.revoked)  # type: ignore[arg-type]
+    await member.consumer.rejoin()
+    with pytest.raises(KafkaStuckError, match="partitions cannot be changed: TypeError"):
+        await member.inbox.watch()
+
+
+# ── two processes with one instance id ──────────────────────────────────────────────────────────────────
+
+
+async def test_two_evictions_within_a_minute_end_the_process_with_a_clear_message(member):
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    await member.consumer.rejoin()
+    watching = asyncio.create_task(member.inbox.watch())
+    await asyncio.sleep(0)
+    assert not watching.done()
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    await member.consumer.rejoin()
+    with pytest.raises(InstanceTakenError, match=r"pod-0 .*PUSHMILL_INSTANCE_ID must be unique"):
+        await watching
+    assert member.told.count(("revoked", "lost")) == 1
+    assert member.consumer.joins == 1  # another one would evict the other process once more
+
+
+async def test_other_reasons_to_rejoin_are_no_evictions(member):
+    for _ in range(4):
+        await member.consumer.heartbeat(IllegalGenerationError.errno)
+        await member.consumer.rejoin()
+    assert not member.inbox._failed.is_set()
+
+
+async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
+    coordinator = Coordinator()
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+
+    async def evicted() -> None:
+        coordinator.generation, coordinator.code = 3, UnknownMemberIdError.errno
+        await coordinator._send_req(object())
+        await coordinator._send_req(object())  # a heartbeat and a commit hear of the same one
+
+    await evicted()
+    assert not evictions.are_too_many(0.0)
+    assert not evictions.are_too_many(1.0)
+    await evicted()
+    assert not evictions.are_too_many(PERIOD + 1)
+    await evicted()
+    assert evictions.are_too_many(PERIOD + 2)
+    assert MOST == 2
+
+
+async def test_an_answer_to_an_outsider_is_no_eviction():
+    coordinator = Coordinator()
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+    coordinator.generation, coordinator.code = -1, UnknownMemberIdError.errno
+    await coordinator._send_req(object())
+    assert not evictions.are_too_many(0.0)
+
+
+async def test_commits_tell_of_evictions_too():
+    coordinator = Coordinator()
+    answer = SimpleNamespace(topics=[("push.jobs", [(0, NoError.errno), (1, UnknownMemberIdError.errno)])])
+
+    async def send(_request: Any) -> Any:
+        return answer
+
+    coordinator._send_req = send  # type: ignore[method-assign]
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+    assert await coordinator._send_req(object()) is answer
+    coordinator.generation = 1
+    assert not evictions.are_too_many(0.0)
+    await coordinator._send_req(object())
+    assert evictions.are_too_many(1.0)
+
+
+# ── the producer ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Producer:
+    def __init__(self, **_: Any) -> None:
+        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, *_: Any, **__: Any) -> asyncio.Future[None]:
+        return self.acknowledged
+
+
+@pytest.fixture
+async def outbox(settings, monkeypatch):
+    monkeypatch.setattr(kafka, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    return Outbox(settings, 0)
+
+
+async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(outbox):
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+
+
+async def test_records_that_are_refused_mean_the_same(outbox):
+    outbox._producer.acknowledged.set_exception(KafkaConnectionError("no"))
+    with pytest.raises(KafkaStuckError, match="refuses records"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])

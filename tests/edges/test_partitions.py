@@ -1,0 +1,110 @@
+"""A worker whose partitions go while a checkpoint is under way, with Kafka's clients replaced."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from worker.app import Worker
+from worker.config import load_settings
+from worker.edges import kafka
+from worker.edges.kafka import Inbox, KafkaStuckError
+from worker.intake import Record
+from worker.ledger import Partition
+
+PLACES = {TopicPartition("push.jobs", 0)}
+JOB = {
+    "v": 1,
+    "job_id": "j",
+    "campaign_id": "c",
+    "site_id": "s",
+    "payload": "x",
+    "recipients": [{"id": "r", "subscription": {"endpoint": 5}}],
+}
+
+
+class Consumer:
+    def __init__(self, **_: Any) -> None:
+        self._coordinator = SimpleNamespace(generation=1)
+        self.committed: list[Any] = []
+
+    def pause(self, *_: Any) -> None: ...
+
+    def paused(self) -> set[Any]:
+        return set()
+
+    def assignment(self) -> set[Any]:
+        return PLACES
+
+    async def commit(self, offsets: Any) -> None:
+        self.committed.append(offsets)
+
+
+class Producer:
+    def __init__(self, **_: Any) -> None:
+        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.records: list[str] = []
+
+    async def send(self, topic: str, *_: Any, **__: Any) -> asyncio.Future[None]:
+        self.records.append(topic)
+        return self.acknowledged
+
+
+@pytest.fixture
+async def worker(tmp_path, monkeypatch):
+    async def ask(self, assigned):
+        return {}
+
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(kafka, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr("worker.app.ControlReader", lambda *_: None)
+    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
+    made = Worker(load_settings(environment))
+    await made._inbox.on_partitions_assigned(PLACES)
+    record = Record(Partition("jobs", 0), 0, 0.0, None, json.dumps(JOB).encode())
+    made._pipeline.accept(record, 1.0)
+    assert made._pipeline.unacknowledged == 1
+    return made
+
+
+async def test_a_checkpoint_under_way_is_not_committed_by_a_later_generation(worker):
+    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
+    await asyncio.sleep(0.01)
+    assert producer.records == ["push.outcomes"]
+    consumer._coordinator.generation = -1
+    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    await asyncio.sleep(0.01)
+    assert worker._state.reason_unready() == "no partitions are assigned"
+    assert not revoked.done()  # else the next assignment would come first, and let the commit through
+    producer.acknowledged.set_result(None)
+    await asyncio.gather(checkpoint, revoked)
+    await worker._inbox.on_partitions_assigned(PLACES)
+    assert not consumer.committed
+    assert (worker._pipeline.unacknowledged, worker._pipeline.open) == (0, 0)
+
+
+async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(worker):
+    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
+    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    await asyncio.sleep(0.01)
+    assert not revoked.done()
+    producer.acknowledged.set_result(None)
+    await asyncio.gather(checkpoint, revoked)
+    assert [offset.offset for commit in consumer.committed for offset in commit.values()] == [1]
+
+
+async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_partitions_go(
+    worker, monkeypatch
+):
+    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await asyncio.wait_for(worker._inbox.watch(), 5)
+    assert not revoked.done()  # the group is not joined again
+    revoked.cancel()

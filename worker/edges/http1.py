@@ -1,0 +1,128 @@
+"""HTTP/1.1 as bytes: a request on its way out, and what is an answer to it; knows no sockets.
+
+httptools (llhttp) says what the bytes mean. What is decided here: which part of an answer matters, how much
+of it is looked at, and whether its connection may carry another request.
+"""
+
+import httptools
+
+from worker.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
+from worker.edges.transport import ANSWER_MAX_BYTES, USER_AGENT
+from worker.request import PushRequest
+
+WIRE_MAX_BYTES = 65_536
+"""Of an answer in all: interim answers, headers, body, chunks and trailers."""
+
+_SCHEME_CHARS = len("https://")
+_KEPT = {name.encode(): name for name in ANSWER_HEADERS}
+_PLAIN = {status: PushResponse(status) for status in range(200, 600)}
+"""Answers of which nothing but the status matters: nearly all of them, and made once."""
+
+
+def request_bytes(request: PushRequest) -> bytes:
+    """Put a request on the wire's own terms: head and body in one piece.
+
+    Raises:
+        ValueError: A header holds what could be taken for another one, or is not ASCII.
+    """
+    endpoint, body = request.endpoint, request.body
+    lines = [
+        f"POST {endpoint.target} HTTP/1.1",
+        f"Host: {endpoint.origin.url[_SCHEME_CHARS:]}",
+        f"User-Agent: {USER_AGENT}",
+        f"Content-Length: {len(body)}",
+        *[f"{name}: {value}" for name, value in request.headers.items()],
+        "\r\n",
+    ]
+    head = "\r\n".join(lines).encode("ascii")
+    if not head.count(b"\n") == head.count(b"\r") == len(request.headers) + 5:
+        raise ValueError("a header holds the end of a line")
+    return head + body
+
+
+class _StopParsing(Exception):  # noqa: N818 - no error of anybody's, but the way out of httptools' callbacks
+    """What follows is of no interest."""
+
+
+class AnswerParser:
+    """Reads one answer after the other, off one connection; `begin` comes before each.
+
+    Attributes:
+        reusable: Whether the answer has come to its end, with nothing after it, and the connection lives on.
+    """
+
+    __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_status", "reusable")
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Make ready for the answer to a request that goes out now."""
+        self._status = 0  # of the final answer, once all of its headers are there
+        self._headers: dict[str, str] = {}
+        self._body = b""
+        self._received = 0
+        self._complete = False
+        self.reusable = False
+
+    def feed(self, data: bytes) -> Answer | None:
+        """Take in what has come; the answer, as soon as all of it that matters is there."""
+        self._received += len(data)
+        surplus = self._received - WIRE_MAX_BYTES
+        try:
+            self._parser.feed_data(data[:-surplus] if surplus > 0 else data)
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, _StopParsing):
+                raise  # a mistake of our own
+            return self.cut(TransportFailure.BAD_ANSWER)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return self.cut(TransportFailure.BAD_ANSWER)
+        if self._complete:
+            return self._answer()
+        if surplus > 0 or len(self._body) >= ANSWER_MAX_BYTES:
+            return self.cut(TransportFailure.BAD_ANSWER)
+        return None
+
+    def cut(self, failure: TransportFailure) -> Answer:
+        """Say what it comes to if no more is read: once the status is known, nothing can undo it."""
+        self.reusable = False
+        return self._answer() if self._status else failure
+
+    def _answer(self) -> PushResponse:
+        if self._headers or self._body:
+            return PushResponse(self._status, self._headers, self._body)
+        return _PLAIN[self._status]
+
+    # ── httptools ───────────────────────────────────────────────────────────────────────────────────────
+
+    def on_message_begin(self) -> None:
+        """See httptools; the second in a row answers nothing that was asked."""
+        if self._complete:
+            raise _StopParsing
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See httptools; of repeated ones the first counts, and trailers do not."""
+        kept = _KEPT.get(name.lower())
+        if kept and not self._status:
+            self._headers.setdefault(kept, value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:
+        """See httptools; interim answers (RFC 9110 section 15.2) are passed over."""
+        status = self._parser.get_status_code()
+        if 200 <= status < 600:
+            self._status = status
+        elif 100 <= status < 200:
+            self._headers = {}
+        else:
+            raise _StopParsing
+
+    def on_body(self, piece: bytes) -> None:
+        """See httptools."""
+        self._body += piece[: ANSWER_MAX_BYTES - len(self._body)]
+
+    def on_message_complete(self) -> None:
+        """See httptools."""
+        if self._status:
+            self._complete = True
+            self.reusable = self._parser.should_keep_alive()

@@ -1,0 +1,109 @@
+"""The metrics of all processes together, out of each one's own.
+
+Counters and histograms add up, and go on where a process ended: a total that fell would be taken for a
+restart of everything, and counted once more. Gauges add up where they are amounts, and are the highest
+where a sum would mean nothing. No label is added: the contract's names hold for any number of processes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+SUMMED_KINDS = frozenset({"counter", "histogram", "summary"})
+
+SUMMED_GAUGES = frozenset(
+    {
+        "pushmill_in_flight_requests",
+        "pushmill_concurrency_limit",  # of each process: together they may have so many in flight
+        "pushmill_closed_gates",
+        "pushmill_buffered_recipients",
+        "pushmill_due_recipients",
+        "pushmill_worker_state",  # how many processes are in each state
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+    }
+)
+"""Amounts. Of every other gauge the highest counts: lags of the event loop and of tiers, because the worst is
+what hurts; a partition's lag, because one process reads it and another may still tell what it saw before;
+limits, starts and versions, because they are the same or the latest is wanted."""
+
+Labels = tuple[tuple[str, str], ...]
+Key = tuple[str, Labels]
+
+
+@dataclass(slots=True)
+class Family:
+    """One metric: its samples by name and labels, in the order in which they came."""
+
+    documentation: str
+    kind: str
+    samples: dict[Key, float] = field(default_factory=dict)
+
+    def join(self, name: str, samples: Mapping[Key, float]) -> None:
+        """Take another process's samples in."""
+        together = _together(name, self.kind)
+        for key, value in samples.items():
+            self.samples[key] = together(self.samples[key], value) if key in self.samples else value
+
+
+Families = dict[str, Family]
+
+
+def read(text: str) -> Families:
+    """Read what one process exposes.
+
+    Raises:
+        ValueError: It is not in Prometheus' text format.
+    """
+    return {
+        metric.name: Family(
+            metric.documentation,
+            metric.type,
+            {(sample.name, tuple(sample.labels.items())): sample.value for sample in metric.samples},
+        )
+        for metric in text_string_to_metric_families(text)
+        if not metric.name.endswith("_created")  # when a process began to count says nothing about all
+    }
+
+
+def merge(of_processes: Iterable[Families]) -> Families:
+    """Put the metrics of several processes together."""
+    merged: Families = {}
+    for families in of_processes:
+        for name, family in families.items():
+            into = merged.setdefault(name, Family(family.documentation, family.kind))
+            into.join(name, family.samples)
+    return merged
+
+
+def counted(families: Families) -> Families:
+    """What stays counted when a process has ended: all but its gauges."""
+    return {name: family for name, family in families.items() if family.kind in SUMMED_KINDS}
+
+
+def render(families: Families) -> bytes:
+    """Write metrics in Prometheus' text format 0.0.4."""
+    return generate_latest(_Exposed(families))
+
+
+class _Exposed:
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        for name, family in self._families.items():
+            metric = Metric(name, family.documentation, family.kind)
+            for (sample, labels), value in family.samples.items():
+                metric.add_sample(sample, dict(labels), value)
+            yield metric
+
+
+def _together(name: str, kind: str) -> Callable[[float, float], float]:
+    return _sum if kind in SUMMED_KINDS or name in SUMMED_GAUGES else max
+
+
+def _sum(one: float, other: float) -> float:
+    return one + other

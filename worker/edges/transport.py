@@ -1,0 +1,43 @@
+"""The seam to the wire, and what every transport has in common, whatever it is made of.
+
+Keep-alive connections, bounded time, bounded answers, no redirects, no proxy, no cookies; connected to no
+address that has not been checked (decision 10).
+"""
+
+import ssl
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from worker.answers import Answer
+from worker.request import PushRequest
+
+ANSWER_MAX_BYTES = 4096
+"""Of an answer's body: more is not read, and its connection is closed."""
+
+IDLE_SECONDS = 55.0
+"""Below the 60 seconds after which load balancers commonly drop a connection without a word."""
+
+USER_AGENT = f"pushmill/{version('pushmill')}"
+
+Landed = Callable[[Answer], None]
+
+
+class Transport(Protocol):
+    """Brings requests out, and exactly one answer for each back."""
+
+    def post(self, request: PushRequest, landed: Landed) -> None:
+        """Send a request; `landed` is called once, later, from the event loop."""
+
+    async def close(self) -> None:
+        """Let go of all connections; requests that are under way land as `reset`."""
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Verify push services against the system's CAs, and those of `ca_file` besides."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
