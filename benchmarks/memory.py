@@ -5,8 +5,8 @@
 Writes a campaign that is stretched over an hour (with `slice`, 100 recipients a record), lets one worker
 take it in, and reads the worker's peak resident memory (VmHWM) once every recipient is in a tier or sent;
 first the small one, then the big one, each with a worker and a broker of its own. Nothing of it may grow with
-the campaign. One partition a topic, so that the small campaign, too, fills the one fetch that each partition may
-hold. By default against tansu, since noida-db hands out a partition's whole backlog in one answer.
+the campaign. One partition a topic, so that the small campaign, too, fills the one fetch that each may hold.
+By default against tansu, since noida-db hands out a partition's whole backlog in one answer.
 """
 
 import argparse

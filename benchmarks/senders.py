@@ -2,7 +2,8 @@
 
     python -m benchmarks.senders NAME < task.json
 
-A task says where, to whom, how many at once; the first tenth of the pushes opens connections and is not counted.
+A task says to whom, how many at once and how large; the first tenth of the pushes opens connections and is
+not counted.
 """
 
 import asyncio
@@ -29,11 +30,11 @@ from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey, generate_vapid_key
 from worker.answers import Answer, PushResponse
-from worker.edges.http import TRANSPORTS, Transport, tls_context
+from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport, Transport, tls_context
 from worker.edges.http1 import request_bytes
 from worker.job import Urgency
 from worker.request import PushRequest, build_request
-from worker.services import Endpoints, HostRule
+from worker.services import Endpoint, Endpoints, HostRule
 
 SUBJECT = "mailto:ops@example.com"
 WARM_UP = 0.1
@@ -77,7 +78,7 @@ class Press:
             topic=None,
         )
 
-    def _admit(self, url: str):
+    def _admit(self, url: str) -> Endpoint:
         if self._endpoints is None:
             port = int(url.split("/")[2].rpartition(":")[2])
             self._endpoints = Endpoints([HostRule("localhost", port)])
@@ -177,7 +178,7 @@ def core(name: str, batch: int = 1) -> Callable[[Task], Awaitable[float]]:
     return run
 
 
-def _opened(name: str, task: Task):
+def _opened(name: str, task: Task) -> AiohttpTransport | HttptoolsTransport:
     return TRANSPORTS[name](timeout=30.0, tls=tls_context(task.ca), allow_private=True)
 
 
@@ -242,10 +243,17 @@ async def pywebpush_sync(task: Task) -> float:
 
     def some_of(items: Subscriptions) -> None:
         with requests.Session() as session:
+            session.trust_env = False  # or its CA file would take the place of ours
             session.verify = str(task.ca)
             for each in items:
                 webpush(
-                    each, task.text.decode(), vapid, {"sub": SUBJECT}, ttl=60, timeout=30, requests_session=session
+                    each,
+                    task.text.decode(),
+                    vapid,
+                    {"sub": SUBJECT},
+                    ttl=60,
+                    timeout=30,
+                    requests_session=session,
                 )
 
     async def send(some: Subscriptions) -> None:

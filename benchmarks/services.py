@@ -2,7 +2,7 @@
 
     python -m benchmarks.services FOLDER COUNT
 
-They check headers and tokens, decrypt nothing, and keep a row for each push, so that whoever came twice shows.
+They check headers and tokens, decrypt nothing, and keep a row for each push, so that what came twice shows.
 """
 
 import asyncio

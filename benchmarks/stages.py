@@ -1,13 +1,12 @@
 """What the steps of the path cost by themselves, in one process without any I/O: CPU microseconds each.
 
-    python -m benchmarks.stages
+python -m benchmarks.stages
 """
 
 import json
 import os
 import time
 from collections.abc import Callable
-from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDH, SECP256R1, generate_private_key
 
@@ -21,7 +20,7 @@ from worker.job import Urgency
 from worker.ledger import Partition
 from worker.personalise import compile_message
 from worker.request import PushRequest, build_request
-from worker.services import Endpoints, HostRule, PushService
+from worker.services import Endpoint, Endpoints, HostRule, PushService
 
 REPEATS = 2000
 ANSWER = (
@@ -67,7 +66,9 @@ def stages(recipients: int = 100) -> dict[str, float]:
     return {
         "key generation and ECDH (floor)": measure(agree()),
         f"decode, a recipient of {recipients}": measure(lambda: take_in_hand(record, 0.0), 100) / recipients,
-        "parse subscription keys": measure(partial(parse_subscription_keys, receiver.p256dh, receiver.auth_text)),
+        "parse subscription keys": measure(
+            lambda: parse_subscription_keys(receiver.p256dh, receiver.auth_text)
+        ),
         "render": measure(lambda: message.render(job.job.recipients[0])),
         "ephemeral key": measure(generate_ephemeral_key),
         "encrypt, with the ephemeral key": measure(
@@ -81,7 +82,7 @@ def stages(recipients: int = 100) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _request(endpoint, authorization: str, body: bytes) -> PushRequest:
+def _request(endpoint: Endpoint, authorization: str, body: bytes) -> PushRequest:
     return build_request(
         endpoint,
         authorization=authorization,
@@ -106,7 +107,11 @@ def _record(p256dh: str, auth: str, recipients: int) -> Record:
         for number in range(recipients)
     ]
     job = {
-        **{"v": 1, "job_id": "j", "campaign_id": "c", "site_id": "s", "recipients": people},
+        "v": 1,
+        "job_id": "j",
+        "campaign_id": "c",
+        "site_id": "s",
+        "recipients": people,
         "notification": {"title": "Hello {{name}}", "url": "https://shop.example/", "body": "x" * 100},
     }
     return Record(Partition("jobs", 0), 0, 0.0, None, json.dumps(job).encode())

@@ -1,0 +1,158 @@
+"""All contestants in one run, in turns: `make bench`.
+
+    python -m benchmarks [--rounds 3] [--count 5000] [--only NAME ...] [--sweeps]
+
+Each round runs every contestant once, each in a process of its own; what is told is the median over the
+rounds, and the least and the most beside it. The figure is CPU time: wall time is noise on a shared machine.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import node, worker_run
+from benchmarks.report import Figure, write
+from benchmarks.senders import SENDERS
+from benchmarks.services import Service, push_services
+
+Contestant = Callable[[Service, int], Awaitable[dict[str, float]]]
+"""Takes a push service and how many pushes; gives CPU microseconds for each, by what was measured."""
+
+
+async def stages(_service: Service, _count: int) -> dict[str, float]:
+    return {f"stage: {name}": cost for name, cost in (await _child("benchmarks.stages")).items()}
+
+
+def sender(name: str) -> Contestant:
+    async def run(service: Service, count: int) -> dict[str, float]:
+        subscriptions = await asyncio.to_thread(service.subscribe, count)
+        task = {"ca": str(service.ca), "subscriptions": subscriptions}
+        cost = await _child("benchmarks.senders", name, task=task)
+        await _check(service, name)
+        return {name: cost}
+
+    return run
+
+
+async def node_web_push(service: Service, count: int) -> dict[str, float]:
+    subscriptions = await asyncio.to_thread(service.subscribe, count)
+    cost = await node.run(service, subscriptions)
+    await _check(service, "node web-push")
+    return {"node web-push": cost} if cost else {}
+
+
+def worker(name: str, case: worker_run.Case) -> Contestant:
+    async def run(_service: Service, count: int) -> dict[str, float]:
+        result = await worker_run.run(worker_run.Case(**(asdict(case) | {"count": max(count, case.count)})))
+        if result.wrong or result.repeats:
+            raise RuntimeError(
+                f"{name}: {result.wrong} recipients without one outcome, {result.repeats} twice"
+            )
+        return {f"worker: {name}": result.cpu, f"memory, MiB: {name}": result.rss}
+
+    return run
+
+
+async def _check(service: Service, name: str) -> None:
+    repeats = await asyncio.to_thread(lambda: service.repeats)
+    if repeats:
+        raise RuntimeError(f"{name}: {repeats} pushes came more than once")
+
+
+async def _child(module: str, *arguments: str, task: object = None) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate(json.dumps(task).encode())
+    if process.returncode:
+        raise RuntimeError(f"{module} {arguments} ended with {process.returncode}")
+    return json.loads(out)
+
+
+# ── what takes part ─────────────────────────────────────────────────────────────────────────────────────────
+
+Case = partial(worker_run.Case, count=5000)
+
+CONTESTANTS: dict[str, Contestant] = {
+    "stages": stages,
+    **{name: sender(name) for name in SENDERS},
+    "node web-push": node_web_push,
+    "100 a record": worker("100 a record", Case()),
+    "100 a record, aiohttp": worker("100 a record, aiohttp", Case(transport="aiohttp")),
+    "1 a record": worker("1 a record", Case(a_record=1)),
+}
+SWEEPS: dict[str, Contestant] = {
+    "10 a record": worker("10 a record", Case(a_record=10)),
+    "1,000 a record": worker("1,000 a record", Case(a_record=1000)),
+    "100 sites": worker("100 sites", Case(sites=100, count=20_000)),
+    "10,000 sites, 10 a record": worker(
+        "10,000 sites, 10 a record", Case(sites=10_000, a_record=10, count=100_000)
+    ),
+    "1,000 campaigns, 10 a record": worker(
+        "1,000 campaigns, 10 a record", Case(campaigns=1000, a_record=10, count=10_000)
+    ),
+    "3 push services": worker("3 push services", Case(services=3)),
+    "1,000 bytes": worker("1,000 bytes", Case(size=1000)),
+    "3,900 bytes": worker("3,900 bytes", Case(size=3900)),
+    "2 processes": worker("2 processes", Case(processes=2)),
+    "backlog of 50,000": worker("backlog of 50,000", Case(count=50_000)),
+}
+
+
+@dataclass
+class Options:
+    rounds: int
+    count: int
+    only: list[str] | None
+    sweeps: bool
+    results: Path
+
+
+async def main(options: Options) -> None:
+    taking_part = CONTESTANTS | (SWEEPS if options.sweeps else {})
+    if options.only:
+        taking_part = {name: (CONTESTANTS | SWEEPS)[name] for name in options.only}
+    figures: dict[str, Figure] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with push_services(Path(folder)) as [service]:
+            for number in range(options.rounds):
+                for name, contestant in taking_part.items():
+                    await _take(name, contestant, service, options.count, figures)
+                write(figures, options.results, rounds=number + 1, count=options.count)
+
+
+async def _take(
+    name: str, contestant: Contestant, service: Service, count: int, figures: dict[str, Figure]
+) -> None:
+    print(f"{name} …", end=" ", file=sys.stderr, flush=True)
+    try:
+        costs = await contestant(service, count)
+    except (RuntimeError, AssertionError, TimeoutError) as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return
+    print(", ".join(f"{cost:.1f}" for cost in list(costs.values())[:1]), file=sys.stderr)
+    for what, cost in costs.items():
+        figures.setdefault(what, Figure()).add(cost)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=5000, help="pushes a contestant and round")
+    parser.add_argument("--only", nargs="*", metavar="NAME", choices=[*CONTESTANTS, *SWEEPS])
+    parser.add_argument(
+        "--sweeps", action="store_true", help="sites, campaigns, sizes, processes, backlog as well"
+    )
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    asyncio.run(main(Options(**vars(parser.parse_args()))))

