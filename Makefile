@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check format bench chaos clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: $(READY) ## Apply the formatter and the safe fixes
 bench: $(READY)  ## Measure CPU a push against the floor and other senders (ARGS="--sweeps" for more)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--help" for more)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:           ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -59,6 +59,7 @@ RENEW_SECONDS = 0.5
 """Between two checkpoints while something is open, so that the lease of 1 s holds."""
 
 WATCH_SECONDS = 0.5
+CANCEL_SECONDS = 5.0
 
 
 class MissingTopicsError(RuntimeError):
@@ -167,8 +168,9 @@ class Worker:
         stopping = asyncio.create_task(stop.wait())
         tasks = [asyncio.create_task(self._start())]
         try:
-            await _first_of(stopping, *tasks)
-            if not stop.is_set():
+            await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():  # else a start that fails has nothing to say any more
+                tasks[0].result()
                 tasks += (asyncio.create_task(loop) for loop in self._loops())
                 await _first_of(stopping, *tasks[1:])
             await self._drain(tasks[:2])
@@ -491,6 +493,12 @@ async def _first_of(*tasks: asyncio.Task[object]) -> None:
 
 
 async def _cancel(*tasks: asyncio.Task[object]) -> None:
+    """End tasks, whatever they raise; no library that loses a cancellation keeps the process from ending."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    ended, left = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+    if left:
+        log.warning("not everything ended in time", tasks=len(left))
+    for task in ended:
+        if not task.cancelled():
+            task.exception()

@@ -19,7 +19,7 @@ from aiokafka.structs import TopicPartition
 
 from worker.config import load_settings
 from worker.edges import kafka
-from worker.edges.evictions import MOST, PERIOD, Evictions
+from worker.edges.evictions import FENCED_INSTANCE_ID, MOST, PERIOD, Evictions
 from worker.edges.kafka import (
     Inbox,
     InstanceTakenError,
@@ -193,6 +193,25 @@ async def test_a_commit_that_never_returns_means_that_kafka_is_stuck(member):
         await member.inbox.commit(COMMITS)
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancellation_that_comes_together_with_kafkas_answer_is_not_lost(member, turns):
+    answer = asyncio.get_running_loop().create_future()
+
+    async def commit(_offsets: Any) -> None:
+        await answer
+
+    member.consumer.commit = commit
+    committing = asyncio.create_task(member.inbox.commit(COMMITS))
+    await asyncio.sleep(0.01)
+    answer.set_exception(CommitFailedError())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    committing.cancel()
+    with pytest.raises((asyncio.CancelledError, PartitionsLostError)) as caught:
+        await committing
+    assert caught.type is asyncio.CancelledError or not committing.cancelling()
+
+
 async def test_a_commit_that_is_refused_for_good_means_the_same(member):
     member.consumer.commit_error = KafkaError("authorization")
     with pytest.raises(KafkaStuckError, match="refuses a commit"):
@@ -241,6 +260,14 @@ async def test_two_evictions_within_a_minute_end_the_process_with_a_clear_messag
         await watching
     assert member.told.count(("revoked", "lost")) == 1
     assert member.consumer.joins == 1  # another one would evict the other process once more
+
+
+async def test_a_fenced_instance_is_told_from_an_error_that_nobody_knows(member):
+    member.consumer._coordinator.code = FENCED_INSTANCE_ID
+    await member.consumer._coordinator._send_req(object())
+    member.consumer.read_error = KafkaError("UnknownError()")
+    with pytest.raises(InstanceTakenError, match="PUSHMILL_INSTANCE_ID"):
+        await member.inbox.fetch(0.1)
 
 
 async def test_other_reasons_to_rejoin_are_no_evictions(member):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
+from worker import app
 from worker.app import Worker
 from worker.config import load_settings
 from worker.edges import kafka
@@ -108,3 +109,20 @@ async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_par
         await asyncio.wait_for(worker._inbox.watch(), 5)
     assert not revoked.done()  # the group is not joined again
     revoked.cancel()
+
+
+async def test_a_task_that_loses_its_cancellation_does_not_keep_the_process_from_ending(monkeypatch):
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if asyncio.current_task().cancelling() > 1:
+                    raise
+
+    monkeypatch.setattr(app, "CANCEL_SECONDS", 0.05)
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(app._cancel(task), 5)
+    assert not task.done()
+    task.cancel()

@@ -62,7 +62,7 @@ class Fleet:
         self.running = asyncio.create_task(supervisor.run(self.stop))
 
     def pids(self, number: int = 0) -> list[int]:
-        return [int(path.suffix[1:]) for path in self.folder.glob(f"{number}.*")]
+        return pids_in(self.folder, number)
 
     def alive(self, number: int = 0) -> list[int]:
         return [pid for pid in self.pids(number) if is_alive(pid)]
@@ -82,7 +82,11 @@ class Fleet:
 
 
 async def started(folder: Path) -> list[int]:
-    return [int(path.suffix[1:]) for number in (0, 1) for path in folder.glob(f"{number}.*")]
+    return pids_in(folder, 0) + pids_in(folder, 1)
+
+
+def pids_in(folder: Path, number: int) -> list[int]:
+    return [int(path.suffix[1:]) for path in folder.glob(f"{number}.*")]
 
 
 async def eventually(ask, wanted, seconds=20.0):

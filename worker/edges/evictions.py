@@ -11,14 +11,22 @@ from typing import Any
 from aiokafka.errors import UnknownMemberIdError
 
 NO_GENERATION = -1
+FENCED_INSTANCE_ID = 82
+"""Kafka's word to the elder of two members with one instance id; aiokafka knows no name for it."""
+
 MOST, PERIOD = 2, 60.0
 """So many evictions within so many seconds are no accident. A coordinator that moves or forgets makes one."""
 
 
 class Evictions:
-    """Counts, for one member of a group, how often the coordinator did not know it any more."""
+    """Counts, for one member of a group, how often the coordinator did not know it any more.
+
+    Attributes:
+        fenced: Whether it has said outright that another process has the instance id.
+    """
 
     def __init__(self) -> None:
+        self.fenced = False
         self._unknown = False
         self._at: deque[float] = deque(maxlen=MOST)
 
@@ -30,8 +38,10 @@ class Evictions:
             # A request without a generation is no member's: that it is unknown says nothing.
             as_member = coordinator.generation != NO_GENERATION
             answer = await send(request)
-            if as_member and UnknownMemberIdError.errno in _codes(answer):
+            codes = _codes(answer)
+            if as_member and UnknownMemberIdError.errno in codes:
                 self._unknown = True
+            self.fenced = self.fenced or FENCED_INSTANCE_ID in codes
             return answer
 
         coordinator._send_req = send_and_look  # noqa: SLF001 - as above

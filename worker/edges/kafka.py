@@ -19,7 +19,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
 from worker.edges import clock
-from worker.edges.evictions import MOST, NO_GENERATION, PERIOD, Evictions
+from worker.edges.evictions import NO_GENERATION, Evictions
 from worker.intake import Record
 from worker.ledger import Commit, Partition
 from worker.publication import DEAD_LETTERS, Publication
@@ -170,6 +170,8 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         try:
             found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
         except KafkaError as error:
+            if self._evictions.fenced:
+                raise self._instance_taken() from error
             raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
         return [self._record(record) for records in found.values() for record in records]
 
@@ -199,7 +201,9 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             for partition, commit in commits.items()
         }
         try:
-            await asyncio.wait_for(self._consumer.commit(offsets), ANSWER_LIMIT)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(ANSWER_LIMIT):
+                await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             # A second try would go out without generation, and an empty group would take it.
             self._may_commit = False
@@ -251,10 +255,13 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 
     def _check_evictions(self) -> None:
         if self._evictions.are_too_many(clock.monotonic()) and self._instance:
-            raise InstanceTakenError(
-                f"the group has given the place of instance {self._instance} to another process {MOST} times "
-                f"within {PERIOD:g} s: PUSHMILL_INSTANCE_ID must be unique for each pod"
-            )
+            raise self._instance_taken()
+
+    def _instance_taken(self) -> InstanceTakenError:
+        return InstanceTakenError(
+            f"the group has given the place of instance {self._instance} to another process, again and again "
+            f"or for good: PUSHMILL_INSTANCE_ID must be unique for each pod"
+        )
 
     async def _committed(self, assigned: set[TopicPartition]) -> dict[Partition, Commit | None]:
         """Read offsets with their metadata, which the consumer itself does not give."""

@@ -1,0 +1,61 @@
+"""The campaign of a run: partly due now, partly stretched over it, partly due in its second half."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SITES = 4
+NOW, LATE = 0.2, 0.1
+"""Shares of recipients that are due at once, and at three fifths of the run; the others are stretched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Who is sent to.
+
+    Attributes:
+        subscriptions: Of each recipient, as `PushSubscription.toJSON()` gives them.
+        seconds: How long the run is meant to last.
+        per_record: Recipients in a record.
+    """
+
+    subscriptions: Sequence[Any]
+    seconds: float
+    per_record: int = 100
+
+    def records(self, start: float) -> Iterator[bytes]:
+        """The jobs, as upstream writes them; `start` is now, in seconds since the epoch."""
+        total = len(self.subscriptions)
+        first_late, first_stretched = int(total * NOW), int(total * (NOW + LATE))
+        for first in range(0, total, self.per_record):
+            if first < first_late:
+                when: dict[str, Any] = {}
+            elif first < first_stretched:
+                when = {"start_at": _moment(start + 0.6 * self.seconds)}
+            else:
+                part = {"first": first - first_stretched, "total": total - first_stretched}
+                when = {"start_at": _moment(start), "stretch_time": self.seconds, "slice": part}
+            yield self._record(first, when)
+
+    def _record(self, first: int, when: dict[str, Any]) -> bytes:
+        part = self.subscriptions[first : first + self.per_record]
+        site = first // self.per_record % SITES
+        job = {
+            "v": 1,
+            "job_id": f"j{first}",
+            "campaign_id": "chaos",
+            "site_id": f"site-{site}",
+            "notification": {"title": "Hello {{recipient_id}}", "url": "https://shop.example/"},
+            "recipients": [
+                {"id": f"r{number}", "subscription": subscription}
+                for number, subscription in enumerate(part, first)
+            ],
+            **when,
+        }
+        return json.dumps(job).encode()
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,132 @@
+"""The workers of a run, and what is done to them; one that ends by itself is started again."""
+
+import asyncio
+import signal
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+from tests.integration.support import WorkerProcess, free_port
+
+READY_SECONDS = 30.0
+DRAIN_SECONDS = 40.0
+POLL_SECONDS = 0.2
+
+
+class Worker:
+    """One place in the group: its instance id, and the process that has it."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self.process = self._new()
+        self.in_hand = False
+        self.joins = 0
+
+    def _new(self) -> WorkerProcess:
+        port = str(free_port())  # a predecessor that is frozen or dying may still hold the last one
+        return WorkerProcess({**self._environment, "PUSHMILL_STATUS_PORT": port}, self._log)
+
+    async def start(self) -> None:
+        """Start a process in this place, and wait until it works; it may die before that."""
+        self.joins += 1
+        self.process = process = self._new()
+        await process.start(ready=False)
+        await self.ready()
+
+    async def ready(self) -> bool:
+        """Wait until it works, has ended, or has had time enough."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                while not self.process.ended:
+                    if await asyncio.to_thread(self.process.status, "/readyz") == 200:
+                        return True
+                    await asyncio.sleep(POLL_SECONDS)
+        return False
+
+
+class Fleet:
+    """All workers; `exits` counts what ended without having been asked to."""
+
+    def __init__(self, environments: list[dict[str, str]], folder: Path) -> None:
+        self.workers = [
+            Worker(environment, folder / f"worker-{number}.log")
+            for number, environment in enumerate(environments)
+        ]
+        self.exits: Counter[int] = Counter()
+        self.unclean = 0
+        self._frozen: list[WorkerProcess] = []
+
+    @property
+    def joins(self) -> int:
+        return sum(worker.joins for worker in self.workers)
+
+    async def start(self) -> None:
+        await asyncio.gather(*(worker.start() for worker in self.workers))
+
+    async def watch(self) -> None:
+        """Start again what has ended by itself, until cancelled."""
+        while True:
+            for worker in self.workers:
+                if worker.process.ended and not worker.in_hand:
+                    self._note_exit(worker.process)
+                    await worker.start()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def close(self) -> None:
+        for process in [*(worker.process for worker in self.workers), *self._frozen]:
+            await process.kill()
+
+    async def kill(self, worker: Worker) -> None:
+        worker.in_hand = True
+        await worker.process.kill()
+        await worker.start()
+        worker.in_hand = False
+
+    async def terminate(self, worker: Worker) -> None:
+        worker.in_hand = True
+        if worker.process.ended:  # by itself, a moment ago
+            self._note_exit(worker.process)
+        else:
+            worker.process.signal(signal.SIGTERM)
+            try:
+                self.unclean += await worker.process.wait(DRAIN_SECONDS) != 0
+            except TimeoutError:
+                self.unclean += 1
+                await worker.process.kill()
+        await worker.start()
+        worker.in_hand = False
+
+    async def pause(self, worker: Worker, seconds: float) -> None:
+        """Freeze it and thaw it; nobody takes its place."""
+        process = worker.process
+        with suppress(ProcessLookupError):
+            process.signal(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            process.signal(signal.SIGCONT)
+        await worker.ready()
+
+    async def freeze(self, worker: Worker, seconds: float) -> None:
+        """Freeze it, give its place to another process, and thaw it: one of the two must go."""
+        frozen = worker.process
+        worker.in_hand = True
+        self._frozen.append(frozen)
+        with suppress(ProcessLookupError):
+            frozen.signal(signal.SIGSTOP)
+        await worker.start()
+        await asyncio.sleep(seconds)
+        with suppress(ProcessLookupError):
+            frozen.signal(signal.SIGCONT)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                while not (frozen.ended or worker.process.ended):  # noqa: ASYNC110 - other processes
+                    await asyncio.sleep(POLL_SECONDS)
+        if not frozen.ended and worker.process.ended:
+            frozen, worker.process = worker.process, frozen
+        await frozen.kill()
+        worker.in_hand = False
+        await worker.ready()
+
+    def _note_exit(self, process: WorkerProcess) -> None:
+        status = process.process.returncode if process.process else None
+        self.exits[status or 0] += 1

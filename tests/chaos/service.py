@@ -1,0 +1,97 @@
+"""`python -m tests.chaos.service FOLDER SEED COUNT`: the push service of a run, in a process of its own.
+
+Writes FOLDER/ca.pem and COUNT subscriptions to FOLDER/subscriptions.json, and says its port. Then each line
+of its stdin is a command, answered with a line of JSON; it ends with its stdin.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from worker.demo.certificates import Certificates
+from worker.demo.faults import Faults, parse_share
+from worker.demo.push_service import PushService
+from worker.demo.push_service_journal import digest
+
+DROP_SECONDS = 0.1
+LATENCY, JITTER = 0.02, 0.06
+SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0.002", "500=0.0005")
+"""None takes a push and hides it: what is repeated is the worker's doing, but for what `drop` cuts."""
+
+
+class Counts:
+    """What came, by subscription and plaintext."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, int]] = set()
+        self._last = 0.0
+        self.repeated = 0
+        self.gap = 0.0
+
+    def count(self, token: str, plaintext: bytes | None, _headers: object, _at: float) -> None:
+        now = time.monotonic()
+        self.gap = max(self.gap, now - (self._last or now))
+        self._last = now
+        mark = (token, digest(plaintext or b""))
+        self.repeated += mark in self._seen
+        self._seen.add(mark)
+
+    def told(self) -> dict[str, Any]:
+        return {"reached": len(self._seen), "repeated": self.repeated, "gap": self.gap, "at": self._last}
+
+
+async def serve(folder: Path, seed: int, count: int) -> None:
+    certificates = Certificates()
+    certificates.write(folder)
+    faults = Faults(seed, LATENCY, JITTER, tuple(parse_share(share) for share in SHARES))
+    counts = Counts()
+    context = certificates.server_context()
+    async with PushService(
+        "fcm", ssl_context=context, faults=faults, keep="none", seed=seed, on_push=counts.count
+    ) as service:
+        made = [subscription.to_json() for subscription in service.subscribe(count)]
+        (folder / "subscriptions.json").write_text(json.dumps(made))
+        _say({"port": service.port})
+        async for command in _lines():
+            _say(await _done(command, service, counts))
+
+
+async def _done(command: str, service: PushService, counts: Counts) -> dict[str, Any]:
+    if command == "drop":
+        cut = service.stats.in_flight
+        with suppress(
+            TimeoutError
+        ):  # it waits for a moment without connections, and workers come back at once
+            await asyncio.wait_for(service.drop_connections(), DROP_SECONDS)
+        return {"cut": cut}
+    return {**counts.told(), "taken": service.stats.taken, "in_flight": service.stats.peak_in_flight}
+
+
+async def _lines() -> Any:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        yield line.decode().strip()
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Iterable[str]) -> None:
+    folder, seed, count = arguments
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(Path(folder), int(seed), int(count)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,138 @@
+"""PUSHMILL_PROCESSES: several worker processes as one service, with one status port."""
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import Outcomes, WorkerProcess, World, free_port, job, recipient, until
+from tests.integration.test_lifecycle import AT_RISK, REBALANCES_CLEANLY
+from worker.demo.faults import Faults
+from worker.demo.push_service import PushService
+
+RECIPIENTS = 2000
+
+
+@pytest.fixture
+async def service(world: World):
+    faults = Faults(seed=1, latency=0.02, jitter=0.04)
+    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as running:
+        yield running
+
+
+async def campaign(world: World, service: PushService) -> None:
+    people = [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(RECIPIENTS))]
+    await world.produce(*(job(f"j{at}", people[at : at + 50]) for at in range(0, RECIPIENTS, 50)))
+
+
+def children(parent: int) -> list[int]:
+    """Pids of a process's children that live."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, above = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(above) == parent and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def is_there(pid: int) -> bool:
+    """Also as a zombie."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def members(worker: WorkerProcess) -> set[str]:
+    """The numbers under which processes have logged."""
+    return set(re.findall(r'"process": ?(\d+)', worker.log.read_text()))
+
+
+async def test_processes_share_the_work_and_the_status_port(world: World, service: PushService):
+    worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
+    assert worker.process
+    pids = children(worker.process.pid)
+    assert len(pids) == 2
+    await campaign(world, service)
+    async with Outcomes(world) as outcomes:
+        assert len(await outcomes.of(RECIPIENTS)) == RECIPIENTS
+        writers = {batch["worker"] for batch in outcomes.values}
+    assert writers == {f"{world.prefix}worker-0/{number}" for number in (0, 1)}
+    assert worker.status("/healthz") == 200
+    assert worker.metric("pushmill_outcomes_total", status="sent") == RECIPIENTS
+    assert worker.metric("pushmill_worker_state", state="running") == 2
+    assert await worker.terminate() == 0, worker.log.read_text()
+    assert not any(map(is_there, pids))
+    assert members(worker) == {"0", "1"}
+    assert service.stats.taken - service.repeats() == RECIPIENTS
+    # The first process learns of the second one's join by its next heartbeat.
+    assert service.repeats() <= (0 if REBALANCES_CLEANLY else AT_RISK)
+
+
+async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(world: World, service: PushService):
+    worker = await world.start_worker(service, PUSHMILL_PROCESSES="2", PUSHMILL_MAX_IN_FLIGHT="32")
+    assert worker.process
+    await campaign(world, service)
+    await until(lambda: service.stats.taken > 300, "some pushes are through")
+    first, second = children(worker.process.pid)
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: worker.status("/readyz") == 503, "one is missing")
+    assert worker.status("/healthz") == 200
+    await until(lambda: worker.status("/readyz") == 200, "it is back")
+    assert second in children(worker.process.pid)
+    async with Outcomes(world) as outcomes:
+        assert len(await outcomes.of(RECIPIENTS)) == RECIPIENTS
+    assert service.stats.taken - service.repeats() == RECIPIENTS
+    assert await worker.terminate() == 0, worker.log.read_text()
+
+
+async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, service: PushService):
+    worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
+    assert worker.process
+    pids = children(worker.process.pid)
+    await worker.kill()
+    await until(lambda: not any(map(is_there, pids)), "its processes end", 20)
+    assert worker.log.read_text().count('"stopped"') == 2  # they drained
+
+
+async def test_a_second_signal_forces_all_of_them(world: World):
+    faults = Faults(seed=1, latency=8.0)
+    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as service:
+        worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
+        assert worker.process
+        pids = children(worker.process.pid)
+        await campaign(world, service)
+        await until(lambda: service.stats.in_flight > 0, "pushes are in flight")
+        worker.signal(signal.SIGTERM)
+        await until(lambda: worker.status("/readyz") == 503, "readiness is gone")
+        worker.signal(signal.SIGTERM)
+        assert await worker.wait(5) == 1
+        await until(lambda: not any(map(is_there, pids)), "all have ended", 5)
+
+
+async def test_a_port_that_is_taken_ends_it_before_any_process_starts(world: World):
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = str(server.sockets[0].getsockname()[1])
+    environment = world.environment([], 0, PUSHMILL_STATUS_PORT=port, PUSHMILL_PROCESSES="2")
+    worker = WorkerProcess(environment, world.folder / "worker.log")
+    await worker.start(ready=False)
+    assert await worker.wait() == 1
+    assert "PUSHMILL_STATUS_PORT" in worker.log.read_text()
+    assert not members(worker)
+    server.close()
+
+
+async def test_without_kafka_it_goes_on_trying_until_it_is_stopped(world: World):
+    nowhere = f"127.0.0.1:{free_port()}"
+    environment = world.environment([], 0, PUSHMILL_KAFKA_BOOTSTRAP_SERVERS=nowhere, PUSHMILL_PROCESSES="2")
+    worker = WorkerProcess(environment, world.folder / "worker.log")
+    world.workers.append(worker)
+    await worker.start(ready=False)
+    await until(lambda: "it is started again" in worker.log.read_text(), "a process has ended")
+    assert (worker.status("/healthz"), worker.status("/readyz")) == (200, 503)
+    assert await worker.terminate() == 0
+    assert nowhere in worker.log.read_text()
+    assert "Traceback" not in worker.log.read_text()
