@@ -3,10 +3,12 @@
 Decides on one record alone; knows nothing of what else is in memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from worker.delivery import JobInHand
-from worker.job import Decoded, JobError, Lane, LaterJob, decode_job, decode_later
+from worker.job import Decoded, JobError, Lane, LaterJob, Recipient, decode_job, decode_later
 from worker.ledger import Partition
 from worker.personalise import compile_message
 from worker.publication import Buried, Headers
@@ -36,15 +38,27 @@ class Record:
     headers: Headers = ()
 
 
-def take_in_hand(record: Record, default_stretch: float) -> tuple[JobInHand, dict[int, str]]:
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A record that is a valid job.
+
+    Attributes:
+        job: What its recipients share. Holds none of them: one that waits must not keep the others in memory.
+        recipients: In the record's order.
+        flaws: What is wrong with those that cannot be sent to, by their index.
+    """
+
+    job: JobInHand
+    recipients: list[Recipient] = field(repr=False)
+    flaws: dict[int, str]
+
+
+def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
     """Read a record's job and prepare what all its deliveries share.
 
     Args:
         record: Of an input topic or a tier.
         default_stretch: Seconds, for jobs without `stretch_time`.
-
-    Returns:
-        The job, and the flaws of the recipients that cannot be sent to, by their index.
 
     Raises:
         JobError: It is no valid job.
@@ -53,13 +67,13 @@ def take_in_hand(record: Record, default_stretch: float) -> tuple[JobInHand, dic
     job = decoded.job
     lane = Lane.URGENT if record.partition.topic == URGENT_TOPIC else Lane.NORMAL
     in_hand = JobInHand(
-        job=job,
+        job=msgspec.structs.replace(job, recipients=[]),
         plan=make_plan(job, record.timestamp, default_stretch),
         lane=job.lane if isinstance(job, LaterJob) else lane,
         message=compile_message(job),
         headers=record.headers,
     )
-    return in_hand, decoded.flaws
+    return TakenIn(in_hand, job.recipients, decoded.flaws)
 
 
 def bury(record: Record, error: JobError, topic_prefix: str) -> Buried:

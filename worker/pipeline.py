@@ -15,7 +15,7 @@ from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, TransportFailure, classify, lowered_ttl, retry_after
 from worker.campaigns import CampaignControl, Campaigns, State
 from worker.delivery import Delivery, Flight, JobInHand
-from worker.intake import Record, bury, take_in_hand
+from worker.intake import Record, TakenIn, bury, take_in_hand
 from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob, LaterRecipient, Recipient
 from worker.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger, Partition
 from worker.metrics import NO_SERVICE, Metrics
@@ -26,7 +26,7 @@ from worker.progress import Progress
 from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
-from worker.schedule import lapses_at, times
+from worker.schedule import Times, lapses_at, times
 from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService, service_of
 from worker.shelf import URGENT_TOPIC
 from worker.stats import Tally
@@ -113,16 +113,17 @@ class Pipeline:
             What is wrong with it, if it becomes a dead letter.
         """
         try:
-            job, flaws = take_in_hand(record, self._limits.stretch_time)
+            taken = take_in_hand(record, self._limits.stretch_time)
         except JobError as error:
             return self._bury(record, error)
         except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
             problem = f"value: cannot be handled: {type(error).__name__}"
             return self._bury(record, JobError("internal_error", problem))
-        entry = self._ledger.open_record(record.partition, record.offset, len(job.job.recipients), job)
+        size = len(taken.recipients)
+        entry = self._ledger.open_record(record.partition, record.offset, size, taken.job)
         if entry is None:
             return None
-        placed = [self._place(job, entry, index, flaws.get(index), now) for index in entry.unsettled]
+        placed = [self._place(taken, entry, index, now) for index in entry.unsettled]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
         for delivery in sorted(filter(None, placed), key=_next):
             self._route(delivery, now)
@@ -136,21 +137,20 @@ class Pipeline:
         self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
         return error
 
-    def _place(
-        self, job: JobInHand, entry: OpenEntry, index: int, flaw: str | None, now: float
-    ) -> Delivery | None:
+    def _place(self, taken: TakenIn, entry: OpenEntry, index: int, now: float) -> Delivery | None:
         """Find a recipient's moments, unless it cannot be sent to at all."""
-        recipient = job.job.recipients[index]
-        endpoint = self._endpoint(recipient, flaw)
+        job, recipient = taken.job, taken.recipients[index]
+        endpoint = self._endpoint(recipient, taken.flaws.get(index))
         if isinstance(endpoint, Settled):
             unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
             self._conclude(job, entry, index, unsent)
             return None
-        control = self._campaigns.of(job.job.campaign_id)
-        when = times(job.plan, recipient, index, control.shift_at(now))
+        when = self._times(job, recipient, index, now)
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
-        place = (job, entry, recipient, index, when.number)
-        return Delivery(*place, endpoint, when.due, when.next, attempts)
+        return Delivery(job, entry, recipient, index, when.number, endpoint, when.due, when.next, attempts)
+
+    def _times(self, job: JobInHand, recipient: Recipient, index: int, now: float) -> Times:
+        return times(job.plan, recipient, index, self._campaigns.of(job.job.campaign_id).shift_at(now))
 
     def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
         if flaw or recipient.subscription is None:
@@ -364,10 +364,10 @@ class Pipeline:
         self._campaigns.apply(control)
         campaign = control.campaign_id
         for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
-            moved = delivery
             if not delivery.attempts:
-                moved = self._place(delivery.job, delivery.entry, delivery.index, None, now) or delivery
-            self._route(moved, now)
+                when = self._times(delivery.job, delivery.recipient, delivery.index, now)
+                delivery = msgspec.structs.replace(delivery, due=when.due, next=when.next)  # noqa: PLW2901 - the same one, moved
+            self._route(delivery, now)
 
     def release(self, campaign_id: str) -> None:
         """Follow a tombstone in the control topic: the campaign runs as planned."""

@@ -22,28 +22,29 @@ def later(**fields):
 
 
 def test_a_job_brings_its_plan_message_lane_and_headers():
-    in_hand, flaws = taken(job(ttl=60), headers=(("traceparent", b"1"),), timestamp=NOW + 3)
+    found = taken(job(ttl=60), headers=(("traceparent", b"1"),), timestamp=NOW + 3)
+    in_hand = found.job
     assert (in_hand.plan.start, in_hand.plan.stretch, in_hand.plan.ttl) == (NOW + 3, 30.0, 60)
     assert in_hand.lane is Lane.NORMAL
     assert in_hand.headers == (("traceparent", b"1"),)
     assert in_hand.message.fits
-    assert flaws == {}
+    assert found.flaws == {}
 
 
 def test_a_job_says_itself_when_it_starts_and_over_what_it_is_spread():
-    in_hand, _ = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3)
+    in_hand = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3).job
     assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 5.0)
 
 
 def test_the_lane_is_the_topics():
-    assert taken(job(), URGENT)[0].lane is Lane.URGENT
-    assert taken(job(lane="urgent"))[0].lane is Lane.NORMAL
+    assert taken(job(), URGENT).job.lane is Lane.URGENT
+    assert taken(job(lane="urgent")).job.lane is Lane.NORMAL
 
 
 @pytest.mark.parametrize("partition", LATER)
 @pytest.mark.parametrize("lane", Lane)
 def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
-    in_hand, _ = taken(later(lane=lane.value), partition, timestamp=NOW + 100)
+    in_hand = taken(later(lane=lane.value), partition, timestamp=NOW + 100).job
     assert isinstance(in_hand.job, LaterJob)
     assert in_hand.lane is lane
     assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 0.0)
@@ -51,8 +52,14 @@ def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
 
 def test_what_is_wrong_with_a_recipient_is_told_by_its_index():
     bad = {"id": "b", "subscription": {"endpoint": "https://fcm.googleapis.com/x"}}
-    _, flaws = taken(job(recipient("a"), bad, recipient("c")))
-    assert set(flaws) == {1}
+    found = taken(job(recipient("a"), bad, recipient("c")))
+    assert set(found.flaws) == {1}
+    assert [each.id for each in found.recipients] == ["a", "b", "c"]
+
+
+def test_a_recipient_that_waits_keeps_no_other_in_memory():
+    found = taken(job(recipient("a"), recipient("b")))
+    assert found.job.job.recipients == []
 
 
 @pytest.mark.parametrize(
