@@ -69,6 +69,11 @@ class Control:
     at: float
     shift: float
 
+    @property
+    def has_resumed(self) -> bool:
+        """Whether it runs again after a pause."""
+        return self.state is State.RUNNING and self.shift > 0
+
     def shift_at(self, now: float) -> float:
         """Seconds by which planned times have moved; a pause that goes on moves them with it."""
         return self.shift + (max(0.0, now - self.at) if self.state is State.PAUSED else 0.0)

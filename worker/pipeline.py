@@ -147,10 +147,23 @@ class Pipeline:
             return None
         when = self._times(job, recipient, index, now)
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
-        return Delivery(job, entry, recipient, index, when.number, endpoint, when.due, when.next, attempts)
+        at = when.next if attempts else self._eased(job, when, now)
+        return Delivery(job, entry, recipient, index, when.number, endpoint, when.due, at, attempts)
 
     def _times(self, job: JobInHand, recipient: Recipient, index: int, now: float) -> Times:
         return times(job.plan, recipient, index, self._campaigns.of(job.job.campaign_id).shift_at(now))
+
+    def _eased(self, job: JobInHand, when: Times, now: float) -> float:
+        """When a delivery goes out that may come back late from a pause, and many others with it.
+
+        Spread over as long as it is late, so that no burst follows a pause; it stays in memory, and well
+        within what is left until it lapses.
+        """
+        if not (isinstance(job.job, LaterJob) and self._campaigns.of(job.job.campaign_id).has_resumed):
+            return when.next
+        left = lapses_at(job.plan, when.due, 0) - now
+        late = min(now - when.next, left / 2, self._horizon)
+        return now + late * self._entropy.jitter() if late > 0 else when.next
 
     def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
         if flaw or recipient.subscription is None:
@@ -284,8 +297,8 @@ class Pipeline:
         self._leave(job, entry, index, outcome)
 
     def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
-        planned = not delivery.attempts and delivery.next == delivery.due
-        moved = None if planned else (delivery.due, delivery.next)
+        # One that was never tried goes on moving with the pauses of its campaign.
+        moved = (delivery.due, delivery.next) if delivery.attempts else None
         effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
         self._metrics.deferred[tier.name][reason].inc()
         self._leave(delivery.job, delivery.entry, delivery.index, effect)
