@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.relay import Relay
 from worker.demo.broker import EmbeddedBroker
 
 CHOICES = ("noida", "tansu")
@@ -25,8 +26,10 @@ class Broker:
 
 
 @asynccontextmanager
-async def running(name: str) -> AsyncIterator[Broker]:
+async def running(name: str, relay: Relay | None = None) -> AsyncIterator[Broker]:
     """Give the Kafka of `PUSHMILL_TEST_BROKER` if that is set, else start the one of that name.
+
+    With a relay, which is only for tansu, clients reach the broker through it.
 
     noida-db keeps idle consumers busy and answers a fetch with a partition's whole backlog, whatever limit
     the consumer sets; tansu does neither, but knows no idempotent producer, lets no static member join, and
@@ -39,19 +42,22 @@ async def running(name: str) -> AsyncIterator[Broker]:
         async with EmbeddedBroker() as embedded:
             yield Broker("noida-db", embedded.address)
     else:
-        async with _tansu() as address:
+        async with _tansu(relay) as address:
             yield Broker(
                 "tansu", address, {"PUSHMILL_KAFKA_ENABLE_IDEMPOTENCE": "false", "PUSHMILL_INSTANCE_ID": ""}
             )
 
 
 @asynccontextmanager
-async def _tansu() -> AsyncIterator[str]:
+async def _tansu(relay: Relay | None) -> AsyncIterator[str]:
     binary = _tansu_binary()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    urls = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"]
+        port = probe.getsockname()[1]
+    if relay is not None:
+        relay.target = port
+    address = f"127.0.0.1:{relay.port if relay else port}"
+    urls = ["--listener-url", f"tcp://127.0.0.1:{port}", "--advertised-listener-url", f"tcp://{address}"]
     process = await asyncio.create_subprocess_exec(
         binary,
         "broker",
