@@ -16,7 +16,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from worker.app import MissingTopicsError, Worker
-from worker.commands import campaign, check, demo, keys, send, simulate
+from worker.commands import campaign, capacity, check, demo, keys, send, simulate
 from worker.config import (
     ConfigError,
     KafkaSettings,
@@ -48,6 +48,7 @@ app.command("simulate")(simulate.simulate)
 app.add_typer(topics, name="topics")
 app.add_typer(keys.app, name="keys")
 app.add_typer(campaign.app, name="campaign")
+app.command("capacity")(capacity.capacity)
 app.command("check")(check.check)
 app.command("send")(send.send)
 

@@ -1,4 +1,4 @@
-"""Write what follows from other files: dashboard, operator's form of the rules, asyncapi.yaml, schemas.
+"""Write what follows from other files: dashboard, rules, the runbook's tables, asyncapi.yaml, schemas.
 
 With `--check` only says what is out of date.
 """
@@ -9,14 +9,13 @@ from pathlib import Path
 
 from k8s.tools.dashboard import dashboard
 from k8s.tools.wire import asyncapi, json_schemas
+from worker.commands.capacity import rates_table, tiers_table
 from worker.config import settings_table
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 RULES = K8S / "alerts/pushmill.rules.yaml"
 RUNBOOK = K8S / "README.md"
-
-_FROM, _TO = "<!-- settings -->\n", "<!-- /settings -->\n"
 
 _OPERATOR_FORM = """\
 # Written from pushmill.rules.yaml by `python -m k8s.tools.render`: change that file, not this one.
@@ -33,7 +32,7 @@ def rendered() -> dict[Path, str]:
     return {
         K8S / "alerts/prometheus-rule.yaml": _prometheus_rule(),
         K8S / "dashboards/pushmill.json": _json(dashboard()),
-        RUNBOOK: _with_settings(RUNBOOK.read_text()),
+        RUNBOOK: _with_tables(RUNBOOK.read_text()),
         ROOT / "asyncapi.yaml": asyncapi(),
         **{path: _json(schema) for path, schema in json_schemas().items()},
     }
@@ -55,10 +54,21 @@ def _prometheus_rule() -> str:
     return _OPERATOR_FORM + "".join(f"  {line}" if line.strip() else line for line in groups)
 
 
-def _with_settings(runbook: str) -> str:
-    before, rest = runbook.split(_FROM)
+def _with_tables(runbook: str) -> str:
+    tables = {"capacity": rates_table(), "tiers": tiers_table(), "settings": _settings()}
+    for name, table in tables.items():
+        runbook = _between(runbook, f"<!-- {name} -->\n", table, f"<!-- /{name} -->\n")
+    return runbook
+
+
+def _between(text: str, begin: str, inside: str, end: str) -> str:
+    before, rest = text.split(begin)
+    return f"{before}{begin}{inside}{end}{rest.split(end)[1]}"
+
+
+def _settings() -> str:
     rows = "".join(f"| `{name}` | {default} | {about} |\n" for name, default, about in settings_table())
-    return f"{before}{_FROM}| name | default | meaning |\n|---|---|---|\n{rows}{_TO}{rest.split(_TO)[1]}"
+    return f"| name | default | meaning |\n|---|---|---|\n{rows}"
 
 
 def main() -> None:

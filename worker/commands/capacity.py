@@ -1,0 +1,220 @@
+"""`pushmill capacity`: what a rate of pushes needs, before any of it is there."""
+
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from worker.capacity import (
+    CPU_MICROSECONDS,
+    IN_FLIGHT,
+    IN_FLIGHT_MOST,
+    KEPT_SECONDS,
+    OUTCOME_BYTES,
+    RECIPIENT_BYTES,
+    REPLICAS,
+    CapacityError,
+    Demand,
+    Plan,
+    plan,
+    usable_slots,
+    with_more_in_flight,
+)
+from worker.commands import MISUSED, end
+
+RATES = (1_000, 10_000, 100_000, 1_000_000)
+LATENCIES = (0.05, 0.2, 1.0)
+"""What the runbook's table is of."""
+
+DAY = 86_400
+CAMPAIGN = 100_000_000
+"""Recipients over a day: what the runbook's table of tiers is of."""
+
+
+class _Amount(NamedTuple):
+    unit: str
+    size: float
+
+
+_AMOUNTS = (_Amount("TB", 1e12), _Amount("GB", 1e9), _Amount("MB", 1e6), _Amount("kB", 1e3))
+
+
+def capacity(
+    *,
+    rate: Annotated[float, typer.Option(help="Pushes a second.", show_default=False)] = 0,
+    latency: Annotated[float, typer.Option(help="Seconds that push services take to answer.")] = 0.1,
+    cpu: Annotated[float, typer.Option(help="Microseconds of CPU time for one push.")] = CPU_MICROSECONDS,
+    cores_per_pod: Annotated[int, typer.Option(help="Cores of a pod, and so its PUSHMILL_PROCESSES.")] = 1,
+    in_flight: Annotated[int, typer.Option(help="PUSHMILL_MAX_IN_FLIGHT.")] = IN_FLIGHT,
+    recipients_per_record: Annotated[int, typer.Option(help="Of a job's record.")] = 100,
+    payload: Annotated[int, typer.Option(help="Bytes of the notification in a job's record.")] = 300,
+    stretch: Annotated[float, typer.Option(help="Seconds over which a campaign is spread.")] = 0,
+    hashed: Annotated[bool, typer.Option("--hashed", help="Jobs are stretched without `slice`.")] = False,
+    headroom: Annotated[float, typer.Option(help="Share on top: retries, and the pod that is away.")] = 0.33,
+    tables: Annotated[bool, typer.Option("--tables", help="Print the runbook's tables instead.")] = False,
+) -> None:
+    """Say how many processes, pods and partitions a rate needs, and what decides it."""
+    if tables:
+        typer.echo(f"{rates_table()}\n{tiers_table()}", nl=False)
+        return
+    try:
+        demand = Demand(
+            rate=rate,
+            latency=latency,
+            cpu=cpu,
+            cores_per_pod=cores_per_pod,
+            in_flight=in_flight,
+            recipients_per_record=recipients_per_record,
+            payload=payload,
+            stretch=stretch,
+            hashed=hashed,
+            headroom=headroom,
+        )
+    except CapacityError as error:
+        field, _, problem = str(error).partition(":")
+        end(f"--{field.replace('_', '-')}:{problem}", MISUSED)
+    found = plan(demand)
+    typer.echo(_title(found))
+    for table_of in (_bounds, _answer):
+        Console().print(table_of(found), highlight=False)
+        typer.echo("")
+    typer.echo("assumed:\n" + "\n".join(f"- {line}" for line in _assumptions(found)))
+
+
+# ── for people ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _title(found: Plan) -> str:
+    demand = found.demand
+    return (
+        f"{demand.rate:,.0f} pushes a second, answered after {demand.latency:g} s: "
+        f"{_number(found.processes, 'process', 'processes')}, decided by {found.decides}\n"
+    )
+
+
+def _bounds(found: Plan) -> Table:
+    table = _columns("bound", "at the peak", "asks for", "")
+    needs = (f"{found.cores:,.1f} cores", f"{found.requests:,.0f} requests")
+    for (bound, processes), need in zip(found.processes_for.items(), needs, strict=True):
+        mark = "decides" if bound is found.decides else ""
+        table.add_row(bound, need, _number(processes, "process", "processes"), mark)
+    busiest = f"{_bytes(found.traffic.busiest_topic)}/s from a topic"
+    for bound, partitions in found.partitions_for.items():
+        mark = "decides" if bound is found.decides_partitions else ""
+        need = busiest if bound == "bytes read" else _number(found.processes, "reader")
+        table.add_row(bound, need, _number(partitions, "partition"), mark)
+    return table
+
+
+def _answer(found: Plan) -> Table:
+    table, demand, traffic = _columns("it takes", ""), found.demand, found.traffic
+    table.add_row("pods", f"{found.pods:,}, PUSHMILL_PROCESSES={demand.cores_per_pod}")
+    better = with_more_in_flight(demand)
+    if better:
+        table.add_row("", f"{better.pods:,} with PUSHMILL_MAX_IN_FLIGHT={better.demand.in_flight}")
+    table.add_row("partitions", f"{found.partitions:,} or more, of each topic that is read")
+    table.add_row("memory limit", f"{found.memory_mib:,} MiB a pod")
+    table.add_row("jobs", f"{_bytes(traffic.jobs)}/s")
+    if traffic.tiers:
+        table.add_row("tiers", f"{_bytes(traffic.tiers)}/s, {traffic.tier_records:,.0f} records a second")
+    table.add_row("outcomes", f"{_bytes(traffic.outcomes)}/s")
+    days = KEPT_SECONDS // DAY
+    table.add_row("on disks", f"{_bytes(traffic.kept)}, if it goes on for {days} days; {REPLICAS} replicas")
+    return table
+
+
+def _assumptions(found: Plan) -> tuple[str, ...]:
+    demand = found.demand
+    besides = found.cpu - demand.cpu
+    slots = f"{usable_slots(demand.in_flight):,} requests at once, each process"
+    return (
+        f"{found.cpu:,.0f} us of CPU a push, {besides:,.0f} of them for tiers and small records",
+        "a core for each process",
+        f"{slots}: a push service gets three quarters of the slots, and {IN_FLIGHT_MOST:,} are used at most",
+        f"{demand.headroom:.0%} on top, for retries and for the pod that is away",
+        f"{RECIPIENT_BYTES} bytes a recipient in a job, {OUTCOME_BYTES} in an outcome, before compression",
+        "what two processes did on one machine, multiplied: nothing larger has been measured",
+    )
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _bytes(count: float) -> str:
+    unit, size = next((each for each in _AMOUNTS if count >= each.size), ("B", 1.0))
+    return f"{count / size:,.1f} {unit}"
+
+
+# ── for the runbook ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rates_table() -> str:
+    """Pods and partitions for some rates and latencies, in Markdown."""
+    rows = [_rate_row(Demand(rate, latency)) for rate in RATES for latency in LATENCIES]
+    return _markdown(
+        "pushes a second",
+        "answered after",
+        "cores busy",
+        "in flight",
+        "decides",
+        "pods of one process",
+        "partitions",
+        "the same with more in flight",
+        rows=rows,
+    )
+
+
+def _rate_row(demand: Demand) -> tuple[str, ...]:
+    found, better = plan(demand), with_more_in_flight(demand)
+    return (
+        f"{demand.rate:,}",
+        f"{demand.latency * 1000:g} ms" if demand.latency < 1 else f"{demand.latency:g} s",
+        f"{found.cores:,.1f}",
+        f"{found.requests:,.0f}",
+        found.decides,
+        f"{found.pods:,}",
+        f"{found.partitions:,}",
+        f"{better.pods:,} with `PUSHMILL_MAX_IN_FLIGHT={better.demand.in_flight}`" if better else "",
+    )
+
+
+def tiers_table() -> str:
+    """What tiers cost a large campaign with and without `slice`, in Markdown."""
+    rate = CAMPAIGN / DAY
+    rows = [
+        _tiers_row(plan(Demand(rate, 0.1, stretch=DAY, hashed=hashed, headroom=0)))
+        for hashed in (False, True)
+    ]
+    return _markdown(
+        "jobs",
+        "tier records for each recipient",
+        "tier records a second",
+        "written to tiers",
+        "CPU a push, tiers included",
+        rows=rows,
+    )
+
+
+def _tiers_row(found: Plan) -> tuple[str, ...]:
+    records = found.traffic.tier_records
+    return (
+        "without (spread by hash)" if found.demand.hashed else "with `slice`",
+        f"{records / found.demand.rate:.2g}",
+        f"{records:,.0f}",
+        f"{_bytes(found.traffic.tiers)}/s",
+        f"{found.cpu:,.0f} us",
+    )
+
+
+def _markdown(*names: str, rows: list[tuple[str, ...]]) -> str:
+    head = f"| {' | '.join(names)} |\n{'|---' * len(names)}|\n"
+    return head + "".join(f"| {' | '.join(row)} |\n".replace("|  |", "| |") for row in rows)
