@@ -7,7 +7,7 @@ are the pipeline's; this file knows only when to ask it.
 import asyncio
 import gc
 import socket
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -37,11 +37,12 @@ from worker.edges.status import StatusServer
 from worker.edges.topics import INPUTS, TIER_TOPICS, missing_topics
 from worker.intake import Record
 from worker.job import JobError
-from worker.lease import Lease
+from worker.lease import DURATION, Lease
 from worker.ledger import CHECKPOINT_MAX, Commit, Partition
 from worker.logs import Repeats
 from worker.metrics import Metrics
-from worker.pipeline import Limits, Pipeline
+from worker.notable import notable
+from worker.pipeline import Batch, Limits, Pipeline
 from worker.progress import Progress, ProgressError, decode_progress
 from worker.services import Endpoints, PushService
 from worker.shelf import Shelf
@@ -57,6 +58,9 @@ SERVE_SECONDS = 0.01
 
 RENEW_SECONDS = 0.5
 """Between two checkpoints while something is open, so that the lease of 1 s holds."""
+
+SLOW_SECONDS = 0.5
+"""A checkpoint that takes longer is worth a line: at twice that, sending stops."""
 
 WATCH_SECONDS = 0.5
 CANCEL_SECONDS = 5.0
@@ -91,6 +95,7 @@ class Worker:
         self._metrics = Metrics(self._registry)
         for topic in (*INPUTS, *TIER_TOPICS):
             self._metrics.consumed[settings.topic_prefix + topic].inc(0)
+            self._metrics.offset_resets[settings.topic_prefix + topic].inc(0)
         self._state = Ownership()
         self._lease = Lease()
         self._incidents: frozenset[PushService] = frozenset()
@@ -103,9 +108,11 @@ class Worker:
         self._checkpoint_wanted = asyncio.Event()
         self._checkpointing = asyncio.Lock()
         self._checkpointed_at = 0.0
+        self._idle_at = 0.0
+        self._stalled = False
         self._tokens = TokenCache(settings.vapid_subject)
         self._pipeline = self._make_pipeline()
-        membership = Membership(self._on_assigned, self._on_revoked)
+        membership = Membership(self._on_assigned, self._on_revoked, self._on_reset)
         self._inbox = Inbox(settings, (*INPUTS, *TIER_TOPICS), process, membership)
         self._outbox = Outbox(settings, process)
         self._control = ControlReader(settings, self._on_control, self._pipeline.release)
@@ -251,7 +258,7 @@ class Worker:
         return more
 
     def _tell_dead_letter(self, record: Record, error: JobError) -> None:
-        held_back = self._repeats.allow(error.code, clock.monotonic())
+        held_back = self._allowed(error.code)
         if held_back is not None:
             log.warning(
                 "a record is no valid job",
@@ -262,6 +269,9 @@ class Worker:
                 problem=error.problem,
                 more_held_back=held_back,
             )
+
+    def _allowed(self, kind: Hashable) -> int | None:
+        return self._repeats.allow(kind, clock.monotonic())
 
     # ── dispatch ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -343,12 +353,27 @@ class Worker:
                 self._lease.renew(asked_at)
             self._pipeline.acknowledge(batch)
             self._checkpointed_at = asked_at
-            self._metrics.checkpoint_duration.observe(clock.stopwatch() - began)
+            seconds = clock.stopwatch() - began
+            self._metrics.checkpoint_duration.observe(seconds)
         self._wake.set()
+        self._tell_checkpoint(batch, seconds)
 
     def _renewal_due(self) -> bool:
         now = clock.monotonic()
         return not self._lease.holds(now) or now - self._checkpointed_at >= RENEW_SECONDS
+
+    def _tell_checkpoint(self, batch: Batch, seconds: float) -> None:
+        checkpoint = batch.checkpoint
+        if seconds >= SLOW_SECONDS and (held_back := self._allowed("slow")) is not None:
+            log.warning(
+                "a checkpoint was slow",
+                seconds=round(seconds, 3),
+                recipients=checkpoint.size if checkpoint else 0,
+                more_held_back=held_back,
+            )
+        for each in notable(checkpoint.settled) if checkpoint else ():
+            if (held_back := self._allowed(each.kind)) is not None:
+                log.warning(**each._asdict(), more_held_back=held_back)
 
     # ── partitions come and go ──────────────────────────────────────────────────────────────────────────
 
@@ -361,7 +386,8 @@ class Worker:
         self._inbox.hold(())
         self._state.owned = True
         self._metrics.enter("running")
-        log.info("partitions assigned", partitions=len(commits))
+        new = sum(commit is None for commit in commits.values())
+        log.info("partitions assigned", partitions=len(commits), without_commit=new)
 
     async def _on_revoked(self, lost: bool) -> None:
         log.info("partitions revoked", lost=lost)
@@ -376,6 +402,18 @@ class Worker:
         self._shelf.clear()
         await self._settle_up()
         self._lose()
+
+    def _on_reset(self, place: Partition) -> None:
+        """Kafka has not what was to be read next: retention took it, or the topic was made anew."""
+        topic = self._settings.topic_prefix + place.topic
+        self._metrics.offset_resets[topic].inc()
+        owned = place in self._pipeline.partitions
+        log.error(
+            "what was to be read next is not in Kafka; reading on from the first record that is",
+            topic=topic,
+            partition=place.number,
+            offset=self._pipeline.position(place) if owned else None,
+        )
 
     def _lose(self) -> None:
         self._state.owned = False
@@ -421,6 +459,7 @@ class Worker:
         self._metrics.count_signatures(self._tokens.signatures)
         self._tell_incidents()
         self._tell_gates()
+        self._tell_stall()
         for tier, seconds in self._shelf.overdue(clock.now()).items():
             self._metrics.tier_overdue[tier].set(seconds)
         for place in self._pipeline.partitions:
@@ -428,6 +467,23 @@ class Worker:
             if place.topic in INPUTS and end is not None:
                 lag = self._metrics.consumer_lag[self._settings.topic_prefix + place.topic, place.number]
                 lag.set(max(0, end - self._pipeline.position(place)))
+
+    def _tell_stall(self) -> None:
+        now = clock.monotonic()
+        if not (self._state.owned and self._pipeline.open):
+            self._idle_at = now
+        age = now - max(self._idle_at, self._checkpointed_at)
+        self._metrics.checkpoint_age.set(age)
+        if age <= DURATION and self._stalled:
+            log.info("checkpoints are acknowledged again")
+        self._stalled = age > DURATION
+        if self._stalled and (held_back := self._allowed("stall")) is not None:
+            log.warning(
+                "no checkpoint is acknowledged; nothing new is sent until one is",
+                seconds=round(age, 1),
+                open=self._pipeline.open,
+                more_held_back=held_back,
+            )
 
     def _tell_gates(self) -> None:
         resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)

@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 import re
+import time
 from collections.abc import Hashable, Mapping
 from typing import Any, Literal, TextIO, cast
 
@@ -29,6 +30,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_:%=-]{40,}")
 _FREE_TEXT = frozenset({"event", "exception", "error", "problem", "stack"})
 _FIRST = ("timestamp", "level", "event")
 _CHATTY = {"aiokafka": logging.WARNING, "asyncio": logging.INFO}
+_HELD_BACK = "more_held_back"
 _LEVELS = logging.getLevelNamesMapping()
 
 Format = Literal["json", "console"]
@@ -85,6 +87,7 @@ def _route_stdlib(renderer: Processor, threshold: int, stream: TextIO) -> None:
         root.removeHandler(handler)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(renderer))
+    handler.addFilter(_Repeating())
     root.addHandler(handler)
     root.setLevel(threshold)
     for name, least in _CHATTY.items():
@@ -113,7 +116,11 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
     def __init__(self, renderer: Processor) -> None:
         super().__init__(
             processors=[self.remove_processors_meta, renderer],
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_SHARED],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(allow=[_HELD_BACK]),
+                *_SHARED,
+            ],
         )
 
 
@@ -169,3 +176,19 @@ class Repeats:
         if len(self._last) > self._capacity:
             del self._last[next(iter(self._last))]
         return held
+
+
+class _Repeating(logging.Filter):
+    """Holds back what a library says again and again: without a broker, aiokafka says 80 things a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeats()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info:
+            return True  # one kind of text for every kind of trouble
+        held_back = self._repeats.allow((record.name, record.levelno, str(record.msg)), time.monotonic())
+        if held_back:
+            setattr(record, _HELD_BACK, held_back)
+        return held_back is not None

@@ -132,6 +132,9 @@ class Metrics:
         self.checkpoint_duration = self._histogram(
             "checkpoint_duration", "Time from publishing to the committed offsets", _CHECKPOINT_SECONDS
         )
+        self.checkpoint_age = self._gauge(
+            "checkpoint_age_seconds", "Time since the last checkpoint while anything is open, in seconds"
+        )
         self.event_loop_lag = self._gauge("event_loop_lag_seconds", "How late timers fire, in seconds")
 
     def _declare_limits(self) -> None:
@@ -147,6 +150,8 @@ class Metrics:
     def _declare_kafka(self) -> None:
         consumed = self._counter("consumed_records", "Kafka records read", "topic")
         self.consumed = Children[str, Counter](consumed.labels)
+        resets = self._counter("offset_resets", "Partitions read on from their first record", "topic")
+        self.offset_resets = Children[str, Counter](resets.labels)
         self._lag = self._gauge(
             "consumer_lag_records", "Kafka records not read yet, inputs only", "topic", "partition"
         )

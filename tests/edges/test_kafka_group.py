@@ -13,8 +13,11 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     NoError,
+    OffsetOutOfRangeError,
     UnknownMemberIdError,
 )
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from worker.config import load_settings
@@ -47,12 +50,22 @@ class Coordinator:
         return SimpleNamespace(error_code=self.code)
 
 
+class Client:
+    """As AIOKafkaClient: answers a fetch with one partition and an error code."""
+
+    code = NoError.errno
+
+    async def send(self, _node: int, _request: Any, *, group: int = 0) -> Any:
+        return SimpleNamespace(topics=[("push.jobs", [(0, self.code, 7, b""), (1, NoError.errno, 7, b"")])])
+
+
 class Consumer:
     """As AIOKafkaConsumer, as far as `Inbox` goes."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
         self._coordinator = Coordinator()
+        self._client = Client()
         self.committed: list[Any] = []
         self.commit_error: Exception | None = None
         self.hangs = False
@@ -103,11 +116,14 @@ class Member:
     def __init__(self, settings: Any) -> None:
         self.told: list[Any] = []
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.inbox = Inbox(settings, ["jobs"], 0, Membership(self.assigned, self.revoked))
+        self.inbox = Inbox(settings, ["jobs"], 0, Membership(self.assigned, self.revoked, self.reset))
         self.consumer: Any = self.inbox._consumer
 
     async def assigned(self, commits: Any) -> None:
         self.told.append(("assigned", set(commits)))
+
+    def reset(self, place: Partition) -> None:
+        self.told.append(("reset", place))
 
     async def revoked(self, lost: bool) -> None:
         self.told.append(("revoked", "lost" if lost else "held"))
@@ -144,6 +160,18 @@ async def test_a_commit_goes_out_while_partitions_are_held(member):
     await member.inbox.commit(COMMITS)
     [[(place, commit)]] = [list(each.items()) for each in member.consumer.committed]
     assert (place, commit.offset, commit.metadata) == (TopicPartition("push.jobs", 0), 7, "map")
+
+
+async def test_a_partition_that_is_read_from_its_beginning_is_told(member):
+    client = member.consumer._client
+    fetch, other = object.__new__(FetchRequest), object.__new__(MetadataRequest)
+    await client.send(1, fetch, group=1)
+    client.code = OffsetOutOfRangeError.errno
+    await client.send(1, other)
+    assert ("reset", PLACE) not in member.told
+    answer = await client.send(1, fetch)
+    assert [told for told in member.told if told[0] == "reset"] == [("reset", PLACE)]
+    assert answer.topics[0][0] == "push.jobs"
 
 
 async def test_while_partitions_are_revoked_they_may_still_be_committed_and_not_after(member):
@@ -239,7 +267,7 @@ async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
 
 async def test_what_fails_in_an_assignment_is_not_lost_either(member):
     member.assigned = None
-    member.inbox._membership = Membership(None, member.revoked)  # type: ignore[arg-type]
+    member.inbox._membership = Membership(None, member.revoked, member.reset)  # type: ignore[arg-type]
     await member.consumer.rejoin()
     with pytest.raises(KafkaStuckError, match="partitions cannot be changed: TypeError"):
         await member.inbox.watch()

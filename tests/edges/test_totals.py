@@ -33,6 +33,7 @@ def busy(metrics: Metrics) -> None:
     metrics.lateness["normal"].observe(0.01)
     metrics.buffered.set(10)
     metrics.event_loop_lag.set(0.5)
+    metrics.checkpoint_age.set(0.4)
     metrics.consumer_lag["push.jobs", 0].set(4)
     metrics.tier_overdue["10s"].set(2)
     metrics.concurrency_limit[PushService.FCM].set(100)
@@ -40,6 +41,7 @@ def busy(metrics: Metrics) -> None:
 
 
 def idle(metrics: Metrics) -> None:
+    metrics.checkpoint_age.set(31)
     metrics.consumed["push.jobs"].inc()
     metrics.lateness["normal"].observe(10)
     metrics.buffered.set(1)
@@ -59,6 +61,7 @@ def idle(metrics: Metrics) -> None:
         ("pushmill_buffered_recipients", {}, 11),
         ("pushmill_concurrency_limit", {"push_service": "fcm"}, 150),
         ("pushmill_event_loop_lag_seconds", {}, 0.5),
+        ("pushmill_checkpoint_age_seconds", {}, 31),
         ("pushmill_tier_overdue_seconds", {"tier": "10s"}, 2),
         ("pushmill_consumer_lag_records", {"topic": "push.jobs", "partition": "0"}, 4),
         ("pushmill_consumer_lag_records", {"topic": "push.jobs", "partition": "1"}, 9),

@@ -49,6 +49,8 @@ CONTRACT = {
     "pushmill_quarantined_total": {"push_service"},
     "pushmill_ttl_lowered_total": {"push_service"},
     "pushmill_checkpoint_duration_seconds_bucket": {"le"},
+    "pushmill_checkpoint_age_seconds": set(),
+    "pushmill_offset_resets_total": {"topic"},
     "pushmill_vapid_signatures_total": set(),
     "pushmill_event_loop_lag_seconds": set(),
     "pushmill_worker_state": {"state"},
@@ -74,6 +76,7 @@ NEEDS = {
     "PushmillCheckpointStuck": "a silent Kafka",
     "PushmillCheckpointSlow": "a Kafka that was silent",
     "PushmillRestarting": "restarts",
+    "PushmillOffsetReset": "a shorter log",
     "PushmillNoWorker": "an end",
 }
 """Alerts and panels that are silent while all is well, and the trouble in which they are not."""
@@ -81,7 +84,7 @@ NEEDS = {
 SHORTENED = {
     "PushmillTiersOverdue": ("> 60", "> 0.5"),
     "PushmillEventLoopLag": ("[5m]", "[5s]"),
-    "PushmillCheckpointStuck": ("[2m]", "[5s]"),
+    "PushmillCheckpointStuck": ("> 15", "> 3"),
     "PushmillCheckpointSlow": ("[5m]", "[5s]"),
 }
 """What would take minutes of trouble to come true; how long it must last is promtool's to check."""

@@ -92,6 +92,31 @@ def test_aiokafka_is_heard_from_warnings_up(lines):
     assert [line["event"] for line in lines()] == ["trouble"]
 
 
+def test_what_a_library_repeats_is_held_back_and_counted(lines, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("worker.logs.time.monotonic", lambda: now)
+    client, other = logging.getLogger("aiokafka"), logging.getLogger("aiokafka.consumer")
+    for node in (1, 2, 3):
+        client.error("Unable connect to node with id %s", node)
+    other.error("Unable connect to node with id %s", 1)
+    now = 110.0
+    client.error("Unable connect to node with id %s", 4)
+    assert [(line["event"][-1], line["logger"], line.get("more_held_back")) for line in lines()] == [
+        ("1", "aiokafka", None),
+        ("1", "aiokafka.consumer", None),
+        ("4", "aiokafka", 2),
+    ]
+
+
+def test_a_traceback_is_never_held_back(lines):
+    for text in "ab":
+        try:
+            fail(KeyError(text))
+        except KeyError:
+            logging.getLogger("asyncio").exception("Task exception was never retrieved")
+    assert [line["exception"][-3:] for line in lines()] == ["'a'", "'b'"]
+
+
 def test_an_error_has_its_traceback_on_one_line(lines):
     try:
         fail(KeyError("partition"))

@@ -9,7 +9,8 @@ from worker.outcome import Status, TryAgain
 from worker.politeness import QUARANTINED
 from worker.services import PushService
 
-# CONTRACT: Metrics. Type and labels of each.
+# CONTRACT: Metrics. Type and labels of each; and two besides, without which an operator would not see that
+# offsets were reset, or that one of several processes makes no checkpoint.
 CONTRACT = {
     "pushmill_outcomes": ("counter", {"status", "push_service"}),
     "pushmill_requests": ("counter", {"push_service", "code"}),
@@ -30,6 +31,8 @@ CONTRACT = {
     "pushmill_quarantined": ("counter", {"push_service"}),
     "pushmill_ttl_lowered": ("counter", {"push_service"}),
     "pushmill_checkpoint_duration_seconds": ("histogram", set()),
+    "pushmill_checkpoint_age_seconds": ("gauge", set()),
+    "pushmill_offset_resets": ("counter", {"topic"}),
     "pushmill_vapid_signatures": ("counter", set()),
     "pushmill_event_loop_lag_seconds": ("gauge", set()),
     "pushmill_worker_state": ("gauge", {"state"}),
@@ -56,6 +59,7 @@ def test_the_metrics_are_the_contracts(metrics, registry):
 
 def test_labels_are_the_contracts(metrics, registry):
     metrics.consumed["push.jobs"].inc()
+    metrics.offset_resets["push.jobs"].inc()
     metrics.consumer_lag["push.jobs", 0].set(1)
     for metric in registry.collect():
         labels = {frozenset(sample.labels) - {"le"} for sample in metric.samples}

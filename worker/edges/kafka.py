@@ -18,7 +18,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Me
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
-from worker.edges import clock
+from worker.edges import clock, resets
 from worker.edges.evictions import NO_GENERATION, Evictions
 from worker.intake import Record
 from worker.ledger import Commit, Partition
@@ -89,15 +89,17 @@ def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableEr
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What is called when partitions come and go; both are awaited before the group goes on.
+    """What is called when partitions come and go; the first two are awaited before the group goes on.
 
     Attributes:
         assigned: Takes the last commit of each partition that is owned from now on.
         revoked: Takes whether they are lost already, so that nothing may be committed any more.
+        reset: Takes a partition that is read on from its first record, for what was next is not there.
     """
 
     assigned: Callable[[Mapping[Partition, Commit | None]], Awaitable[None]]
     revoked: Callable[[bool], Awaitable[None]]
+    reset: Callable[[Partition], None]
 
 
 class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -139,6 +141,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             KafkaUnreachableError: No broker answers.
         """
         self._consumer.subscribe(self._topics, listener=self)
+        resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - it has no listeners
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
@@ -217,6 +220,9 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         """The offset behind a partition's last record, as last heard."""
         end: int | None = self._consumer.highwater(self._topic_partition(partition))
         return end
+
+    def _on_reset(self, place: TopicPartition) -> None:
+        self._membership.reset(self._partition(place))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called by aiokafka before it joins again; every rebalance revokes everything."""

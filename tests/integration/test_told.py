@@ -1,0 +1,135 @@
+"""What an operator has to act on is said once, with what it is about, and again when it is over."""
+
+import asyncio
+import json
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from tests.integration.support import Outcomes, WorkerProcess, World, job, recipient, until
+from worker.demo.broker import EmbeddedBroker
+from worker.demo.push_service import PushService
+from worker.demo.push_service_answers import Answer
+from worker.notable import REFUSED
+
+
+@pytest.fixture
+async def embedded():
+    """A broker of these tests' own, which they may freeze: `PUSHMILL_TEST_BROKER` is somebody else's."""
+    async with EmbeddedBroker() as running:
+        yield running
+
+
+@pytest.fixture
+async def broker(embedded: EmbeddedBroker) -> str:
+    return embedded.address
+
+
+@pytest.fixture
+async def service(world: World):
+    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
+        yield running
+
+
+def told(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == event]
+
+
+def people(service: PushService, count: int) -> list[dict[str, Any]]:
+    return [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(count))]
+
+
+async def commit(world: World, offset: int) -> None:
+    """Commit for every partition of push.jobs, as a worker of an earlier log would have."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=world.broker, group_id=world.prefix + "group", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(world.prefix + "jobs", number) for number in range(world.partitions)]
+        consumer.assign(places)
+        await consumer.commit(dict.fromkeys(places, offset))
+    finally:
+        await consumer.stop()
+
+
+async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is_counted_and_said(
+    world: World, service: PushService
+):
+    await commit(world, 1000)
+    worker = await world.start_worker(service)
+    await world.produce(job("j", people(service, 5)))
+    async with Outcomes(world) as outcomes:
+        found = await outcomes.of(5)
+    assert {each["status"] for [each] in found.values()} == {"sent"}
+    topic = world.prefix + "jobs"
+    assert worker.metric("pushmill_offset_resets_total", topic=topic) == world.partitions
+    assert worker.metric("pushmill_offset_resets_total") == world.partitions
+    lines = told(worker, "what was to be read next is not in Kafka; reading on from the first record that is")
+    assert {line["partition"] for line in lines} == set(range(world.partitions))
+    assert {(line["topic"], line["offset"], line["level"]) for line in lines} == {(topic, 1000, "error")}
+
+
+async def test_a_first_start_is_no_reset(world: World, service: PushService):
+    worker = await world.start_worker(service)
+    await world.produce(job("j", people(service, 1)))
+    async with Outcomes(world) as outcomes:
+        await outcomes.of(1)
+    assert worker.metric("pushmill_offset_resets_total") == 0
+    [assigned] = told(worker, "partitions assigned")
+    assert assigned["without_commit"] == assigned["partitions"] > 0
+
+
+async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
+    world: World, service: PushService, embedded: EmbeddedBroker
+):
+    worker = await world.start_worker(service)
+    later = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
+    await world.produce(job("j", people(service, 3), start_at=later))
+    await until(lambda: worker.metric("pushmill_buffered_recipients") == 3, "they wait in memory")
+    assert worker.metric("pushmill_checkpoint_age_seconds") < 2
+    os.kill(embedded.pid, signal.SIGSTOP)
+    try:
+        await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") > 3, "it is counted")
+    finally:
+        os.kill(embedded.pid, signal.SIGCONT)
+    await until(lambda: bool(told(worker, "checkpoints are acknowledged again")), "it is over")
+    [line] = told(worker, "no checkpoint is acknowledged; nothing new is sent until one is")
+    assert (line["open"], line["level"]) == (3, "warning")
+    [slow] = told(worker, "a checkpoint was slow")
+    assert slow["seconds"] > 2
+    await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") == 0, "nothing is open any more")
+
+
+async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_campaign(
+    world: World, service: PushService
+):
+    worker = await world.start_worker(service)
+    subscriptions = service.subscribe(20)
+    for subscription in subscriptions:
+        service.script(subscription, (Answer(403),))
+    everybody = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]
+    await world.produce(job("j", everybody, campaign_id="camp_7", site_id="shop"))
+    async with Outcomes(world) as outcomes:
+        await outcomes.of(20)
+    await asyncio.sleep(0.5)  # a checkpoint's line comes after its outcomes
+    [line] = told(worker, REFUSED)
+    assert (line["site"], line["job"], line["campaign"]) == ("shop", "j", "camp_7")
+    assert line["push_service"] == "other"
+    assert "localhost" not in json.dumps(line)
+
+
+async def test_a_broker_that_is_away_is_told_of_a_few_times_and_not_without_end(
+    world: World, service: PushService, embedded: EmbeddedBroker
+):
+    worker = await world.start_worker(service)
+    before = len(worker.log.read_text().splitlines())
+    os.kill(embedded.pid, signal.SIGKILL)
+    await asyncio.sleep(8)
+    assert 0 < len(worker.log.read_text().splitlines()) - before < 40
