@@ -214,6 +214,18 @@ WHAT_BECOMES = (
         (("{{reason}}", _rate("pushmill_dead_letters_total", "reason")),),
     ),
     Panel(
+        "Was anything read anew, or lost unread?",
+        "Partitions that are read on from their first record, for Kafka had not what was next: retention "
+        "took it, or the topic was made anew. Anything here alerts.",
+        "short",
+        (
+            (
+                "{{topic}}",
+                "sum by (topic) (increase(pushmill_offset_resets_total{HERE}[$__rate_interval]))",
+            ),
+        ),
+    ),
+    Panel(
         "Do push services keep messages as long as asked?",
         "Messages whose TTL the push service lowered.",
         "suffix: /s",
@@ -315,6 +327,13 @@ WORKER_WELL = (
             ("p50", _quantile(0.5, "pushmill_checkpoint_duration_seconds")),
             ("p99", _quantile(0.99, "pushmill_checkpoint_duration_seconds")),
         ),
+    ),
+    Panel(
+        "How old is the last checkpoint?",
+        "Seconds since one was acknowledged while anything is open, of the process that waits longest. Above "
+        "one second that process sends nothing new; it alerts above 15.",
+        "s",
+        (("{{pod}}", "max by (pod) (pushmill_checkpoint_age_seconds{HERE})"),),
     ),
     Panel(
         "How many checkpoints are made a second?",

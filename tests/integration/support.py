@@ -16,6 +16,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
 
 from crypto.vapid import VapidKey, generate_vapid_key
 from worker.config import KafkaSettings
@@ -95,6 +97,35 @@ class World:
                 await producer.send(self.prefix + topic, value, headers=headers)
         finally:
             await producer.stop()
+
+    async def commit(self, topic: str, offset: int) -> None:
+        """Commit an offset for every partition of a topic, as a worker of another log would have."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.broker, group_id=self.prefix + "group", enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            places = [TopicPartition(self.prefix + topic, number) for number in range(self.partitions)]
+            consumer.assign(places)
+            await consumer.commit(dict.fromkeys(places, offset))
+        finally:
+            await consumer.stop()
+
+    async def remove(self, topic: str) -> None:
+        """Remove every record that a topic holds, as retention does."""
+        places = [TopicPartition(self.prefix + topic, number) for number in range(self.partitions)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.broker)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.broker)
+        await consumer.start()
+        await admin.start()
+        try:
+            ends = await consumer.end_offsets(places)
+            await admin.delete_records(
+                {place: RecordsToDelete(before_offset=end) for place, end in ends.items()}
+            )
+        finally:
+            await admin.close()
+            await consumer.stop()
 
     async def close(self) -> None:
         for worker in self.workers:

@@ -76,15 +76,17 @@ NEEDS = {
     "PushmillCheckpointStuck": "a silent Kafka",
     "PushmillCheckpointSlow": "a Kafka that was silent",
     "PushmillRestarting": "restarts",
-    "PushmillOffsetReset": "a shorter log",
+    "PushmillOffsetReset": "retention",
     "PushmillNoWorker": "an end",
+    "PushmillUnreachable": "an end",
 }
 """Alerts and panels that are silent while all is well, and the trouble in which they are not."""
 
 SHORTENED = {
     "PushmillTiersOverdue": ("> 60", "> 0.5"),
     "PushmillEventLoopLag": ("[5m]", "[5s]"),
-    "PushmillCheckpointStuck": ("> 15", "> 3"),
+    "PushmillUnreachable": ("[10m]", "[5s]"),
+    "PushmillCheckpointStuck": ("[2m]) > 15", "[10s]) > 5"),
     "PushmillCheckpointSlow": ("[5m]", "[5s]"),
 }
 """What would take minutes of trouble to come true; how long it must last is promtool's to check."""
@@ -189,6 +191,14 @@ class Scenario:
             await self._worker.start()
             await asyncio.sleep(2.5)  # to be scraped between two starts
 
+    async def retention(self) -> None:
+        """Jobs come while no worker runs, and are removed before one does."""
+        assert await self._worker.terminate() == 0, self._worker.log.read_text()
+        for _ in range(12):
+            await self.send(1)
+        await self._world.remove("jobs")
+        await self._worker.start()
+
     async def end(self) -> None:
         assert await self._worker.terminate() == 0
 
@@ -280,6 +290,7 @@ async def _check_troubles(prometheus: Prometheus, scenario: Scenario, broker: Em
     await _make(prometheus, "a Kafka that was silent")
     await _make(prometheus, "a flood", scenario.flood)
     await scenario.calm()
+    await _make(prometheus, "retention", scenario.retention)
     await _make(prometheus, "restarts", scenario.restarts)
     await _make(prometheus, "an end", scenario.end)
 

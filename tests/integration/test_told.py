@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
 
 from tests.integration.support import Outcomes, WorkerProcess, World, job, recipient, until
 from worker.demo.broker import EmbeddedBroker
@@ -45,24 +43,10 @@ def people(service: PushService, count: int) -> list[dict[str, Any]]:
     return [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(count))]
 
 
-async def commit(world: World, offset: int) -> None:
-    """Commit for every partition of push.jobs, as a worker of an earlier log would have."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=world.broker, group_id=world.prefix + "group", enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        places = [TopicPartition(world.prefix + "jobs", number) for number in range(world.partitions)]
-        consumer.assign(places)
-        await consumer.commit(dict.fromkeys(places, offset))
-    finally:
-        await consumer.stop()
-
-
 async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is_counted_and_said(
     world: World, service: PushService
 ):
-    await commit(world, 1000)
+    await world.commit("jobs", 1000)
     worker = await world.start_worker(service)
     await world.produce(job("j", people(service, 5)))
     async with Outcomes(world) as outcomes:
@@ -74,6 +58,30 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is
     lines = told(worker, "what was to be read next is not in Kafka; reading on from the first record that is")
     assert {line["partition"] for line in lines} == set(range(world.partitions))
     assert {(line["topic"], line["offset"], line["level"]) for line in lines} == {(topic, 1000, "error")}
+
+
+async def test_jobs_that_retention_removed_unread_are_counted_and_what_comes_after_them_is_sent(
+    world: World, service: PushService
+):
+    worker = await world.start_worker(service)
+    subscriptions = iter(people(service, 100))
+    for number in range(20):
+        await world.produce(job(f"first-{number}", [next(subscriptions)]))
+    async with Outcomes(world) as outcomes:
+        await outcomes.of(20)
+    assert await worker.terminate() == 0
+    for number in range(20):
+        await world.produce(job(f"lost-{number}", [next(subscriptions)]))
+    await world.remove("jobs")
+    await worker.start()
+    await until(lambda: worker.metric("pushmill_offset_resets_total") > 0, "it is counted")
+    for number in range(20):
+        await world.produce(job(f"last-{number}", [next(subscriptions)]))
+    async with Outcomes(world) as outcomes:
+        found = await outcomes.of(40)
+        await outcomes.drain()
+    assert {name.partition("-")[0] for name, _ in found} == {"first", "last"}
+    assert service.repeats() == 0
 
 
 async def test_a_first_start_is_no_reset(world: World, service: PushService):

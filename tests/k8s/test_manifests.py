@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema
 import kubernetes_validate
 import pytest
+import yaml
 from referencing import Registry, Resource
 
-from tests.k8s.support import kustomized
+from tests.k8s.support import K8S, alerts, kustomized
 from worker.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
 from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
 from worker.demo.certificates import Certificates
@@ -244,6 +245,22 @@ def test_nothing_goes_out_but_to_kafka_dns_and_the_public_internet(overlay: str)
     v4, v6 = (peer["ipBlock"] for peer in web["to"])
     assert (v4["cidr"], set(v4["except"])) == ("0.0.0.0/0", {str(network) for network in _REFUSED_V4})
     assert (v6["cidr"], set(v6["except"])) == (str(_PUBLIC_V6), {str(network) for network in _REFUSED_V6})
+
+
+def test_alerts_lead_to_where_the_overlay_says_that_the_runbook_is_read():
+    source = yaml.safe_load((K8S / "overlays/prod/runbook.yaml").read_text())
+    groups = find("overlays/prod", "PrometheusRule")["spec"]["groups"]
+    addresses = {
+        rule["alert"]: rule["annotations"]["runbook_url"]
+        for group in groups
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert addresses == {
+        each["alert"]: f"{source['data']['url']}#{each['alert'].lower()}" for each in alerts()
+    }
+    names = {manifest["metadata"]["name"] for manifest in kustomized("overlays/prod")}
+    assert source["metadata"]["name"] not in names
 
 
 # ── scaling ─────────────────────────────────────────────────────────────────────────────────────────────────
