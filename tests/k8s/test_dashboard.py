@@ -2,9 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common, prometheus, stat, timeseries
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from grafana_foundation_sdk.models.dashboard import Panel as GrafanaPanel
 from prometheus_client import CollectorRegistry
 
 from tests.k8s.support import DASHBOARD
@@ -73,3 +78,60 @@ def test_every_metric_is_shown_somewhere():
     Metrics(registry)
     shown = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
     assert [metric.name for metric in registry.collect() if metric.name not in shown] == []
+
+
+# ── Grafana's own types, which it generates from its schemas ────────────────────────────────────────────────
+
+BESIDES = {
+    "annotations/list/0": {"titleFormat", "textFormat", "step"},  # the Prometheus data source's own
+    **{f"templating/list/{place}": {"definition"} for place in (1, 2)},  # Grafana writes it beside the query
+}
+"""What Grafana itself exports, and its types do not name."""
+
+
+def lost(given: Any, kept: Any, path: str = "") -> Iterator[str]:
+    """The fields that are not there any more, or otherwise, once they went through a type."""
+    if isinstance(given, dict):
+        for name, value in given.items():
+            if name not in BESIDES.get(path, ()):
+                place = f"{path}/{name}".lstrip("/")
+                yield from lost(value, kept[name], place) if name in kept else (place,)
+    elif isinstance(given, list):
+        for place, (one, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(one, other, f"{path}/{place}")
+    elif given != kept:
+        yield path
+
+
+def through(kind: Any, given: dict[str, Any]) -> Any:
+    return json.loads(JSONEncoder().encode(kind.from_json(given)))
+
+
+def test_grafanas_types_know_every_field():
+    assert list(lost(BOARD, through(Dashboard, BOARD))) == []
+
+
+def test_a_mistyped_field_would_be_noticed():
+    [panel, *_] = PANELS
+    wrong = {**panel, "discription": "x"}
+    assert list(lost(wrong, through(GrafanaPanel, wrong))) == ["discription"]
+
+
+@EACH_PANEL
+def test_each_panels_options_and_queries_are_such_as_its_plugin_has(panel: dict[str, Any]):
+    plugin = {"timeseries": timeseries, "stat": stat}[panel["type"]]
+    assert list(lost(panel["options"], through(plugin.Options, panel["options"]))) == []
+    for target in panel["targets"]:
+        assert list(lost(target, through(prometheus.Dataquery, target))) == []
+    custom = panel["fieldConfig"]["defaults"].get("custom")
+    if custom:
+        assert list(lost(custom, through(timeseries.FieldConfig, custom))) == []
+        common.VisibilityMode(custom["showPoints"])
+        common.StackingMode(custom["stacking"]["mode"])
+        common.LegendDisplayMode(panel["options"]["legend"]["displayMode"])
+        common.TooltipDisplayMode(panel["options"]["tooltip"]["mode"])
+        common.SortOrder(panel["options"]["tooltip"]["sort"])
+    else:
+        common.BigValueColorMode(panel["options"]["colorMode"])
+        common.BigValueGraphMode(panel["options"]["graphMode"])
+        common.BigValueTextMode(panel["options"]["textMode"])
