@@ -109,6 +109,7 @@ class Worker:
         self._checkpointing = asyncio.Lock()
         self._checkpointed_at = 0.0
         self._idle_at = 0.0
+        self._controls: int | None = 0
         self._stalled = False
         self._tokens = TokenCache(settings.vapid_subject)
         self._pipeline = self._make_pipeline()
@@ -188,6 +189,8 @@ class Worker:
         await self._check_topics()
         await self._outbox.start()
         await self._control.start()
+        log.info("read the campaigns' controls", records=self._controls)
+        self._controls = None
 
     def _loops(self) -> tuple[Coroutine[None, None, None], ...]:
         """The intake first: it is the first to end."""
@@ -442,7 +445,10 @@ class Worker:
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
     def _on_control(self, control: CampaignControl) -> None:
-        log.info("campaign control", campaign=control.campaign_id, state=control.state.value)
+        if self._controls is None:
+            log.info("campaign control", campaign=control.campaign_id, state=control.state.value)
+        else:
+            self._controls += 1  # what was decided within 90 days is no news
         self._pipeline.control(control, clock.now())
 
     # ── watch ───────────────────────────────────────────────────────────────────────────────────────────

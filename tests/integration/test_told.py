@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.integration.support import Outcomes, WorkerProcess, World, job, recipient, until
 from worker.demo.broker import EmbeddedBroker
@@ -141,3 +142,27 @@ async def test_a_broker_that_is_away_is_told_of_a_few_times_and_not_without_end(
     os.kill(embedded.pid, signal.SIGKILL)
     await asyncio.sleep(8)
     assert 0 < len(worker.log.read_text().splitlines()) - before < 40
+
+
+async def control(world: World, *values: bytes) -> None:
+    """Write control records, each with a key of its own."""
+    async with AIOKafkaProducer(bootstrap_servers=world.broker) as producer:
+        for number, value in enumerate(values):
+            await producer.send_and_wait(world.prefix + "control", value, key=b"%d" % number)
+
+
+def paused(name: str) -> bytes:
+    at = datetime.now(UTC).isoformat()
+    return json.dumps({"v": 1, "campaign_id": name, "state": "paused", "at": at}).encode()
+
+
+async def test_what_was_decided_long_ago_is_told_in_one_line_and_what_is_new_in_its_own(
+    world: World, service: PushService
+):
+    await control(world, *(paused(f"old-{number}") for number in range(30)), b"{", b"{")
+    worker = await world.start_worker(service)
+    await control(world, paused("new"))
+    await until(lambda: bool(told(worker, "campaign control")), "the new one is told")
+    assert [line["campaign"] for line in told(worker, "campaign control")] == ["new"]
+    assert [line["records"] for line in told(worker, "read the campaigns' controls")] == [30]
+    assert len(told(worker, "a control record cannot be read and is passed over")) == 1

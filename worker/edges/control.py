@@ -8,8 +8,10 @@ from aiokafka.errors import KafkaError
 
 from worker.campaigns import CampaignControl, decode_control
 from worker.config import KafkaSettings
+from worker.edges import clock
 from worker.edges.reader import TopicReader
 from worker.job import JobError
+from worker.logs import Repeats
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,7 @@ class ControlReader:
         self._reader = TopicReader(settings, TOPIC, self._take)
         self._on_control = on_control
         self._on_tombstone = on_tombstone
+        self._repeats = Repeats()
 
     async def start(self) -> None:
         """Read all that is there.
@@ -44,7 +47,7 @@ class ControlReader:
             try:
                 await self._reader.look()
             except (KafkaError, OSError) as error:
-                log.warning("cannot read the control topic; trying again", error=type(error).__name__)
+                self._warn("cannot read the control topic; trying again", error=type(error).__name__)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -57,6 +60,11 @@ class ControlReader:
         try:
             control = decode_control(value)
         except JobError as error:
-            log.warning("a control record cannot be read and is passed over", problem=error.problem)
+            self._warn("a control record cannot be read and is passed over", problem=error.problem)
             return
         self._on_control(control)
+
+    def _warn(self, event: str, **values: str) -> None:
+        held_back = self._repeats.allow(event, clock.monotonic())
+        if held_back is not None:
+            log.warning(event, **values, more_held_back=held_back)

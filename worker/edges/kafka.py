@@ -22,6 +22,7 @@ from worker.edges import clock, resets
 from worker.edges.evictions import NO_GENERATION, Evictions
 from worker.intake import Record
 from worker.ledger import Commit, Partition
+from worker.logs import Repeats
 from worker.publication import DEAD_LETTERS, Publication
 
 log = structlog.get_logger(__name__)
@@ -114,6 +115,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._membership = membership
         self._may_commit = False
         self._evictions = Evictions()
+        self._repeats = Repeats()
         self._failure: Exception | None = None
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
@@ -278,7 +280,14 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 found = await self._ask_committed(assigned)
                 break
             except (KafkaError, OSError) as error:
-                log.warning("cannot read the group's commits; trying again", error=type(error).__name__)
+                held_back = self._repeats.allow("commits", clock.monotonic())
+                if held_back is not None:
+                    problem = type(error).__name__
+                    log.warning(
+                        "cannot read the group's commits; trying again",
+                        error=problem,
+                        more_held_back=held_back,
+                    )
                 await asyncio.sleep(0.5)
         return {self._partition(place): _commit(found.get(place)) for place in assigned}
 
