@@ -5,7 +5,7 @@ finds the same moments.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import inf
 
@@ -13,6 +13,7 @@ from worker.job import LaterRecipient, Recipient, SendJob
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
 _LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
+_MICROSECOND = timedelta(microseconds=1)
 
 FIRST_ATTEMPT_GRACE = 60.0
 """Seconds: a first attempt does not lapse before it is this late, however short its `ttl`."""
@@ -122,5 +123,10 @@ def ttl_left(plan: Plan, due: float, now: float) -> int:
 
 
 def moment(seconds: float) -> datetime:
-    """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999."""
-    return datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), UTC)
+    """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999.
+
+    Rounded up to the microseconds that the wire has: what is read back is never earlier than what was meant.
+    """
+    seconds = min(max(seconds, _EARLIEST), _LATEST)
+    nearest = datetime.fromtimestamp(seconds, UTC)
+    return nearest if nearest.timestamp() >= seconds else nearest + _MICROSECOND
