@@ -141,6 +141,13 @@ def test_an_unknown_field_that_only_the_worker_can_pass_over():
     assert "UTF-8" in found(raw)["error", "value"]
 
 
+def test_an_unknown_field_that_is_not_utf_8_beside_a_flaw():
+    raw = json.dumps(job({"id": "a", "z": "??"}, {"id": "b"}, y="??")).encode().replace(b"??", b"\xff\xfe")
+    told = found(raw)
+    assert "UTF-8" in told["error", "value"]
+    assert "bad_subscription (and 1 more like it)" in told["error", "recipients[0]"]
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "flaw"),
     [

@@ -51,6 +51,15 @@ class _Sendable(Recipient, frozen=True, kw_only=True):
     subscription: Subscription
 
 
+class _People(Struct):
+    recipients: list[msgspec.Raw]
+
+
+_decode_sendable = msgspec.json.Decoder(_Sendable).decode
+# Nothing but them: what nobody reads may be no UTF-8.
+_decode_people = msgspec.json.Decoder(_People).decode
+
+
 def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
     """Find everything that is wrong or odd about a job; what is alike in several places is told once.
 
@@ -144,15 +153,15 @@ def _unknown(name: str, owner: type[Struct], known: list[str]) -> str:
 def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
     if not decoded.flaws:
         return
-    people = msgspec.json.decode(value)["recipients"]
+    people = _decode_people(value).recipients
     for index, flaw in decoded.flaws.items():
         where, problem = _why(people[index])
         yield error(f"recipients[{index}]{where}", f"{problem}; this recipient ends as invalid, {flaw}")
 
 
-def _why(recipient: object) -> tuple[str, str]:
+def _why(recipient: msgspec.Raw) -> tuple[str, str]:
     try:
-        msgspec.convert(recipient, _Sendable)
+        _decode_sendable(recipient)
     except msgspec.ValidationError as refusal:
         text = str(refusal)
         where = _WHERE.search(text)
