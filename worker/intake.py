@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from worker.delivery import JobInHand
-from worker.job import Decoded, JobError, Lane, LaterJob, Recipient, decode_job, decode_later
+from worker.job import (
+    Decoded,
+    JobError,
+    Lane,
+    LaterJob,
+    Recipient,
+    decode_job,
+    decode_later,
+    says_urgent,
+)
 from worker.ledger import Partition
 from worker.personalise import compile_message
 from worker.publication import Buried, Headers
@@ -36,6 +45,13 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it is of the urgent lane: by its topic, or out of a tier as it says itself."""
+        if self.partition.topic in BY_TOPIC:
+            return self.value is not None and says_urgent(self.value)
+        return self.partition.topic == URGENT_TOPIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
     """
     decoded = _decode(record)
     job = decoded.job
-    lane = Lane.URGENT if record.partition.topic == URGENT_TOPIC else Lane.NORMAL
+    lane = Lane.URGENT if record.urgent else Lane.NORMAL
     in_hand = JobInHand(
         job=msgspec.structs.replace(job, recipients=[]),
         plan=make_plan(job, record.timestamp, default_stretch),

@@ -28,7 +28,6 @@ from worker.queue import DueQueue
 from worker.retry import decide
 from worker.schedule import Times, lapses_at, times
 from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService, service_of
-from worker.shelf import URGENT_TOPIC
 from worker.stats import Tally
 from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
 
@@ -95,9 +94,13 @@ class Pipeline:
 
     # ── record, decode, schedule ────────────────────────────────────────────────────────────────────────
 
-    def has_room(self, partition: Partition) -> bool:
-        """Whether one more record of this partition, of up to 1,000 recipients, may be accepted."""
-        urgent = partition.topic == URGENT_TOPIC
+    def has_room(self, partition: Partition, urgent: bool = False) -> bool:
+        """Whether one more record of this partition, of up to 1,000 recipients, may be accepted.
+
+        Args:
+            partition: Which.
+            urgent: Whether the record is of the urgent lane, for which a part of the buffer is kept.
+        """
         most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
         at_risk = self._ledger.unacknowledged + self._politeness.in_flight
         return (

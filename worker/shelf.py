@@ -1,12 +1,15 @@
 """Where fetched records wait undecoded for their turn, each partition's in the order of its log.
 
 Decides whose turn it is: the urgent lane, then tiers whose time has come, then the rest, and the partitions
-of each in rotation. Knows nothing of consumers or of what is inside a record.
+of each in rotation. A tier holds both lanes: a partition with an urgent record whose time has come is served
+with the urgent lane, since what stands before it must go first. Knows nothing of consumers or of what is
+inside a record.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from worker.ledger import Partition
@@ -26,6 +29,10 @@ class Shelved(Protocol):
     def timestamp(self) -> float:
         """When it was written."""
 
+    @property
+    def urgent(self) -> bool:
+        """Whether it is of the urgent lane."""
+
 
 R = TypeVar("R", bound=Shelved)
 
@@ -43,6 +50,9 @@ class Shelf(Generic[R]):
         self._ripe: deque[Partition] = deque()
         self._others: deque[Partition] = deque()
         self._unripe: list[tuple[float, Partition]] = []
+        # Of urgent records in tiers: when those may come out that may not yet, and the number of the others.
+        self._urgent_unripe: list[tuple[float, Partition]] = []
+        self._pressing: Counter[Partition] = Counter()
 
     @property
     def holding(self) -> frozenset[Partition]:
@@ -55,6 +65,8 @@ class Shelf(Generic[R]):
             partition = record.partition
             tier = BY_TOPIC.get(partition.topic)
             ready = now if tier is None else ready_at(tier, record.timestamp, now)
+            if tier is not None and record.urgent:
+                heappush(self._urgent_unripe, (ready, partition))
             row = self._rows.get(partition)
             if row is None:
                 self._rows[partition] = deque([(ready, record)])
@@ -62,20 +74,20 @@ class Shelf(Generic[R]):
             else:
                 row.append((ready, record))
 
-    def take(self, now: float, has_room: Callable[[Partition], bool]) -> R | None:
+    def take(self, now: float, has_room: Callable[[Partition, bool], bool]) -> R | None:
         """Take the record out whose turn it is, or None.
 
         Args:
             now: Seconds since the epoch.
-            has_room: Whether a partition's next record may be accepted; asked at most once for each.
+            has_room: Whether a partition's next record may be accepted, by whether that is urgent; asked at
+                most once for each.
         """
         self._ripen(now)
         for line in (self._urgent, self._ripe, self._others):
             for place, partition in enumerate(line):
-                if has_room(partition):
-                    del line[
-                        place
-                    ]  # those passed over keep their places, or one could be passed over for good
+                if has_room(partition, self._rows[partition][0][1].urgent):
+                    # Those passed over keep their places, or one could be passed over for good.
+                    del line[place]
                     return self._pick(partition)
         return None
 
@@ -88,19 +100,24 @@ class Shelf(Generic[R]):
         """For each tier by name: seconds that the oldest of the records which may come out has waited."""
         self._ripen(now)
         late = dict.fromkeys((tier.name for tier in TIERS), 0.0)
-        for partition in self._ripe:
-            name = BY_TOPIC[partition.topic].name
-            late[name] = max(late[name], now - self._rows[partition][0][0])
+        for partition in chain(self._urgent, self._ripe):
+            tier = BY_TOPIC.get(partition.topic)
+            if tier is not None:
+                late[tier.name] = max(late[tier.name], now - self._rows[partition][0][0])
         return late
 
     def clear(self) -> None:
         """Forget everything: the partitions are another's, or are read again from their last commit."""
         for place in (self._rows, self._urgent, self._ripe, self._others, self._unripe):
             place.clear()
+        self._urgent_unripe.clear()
+        self._pressing.clear()
 
     def _pick(self, partition: Partition) -> R:
         row = self._rows[partition]
         _, record = row.popleft()
+        if record.urgent and partition.topic in BY_TOPIC:
+            self._pressing -= Counter((partition,))  # forgets what comes to 0
         if row:
             self._line_up(partition, row[0][0])
         else:
@@ -116,5 +133,12 @@ class Shelf(Generic[R]):
             self._others.append(partition)
 
     def _ripen(self, now: float) -> None:
+        while self._urgent_unripe and self._urgent_unripe[0][0] <= now:
+            partition = heappop(self._urgent_unripe)[1]
+            self._pressing[partition] += 1
+            if partition in self._ripe:
+                self._ripe.remove(partition)
+                self._urgent.append(partition)
         while self._unripe and self._unripe[0][0] <= now:
-            self._ripe.append(heappop(self._unripe)[1])
+            partition = heappop(self._unripe)[1]
+            (self._urgent if partition in self._pressing else self._ripe).append(partition)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
 from worker.intake import bury, take_in_hand
-from worker.job import JobError, Lane, LaterJob
+from worker.job import JobError, Lane, LaterJob, encode_json
 from worker.ledger import Partition
 from worker.tiers import TIERS
 
@@ -48,6 +48,20 @@ def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
     assert isinstance(in_hand.job, LaterJob)
     assert in_hand.lane is lane
     assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 0.0)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_record_of_a_tier_says_its_lane_without_being_read(lane):
+    fields = {"notification": {"title": "t", "url": "https://a.example/", "data": {"lane": "urgent"}}}
+    job = taken(later(lane=lane.value, slice={"first": 0, "total": 9}, **fields), LATER[0]).job.job
+    written = encode_json(job)
+    assert record(written, LATER[0]).urgent is (lane is Lane.URGENT)
+    assert record(written, JOBS).urgent is False
+    assert record(written, URGENT).urgent is True
+
+
+def test_a_tombstone_is_urgent_by_its_topic_alone():
+    assert [record(None, place).urgent for place in (JOBS, URGENT, LATER[0])] == [False, True, False]
 
 
 def test_what_is_wrong_with_a_recipient_is_told_by_its_index():

@@ -361,6 +361,14 @@ def test_the_buffer_is_bounded_and_a_part_is_the_urgent_lanes():
     assert 4000 <= pipeline.buffered <= 9_000
 
 
+def test_the_reserve_is_for_urgent_records_out_of_a_tier_too():
+    pipeline = make_pipeline(JOBS, LATER, buffered=4000)
+    for offset in range(3):
+        pipeline.accept(record(job(*people(900), site_id=f"s{offset}"), offset=offset), NOW)
+    assert not pipeline.has_room(LATER, urgent=False)
+    assert pipeline.has_room(LATER, urgent=True)
+
+
 def test_a_site_that_holds_half_of_the_buffer_hands_its_surplus_on():
     pipeline = make_pipeline(buffered=4000)
     pipeline.accept(record(job(*people(900), site_id="small")), NOW)

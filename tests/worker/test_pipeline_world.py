@@ -245,7 +245,7 @@ class World:
             while (
                 (record := self._next(partition))
                 and self._ready(record)
-                and self.pipeline.has_room(partition)
+                and self.pipeline.has_room(partition, record.urgent)
             ):
                 self.position[partition] = record.offset + 1
                 self.pipeline.accept(record, self.now)

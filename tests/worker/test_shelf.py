@@ -21,14 +21,19 @@ class Raw:
     partition: Partition
     offset: int = 0
     timestamp: float = NOW
+    says_urgent: bool = False
+
+    @property
+    def urgent(self):
+        return self.says_urgent or self.partition.topic == URGENT_TOPIC
 
 
-def room(partition):
+def room(partition, urgent):
     return True
 
 
 def with_room_but(full):
-    return lambda partition: partition not in full
+    return lambda partition, urgent: partition not in full
 
 
 @pytest.fixture
@@ -95,7 +100,7 @@ def test_a_wrong_clock_elsewhere_holds_nothing_up(shelf, wrong, ready):
 
 def test_next_ready_passes_over_what_waits_for_room(shelf):
     shelf.put([*some(SECONDS, 1), *some(MINUTES, 1)], NOW)
-    assert shelf.take(NOW + 10, lambda _: False) is None
+    assert shelf.take(NOW + 10, lambda *_: False) is None
     assert shelf.next_ready(NOW + 10) == NOW + 60
 
 
@@ -105,7 +110,7 @@ def test_a_partition_without_room_is_asked_once_and_lets_the_others_pass(shelf):
         shelf.put(some(partition, 1), NOW)
     asked = Counter()
 
-    def has_room(partition):
+    def has_room(partition, urgent):
         asked[partition] += 1
         return partition.number == 3
 
@@ -118,8 +123,36 @@ def test_a_partition_without_room_is_asked_once_and_lets_the_others_pass(shelf):
 def test_a_failing_question_loses_nothing(shelf):
     shelf.put(some(JOBS, 1), NOW)
     with pytest.raises(ZeroDivisionError):
-        shelf.take(NOW, lambda _: 1 // 0)
+        shelf.take(NOW, lambda *_: 1 // 0)
     assert shelf.take(NOW, room)
+
+
+def test_urgent_records_of_tiers_go_first_too(shelf):
+    shelf.put([Raw(MINUTES, 0, NOW - 60), *some(URGENT, 1), Raw(SECONDS, 0, NOW - 10, says_urgent=True)], NOW)
+    assert [record.partition for record in take_all(shelf, NOW)] == [URGENT, SECONDS, MINUTES]
+
+
+def test_what_stands_before_an_urgent_record_of_a_tier_goes_with_it(shelf):
+    late = [Raw(MINUTES, offset, NOW - 60, says_urgent=offset == 2) for offset in range(4)]
+    shelf.put([*some(SECONDS, 2, NOW - 10), *late], NOW)
+    taken = take_all(shelf, NOW)
+    assert [record.partition for record in taken] == [MINUTES] * 3 + [SECONDS, MINUTES, SECONDS]
+
+
+def test_an_urgent_record_lends_its_turn_from_the_moment_on_which_it_may_come_out(shelf):
+    behind = Raw(MINUTES, 1, NOW - 55, says_urgent=True)
+    shelf.put([Raw(MINUTES, 0, NOW - 60), behind, *some(SECONDS, 1, NOW - 10)], NOW)
+    assert shelf.take(NOW, with_room_but({MINUTES})).partition == SECONDS
+    shelf.put(some(SECONDS, 1, NOW - 10), NOW)
+    assert shelf.overdue(NOW + 5)["1m"] == 5
+    assert [record.partition for record in take_all(shelf, NOW + 5)] == [MINUTES, MINUTES, SECONDS]
+
+
+def test_the_reserve_is_for_the_urgent_record_and_not_for_what_stands_before_it(shelf):
+    shelf.put([Raw(MINUTES, 0, NOW - 60), Raw(MINUTES, 1, NOW - 60, says_urgent=True)], NOW)
+    assert shelf.take(NOW, lambda _, urgent: urgent) is None
+    assert shelf.take(NOW, room).offset == 0
+    assert shelf.take(NOW, lambda _, urgent: urgent).offset == 1
 
 
 def test_overdue_tells_how_long_the_oldest_ready_head_has_waited(shelf):
@@ -148,7 +181,7 @@ def test_clear_forgets_everything(shelf):
 def test_a_thousand_partitions_are_not_looked_through_for_each_record(shelf):
     asked = Counter()
 
-    def has_room(partition):
+    def has_room(partition, urgent):
         asked[partition] += 1
         return True
 
@@ -162,7 +195,8 @@ def test_a_thousand_partitions_are_not_looked_through_for_each_record(shelf):
 
 TOPICS = ["jobs.urgent", "jobs", "elsewhere", *BY_TOPIC]
 partitions = st.builds(Partition, st.sampled_from(TOPICS), st.integers(0, 3))
-puts = st.tuples(st.just("put"), st.lists(st.tuples(partitions, st.integers(-120, 120)), max_size=8))
+records = st.tuples(partitions, st.integers(-120, 120), st.booleans())
+puts = st.tuples(st.just("put"), st.lists(records, max_size=8))
 waits = st.tuples(st.just("wait"), st.integers(0, 90))
 takes = st.tuples(st.just("take"), st.lists(partitions, max_size=3))
 steps = st.lists(puts | waits | takes, max_size=40)
@@ -182,9 +216,10 @@ class Model:
         """The class that must be served now, and the partitions in it that may be."""
         classes = defaultdict(set)
         for partition, row in self.rows.items():
-            if row and row[0][0] <= now and has_room(partition):
-                topic = partition.topic
-                classes[0 if topic == URGENT_TOPIC else 1 if topic in BY_TOPIC else 2].add(partition)
+            if row and row[0][0] <= now and has_room(partition, row[0][1].urgent):
+                in_tier = partition.topic in BY_TOPIC
+                urgent = any(record.urgent and ready <= now for ready, record in row)
+                classes[0 if urgent else 1 if in_tier else 2].add(partition)
         return classes[min(classes)] if classes else set()
 
     @property
@@ -204,7 +239,10 @@ def test_the_shelf_does_what_the_model_says(steps):
         if step == "wait":
             now += value
         elif step == "put":
-            records = [Raw(partition, offset + i, now + late) for i, (partition, late) in enumerate(value)]
+            records = [
+                Raw(partition, offset + i, now + late, says_urgent and partition.topic in BY_TOPIC)
+                for i, (partition, late, says_urgent) in enumerate(value)
+            ]
             offset += len(records)
             shelf.put(records, now)
             for record in records:
