@@ -99,7 +99,7 @@ def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> T
 def _place(plan: Plan, recipient_id: str, number: int | None) -> float:
     if plan.stretch == 0:
         return 0.0
-    if number is not None:
+    if number is not None and plan.total:
         return number / plan.total
     text = f"{plan.campaign_id}/{recipient_id}".encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest()) / 2**64

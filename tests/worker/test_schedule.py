@@ -129,6 +129,11 @@ def test_a_recipient_out_of_a_tier_keeps_its_number():
     assert times(plan, later(number=73), 0, HOUR).due == T + HOUR + 73
 
 
+def test_a_number_means_nothing_where_there_is_no_slice():
+    plan = plan_of(stretch_time=100.0)
+    assert times(plan, later(number=3), 0).due == times(plan, A, 0).due
+
+
 def test_one_that_was_tried_keeps_its_due_time_whatever_else_moves():
     plan = plan_of(stretch_time=100.0, slice=Slice(50, 100))
     tried = later(number=73, attempts=2, due_at=NINE, not_before=NINE + timedelta(seconds=40))
