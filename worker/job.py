@@ -259,8 +259,8 @@ def decode_later(value: bytes) -> Decoded:
 def says_urgent(value: bytes) -> bool:
     """Whether a record of a tier is of the urgent lane, without reading all of it.
 
-    `lane` is what `encode_json` writes last; in JSON these bytes at its end can be nothing else. A record that
-    somebody else wrote otherwise just has to wait like any other.
+    `lane` is what `encode_json` writes last; in JSON these bytes at its end can be nothing else. A record
+    that somebody else wrote otherwise just has to wait like any other.
     """
     return value.endswith(b'"lane":"urgent"}')
 

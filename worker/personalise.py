@@ -16,6 +16,9 @@ from crypto.errors import PayloadTooLargeError
 from worker.job import Action, Notification, Recipient, Scalar, SendJob, encode_json
 
 DECLARATIVE_WEB_PUSH = 8030
+TEMPLATES_MAX_BYTES = 65_536
+"""Of a notification as JSON, before anything is filled in: all of it goes into each record of a tier."""
+
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
 
@@ -42,9 +45,9 @@ class Text:
     parts: tuple[str | Variable, ...]
 
     @property
-    def least_chars(self) -> int:
-        """Characters that are the same for everyone."""
-        return sum(len(part) for part in self.parts if isinstance(part, str))
+    def least_bytes(self) -> int:
+        """Of what is the same for everyone, as JSON."""
+        return len(encode_json("".join(part for part in self.parts if isinstance(part, str))))
 
     def fill(self, values: Mapping[str, Scalar]) -> str:
         """Put a recipient's values in.
@@ -106,16 +109,23 @@ def _spell(value: Scalar) -> str:
 
 @dataclass(frozen=True)
 class Message:
-    """A job's compiled content: constant bytes, with texts in between that differ by recipient."""
+    """A job's compiled content: constant bytes, with texts in between that differ by recipient.
+
+    Attributes:
+        content_type: Of what is rendered.
+        pieces: What is rendered, one after the other.
+        template_bytes: Of what it was compiled from; 0 where that is the constant bytes themselves.
+    """
 
     content_type: str
     pieces: tuple[bytes | Text, ...] = field(repr=False)
+    template_bytes: int = 0
 
     @cached_property
     def fits(self) -> bool:
         """Whether it can fit into a push at all, whatever the variables are."""
-        least = sum(len(each) if isinstance(each, bytes) else each.least_chars for each in self.pieces)
-        return least <= MAX_PLAINTEXT
+        least = sum(len(each) if isinstance(each, bytes) else each.least_bytes for each in self.pieces)
+        return least <= MAX_PLAINTEXT and self.template_bytes <= TEMPLATES_MAX_BYTES
 
     def render(self, recipient: Recipient) -> bytes:
         """The plaintext for one recipient, UTF-8.
@@ -147,7 +157,7 @@ def compile_message(job: SendJob) -> Message:
     content = _declarative(job.notification, mutable=job.mutable, ids=builtin)
     pieces: list[bytes | Text] = []
     _add_json(content, builtin, pieces)
-    return Message(JSON, tuple(_merge(pieces)))
+    return Message(JSON, tuple(_merge(pieces)), len(encode_json(job.notification)))
 
 
 def _declarative(notification: Notification, *, mutable: bool | None, ids: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.job import Action, Keys, Notification, Recipient, SendJob, Subscription, encode_json
-from worker.personalise import JSON, OCTETS, BadNotificationError, compile_message
+from worker.personalise import JSON, OCTETS, TEMPLATES_MAX_BYTES, BadNotificationError, compile_message
 
 patient = settings(deadline=None)  # a busy machine is no failure
 SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
@@ -386,6 +386,36 @@ def test_what_cannot_be_sent_is_never_put_together(fields):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+@patient
+@given(st.text(st.characters(codec="utf-8"), max_size=3), st.integers(1300, 1400), st.booleans())
+def test_what_can_never_fit_is_known_before_anything_is_filled_in(text, times, bounded):
+    template = "{{x}}" + text * times + ("{{recipient_id}}" if bounded else "")
+    message = compile_message(job_of(notification_of(body=template)))
+    least = len(rendered(job_of(notification_of(body="")))) + len(encode_json(text * times)) - 2
+    assert message.fits == (least <= MAX_PLAINTEXT)
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_payload_s_limit_is_bytes_of_utf_8(limit):
+    text = "é" * (MAX_PLAINTEXT // 2) + "x" * (limit + MAX_PLAINTEXT % 2)
+    assert compile_message(job_of(payload=text)).fits is (limit == 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": "{{x|" + "y" * TEMPLATES_MAX_BYTES + "}}"},
+        {"body": "{{job_id|" + "y" * TEMPLATES_MAX_BYTES + "}}"},
+        {"body": "{{" + "x" * TEMPLATES_MAX_BYTES + "}}"},
+        {"data": {"list": ["{{x}}"] * (TEMPLATES_MAX_BYTES // 7)}},
+    ],
+    ids=["a fallback", "a fallback that nobody needs", "a name", "many"],
+)
+def test_templates_that_only_hold_ballast_do_not_fit(fields):
+    """Each record of a tier holds them all over again, for a single recipient if it must."""
+    assert not compile_message(job_of(notification_of(**fields))).fits
 
 
 @pytest.mark.timeout(20)  # takes a second; minutes if anything is looked at again and again

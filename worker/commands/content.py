@@ -10,7 +10,7 @@ from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.commands.finding import Finding, error, shown, warning
 from worker.job import Decoded, Notification, Recipient, SendJob
-from worker.personalise import BadNotificationError, Message, compile_message
+from worker.personalise import TEMPLATES_MAX_BYTES, BadNotificationError, Message, compile_message
 
 FIREFOX_ANDROID_MAX = 2_800
 """Bytes of plaintext that Firefox on Android takes, about."""
@@ -25,7 +25,12 @@ def content(decoded: Decoded) -> Iterator[Finding]:
     """Find what comes out wrong or odd where a job meets its recipients: texts, sizes, variables."""
     job = decoded.job
     sound = {i: person for i, person in enumerate(job.recipients) if i not in decoded.flaws}
-    yield from _rendered(job, compile_message(job), sound)
+    message = compile_message(job)
+    if message.template_bytes > TEMPLATES_MAX_BYTES:
+        size = f"{message.template_bytes:,} bytes before anything is filled in"
+        yield error("notification", f"is too large for everyone: {size}, over {TEMPLATES_MAX_BYTES:,}")
+        return
+    yield from _rendered(job, message, sound)
     yield from _used_variables(job, sound)
 
 
