@@ -16,6 +16,7 @@ from worker.job import (
     Recipient,
     decode_job,
     decode_later,
+    encode_json,
     says_urgent,
 )
 from worker.ledger import Partition
@@ -24,6 +25,16 @@ from worker.publication import Buried, Headers
 from worker.schedule import make_plan
 from worker.shelf import URGENT_TOPIC
 from worker.tiers import BY_TOPIC
+
+HEADERS_MAX_BYTES = 65_536
+"""Of a record's headers, names included: all of them go into each record that comes of it."""
+
+RECIPIENT_MAX_BYTES = 131_072
+"""Of one recipient as JSON: with its job and its headers it must fit a record of a tier."""
+
+
+LETTER_HEADERS = ("error-code", "error", "source-topic", "source-partition", "source-offset")
+"""What a dead letter says of its record, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
     Raises:
         JobError: It is no valid job.
     """
+    if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_MAX_BYTES:
+        raise JobError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")
     decoded = _decode(record)
     job = decoded.job
     lane = Lane.URGENT if record.urgent else Lane.NORMAL
@@ -89,20 +102,30 @@ def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
         message=compile_message(job),
         headers=record.headers,
     )
-    return TakenIn(in_hand, job.recipients, decoded.flaws)
+    flaws = decoded.flaws | oversized(decoded, len(record.value or b""))
+    return TakenIn(in_hand, job.recipients, flaws)
+
+
+def oversized(decoded: Decoded, size: int) -> dict[int, str]:
+    """Find recipients that are too large to be written again, by their index.
+
+    Args:
+        decoded: A job.
+        size: Of its record's value in bytes. In a small one nobody is too large: what is written again may be
+            longer (`1e15` becomes `1000000000000000.0`), but never by so much that it would not fit.
+    """
+    if size <= RECIPIENT_MAX_BYTES:
+        return {}
+    sizes = (len(encode_json(recipient)) for recipient in decoded.job.recipients)
+    return {index: "recipient_too_large" for index, size in enumerate(sizes) if size > RECIPIENT_MAX_BYTES}
 
 
 def bury(record: Record, error: JobError, topic_prefix: str) -> Buried:
     """Make a dead letter: the record's own bytes and headers, and what is wrong with it."""
-    said = {
-        "error-code": error.code,
-        "error": error.problem,
-        "source-topic": topic_prefix + record.partition.topic,
-        "source-partition": str(record.partition.number),
-        "source-offset": str(record.offset),
-    }
-    own = tuple((name, value) for name, value in record.headers if name not in said)
-    added = tuple((name, value.encode()) for name, value in said.items())
+    place = (topic_prefix + record.partition.topic, str(record.partition.number), str(record.offset))
+    said = zip(LETTER_HEADERS, (error.code, error.problem, *place), strict=True)
+    own = tuple((name, value) for name, value in record.headers if name not in LETTER_HEADERS)
+    added = tuple((name, value.encode()) for name, value in said)
     return Buried(record.key, record.value, own + added)
 
 

@@ -240,6 +240,16 @@ def test_sizes(size, severity):
     assert list(told) == ([(severity, "payload")] if severity else [])
 
 
+def test_templates_that_only_hold_ballast():
+    notification = {"title": "{{job_id|" + "x" * 65_536 + "}}", "url": "https://shop.example/"}
+    assert found(job(notification=notification)).keys() == {("error", "notification")}
+
+
+def test_recipients_that_are_too_large():
+    told = found(job(recipient(variables={"x": "y" * 200_000})))
+    assert "recipient_too_large" in told["error", "recipients[0]"]
+
+
 def test_sizes_differ_by_recipient():
     sizes = [10, 3000, 3990, 100_000]
     persons = [recipient(f"sub_{n}", variables={"b": "x" * size}) for n, size in enumerate(sizes)]

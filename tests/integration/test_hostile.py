@@ -5,13 +5,19 @@ import random
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.integration.support import Outcomes, Reader, World, job, recipient, until
+from worker.config import load_settings
 from worker.demo.faults import Faults, FaultShare
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Fault
+from worker.edges.kafka import Outbox
+from worker.publication import DEAD_LETTERS, Publication
 
 MALFORMED = 100_000
+RECORD_MAX_BYTES = 1_048_588
+"""That brokers take unless they are configured otherwise."""
 
 
 @pytest.fixture
@@ -60,6 +66,57 @@ async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memo
         assert sorted(record.value for record in letters.records) == sorted(records)
         assert all(dict(record.headers)["error-code"] for record in letters.records)
     assert resident(worker.process.pid) < half_way * 1.3
+
+
+async def test_records_at_the_size_limit_hold_up_nobody(world: World, service):
+    [subscription] = service.subscribe(1)
+    noise = random.Random(5).randbytes(RECORD_MAX_BYTES - 200)  # not to be compressed
+    unused = {f"{n:05}": random.Random(n).random() for n in range(25_000)}
+    large = json.dumps(
+        job("large", [{"id": "r", "subscription": subscription.to_json(), "variables": unused}])
+    ).encode()
+    later = job("later", [recipient("r", subscription)], start_at="2999-01-01T00:00:00Z")
+    later["notification"]["title"] = "{{name|" + "x" * 900_000 + "}}"
+    await world.produce(noise, large, later)
+    await world.produce(b"{", headers=[("own", noise)])
+    await world.produce(job("good", [recipient("r", subscription)]))
+    await world.start_worker(service)
+    async with Outcomes(world) as outcomes, Reader(world, "dead-letters") as letters:
+        found = await outcomes.of(3, 60)
+        await letters.read(lambda: len(letters.records) >= 2, "both dead letters", 60)
+    said = {job_id: (each["status"], each["detail"]) for (job_id, _), [each] in found.items()}
+    assert said == {
+        "large": ("invalid", "recipient_too_large"),
+        "later": ("rejected", "payload_too_large"),
+        "good": ("sent", None),
+    }
+    assert all(dict(record.headers)["error-code"] for record in letters.records)
+
+
+async def test_a_dead_letter_that_its_topic_refuses_is_cut_and_the_producer_goes_on(broker: str):
+    prefix = f"small-{random.randrange(1 << 30)}."
+    settings = load_settings(
+        {
+            "PUSHMILL_KAFKA_BOOTSTRAP_SERVERS": broker,
+            "PUSHMILL_TOPIC_PREFIX": prefix,
+            "PUSHMILL_VAPID_DIR": "/tmp",
+            "PUSHMILL_VAPID_SUBJECT": "mailto:test@pushmill.example",
+        }
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    await admin.create_topics([NewTopic(prefix + DEAD_LETTERS, 1, 1)])
+    await admin.close()
+    outbox = Outbox(settings, 0)
+    await outbox.start()
+    try:
+        for size in (10, 1_500_000, 10, 3_000_000, 10):
+            letter = Publication(
+                DEAD_LETTERS, b"k", random.Random(5).randbytes(size), (("error-code", b"x"),)
+            )
+            await outbox.publish([letter, letter])
+    finally:
+        await outbox.stop()
 
 
 async def test_no_secret_leaves_a_noisy_run(world: World):

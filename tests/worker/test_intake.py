@@ -1,9 +1,10 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
-from worker.intake import bury, take_in_hand
+from worker.intake import HEADERS_MAX_BYTES, RECIPIENT_MAX_BYTES, bury, take_in_hand
 from worker.job import JobError, Lane, LaterJob, encode_json
 from worker.ledger import Partition
 from worker.tiers import TIERS
@@ -74,6 +75,34 @@ def test_what_is_wrong_with_a_recipient_is_told_by_its_index():
 def test_a_recipient_that_waits_keeps_no_other_in_memory():
     found = taken(job(recipient("a"), recipient("b")))
     assert found.job.job.recipients == []
+
+
+def test_a_recipient_that_no_record_of_a_tier_should_hold_costs_only_itself():
+    people = [recipient("a"), recipient("b", variables={"x": "y" * RECIPIENT_MAX_BYTES}), recipient("c")]
+    assert taken(job(*people)).flaws == {1: "recipient_too_large"}
+
+
+def test_numbers_that_are_written_short_and_come_out_long_count_as_they_come_out():
+    people = [recipient("a", variables={f"{n:04}": 9 for n in range(9000)})]
+    people.append(recipient("b", variables={"x": "y" * 60_000}))
+    value = json.dumps(job(*people)).replace(": 9", ":1e15").encode()
+    assert taken(value).flaws == {0: "recipient_too_large"}
+
+
+def test_a_recipient_that_cannot_be_read_is_told_as_that_however_large():
+    bad = {"id": "b", "subscription": "x" * RECIPIENT_MAX_BYTES}
+    assert taken(job(recipient("a"), bad)).flaws == {1: "bad_subscription"}
+
+
+@pytest.mark.parametrize("partition", [JOBS, LATER[0]])
+def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
+    value = later() if partition in LATER else job()
+    half = b"x" * (HEADERS_MAX_BYTES // 2 - 1)
+    in_hand = taken(value, partition, headers=(("a", half), ("b", half))).job
+    assert len(in_hand.headers) == 2
+    with pytest.raises(JobError, match=r"headers: are larger than 65536 bytes") as caught:
+        taken(value, partition, headers=(("a", half), ("b", half), ("c", b"")))
+    assert caught.value.code == "bad_field"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from crypto.errors import SubscriptionKeyError
 from crypto.keys import parse_subscription_keys
 from worker.commands.content import content
 from worker.commands.finding import Finding, error, shown, warning
+from worker.intake import RECIPIENT_MAX_BYTES, oversized
 from worker.job import (
     TTL_DEFAULT,
     Decoded,
@@ -76,6 +77,7 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
         *_record(value),
         *_unknown_fields(value),
         *_flaws(decoded, value),
+        *_oversized(decoded, value),
         *_repeated(decoded.job),
         *_subscriptions(decoded.job, endpoints),
         *_schedule(decoded.job),
@@ -157,6 +159,12 @@ def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
     for index, flaw in decoded.flaws.items():
         where, problem = _why(people[index])
         yield error(f"recipients[{index}]{where}", f"{problem}; this recipient ends as invalid, {flaw}")
+
+
+def _oversized(decoded: Decoded, value: bytes) -> Iterator[Finding]:
+    for index, flaw in oversized(decoded, len(value)).items():
+        problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient ends as invalid, {flaw}"
+        yield error(f"recipients[{index}]", problem)
 
 
 def _why(recipient: msgspec.Raw) -> tuple[str, str]:

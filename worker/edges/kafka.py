@@ -14,13 +14,19 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
 from worker.edges import clock, resets
 from worker.edges.evictions import NO_GENERATION, Evictions
-from worker.intake import Record
+from worker.intake import LETTER_HEADERS, Record
 from worker.ledger import Commit, Partition
 from worker.logs import Repeats
 from worker.publication import DEAD_LETTERS, Publication
@@ -35,7 +41,10 @@ ANSWER_LIMIT = 30.0
 STOP_LIMIT = 5.0
 MAX_REQUEST_BYTES = 2 << 20
 DEAD_LETTER_KEPT_BYTES = 512 << 10
-"""Of a dead letter that the broker refuses for its size: the rest is cut off."""
+"""Of a dead letter that the broker refuses for its size: the rest is cut off, its key and headers, too."""
+
+TRUNCATED = "truncated-from-bytes"
+"""The header of a dead letter that was cut."""
 
 
 class KafkaUnreachableError(RuntimeError):
@@ -329,11 +338,15 @@ class Outbox:
     def __init__(self, settings: Settings, process: int) -> None:
         self._settings = settings
         self._prefix = settings.topic_prefix
-        self._producer = AIOKafkaProducer(
-            **connection(settings),
-            client_id=f"pushmill-{settings.instance_id or 'worker'}-{process}",
+        self._client_id = f"pushmill-{settings.instance_id or 'worker'}-{process}"
+        self._producer = self._make_producer()
+
+    def _make_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **connection(self._settings),
+            client_id=self._client_id,
             acks="all",
-            enable_idempotence=settings.kafka_enable_idempotence,
+            enable_idempotence=self._settings.kafka_enable_idempotence,
             compression_type="lz4",
             max_request_size=MAX_REQUEST_BYTES,
             max_batch_size=256 << 10,
@@ -358,34 +371,42 @@ class Outbox:
     async def publish(self, publications: Iterable[Publication]) -> None:
         """Write records and wait until Kafka has acknowledged every one.
 
+        A dead letter that is refused for its size is cut, and in the end left out: whoever writes records of
+        any size must not hold up what lies behind them.
+
         Raises:
             KafkaStuckError: It has not in time, or refuses one. An idempotent producer never gives up by
                 itself, and a record may still land later: the process must end without flushing.
         """
+        left = list(publications)
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
-                sent = [(publication, await self._send(publication)) for publication in publications]
-                for publication, acknowledged in sent:
-                    await self._settled(publication, acknowledged)
+                while refused := await self._write(left):
+                    left = _mended(refused)
+                    await self._begin_anew()
         except TimeoutError as error:
             raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
         except KafkaError as error:
             raise KafkaStuckError(f"Kafka refuses records: {error}") from error
 
-    async def _settled(self, publication: Publication, acknowledged: Awaitable[Any]) -> None:
-        try:
-            await acknowledged
-        except MessageSizeTooLargeError:
-            await (await self._send(_cut(publication)))
+    async def _write(self, publications: list[Publication]) -> list[tuple[Publication, KafkaError]]:
+        """Write records; returns those that are refused, and why."""
+        refused: list[tuple[Publication, KafkaError]] = []
+        sent: list[tuple[Publication, Awaitable[Any]]] = []
+        for publication in publications:
+            try:
+                sent.append((publication, await self._send(publication)))
+            except MessageSizeTooLargeError as error:
+                refused.append((publication, error))
+        for publication, acknowledged in sent:
+            try:
+                await acknowledged
+            except KafkaError as error:
+                refused.append((publication, error))
+        return refused
 
     async def _send(self, publication: Publication) -> Awaitable[Any]:
         """Hand a record to the producer; what is returned waits for Kafka's acknowledgement."""
-        try:
-            return await self._write(publication)
-        except MessageSizeTooLargeError:
-            return await self._write(_cut(publication))
-
-    async def _write(self, publication: Publication) -> Awaitable[Any]:
         acknowledged: Awaitable[Any] = await self._producer.send(
             self._prefix + publication.topic,
             publication.value,
@@ -394,16 +415,48 @@ class Outbox:
         )
         return acknowledged
 
+    async def _begin_anew(self) -> None:
+        """Go on with another producer id: aiokafka counts what was refused, and brokers miss it for good."""
+        old, self._producer = self._producer, self._make_producer()
+        await within(STOP_LIMIT, old.stop())
+        await self._producer.start()
 
-def _cut(publication: Publication) -> Publication:
-    """A dead letter that fits: its first bytes, and a header that says how many there were."""
+
+def _mended(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:
+    """What to write in place of what was refused.
+
+    Raises:
+        KafkaError: There is nothing else to write.
+    """
+    too_large = any(isinstance(error, MessageSizeTooLargeError) for _, error in refused)
+    mended: list[Publication | None] = []
+    for publication, error in refused:
+        if isinstance(error, MessageSizeTooLargeError):
+            mended.append(_shorter(publication))
+        elif too_large and isinstance(error, OutOfOrderSequenceNumber):
+            mended.append(publication)  # stood behind one that was too large
+        else:
+            raise error
+    return [publication for publication in mended if publication is not None]
+
+
+def _shorter(publication: Publication) -> Publication | None:
+    """A dead letter with less of its record, and a header that says how much there was; None at the end."""
     size = len(publication.value or b"")
-    if publication.topic != DEAD_LETTERS or size <= DEAD_LETTER_KEPT_BYTES:
-        raise MessageSizeTooLargeError
+    if publication.topic != DEAD_LETTERS:
+        raise MessageSizeTooLargeError(
+            f"{size} bytes are too large for {publication.topic}: raise its max.message.bytes"
+        )
+    if not size:
+        log.error("a dead letter is refused for its size, cut as it is, and left out")
+        return None
     log.warning("a dead letter is too large for its topic and is cut", bytes=size)
-    headers = (*publication.headers, ("truncated-from-bytes", str(size).encode()))
-    kept = (publication.value or b"")[:DEAD_LETTER_KEPT_BYTES]
-    return Publication(publication.topic, publication.key, kept, headers)
+    whole = not any(name == TRUNCATED for name, _ in publication.headers)
+    kept = (publication.value or b"")[:DEAD_LETTER_KEPT_BYTES] if whole else b""
+    ours = {*LETTER_HEADERS, TRUNCATED}
+    said = tuple((name, value) for name, value in publication.headers if name in ours)
+    truncated = ((TRUNCATED, str(size).encode()),) if whole else ()
+    return Publication(publication.topic, None, kept, said + truncated)
 
 
 async def within(seconds: float, stopping: Awaitable[None]) -> None:
