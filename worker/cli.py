@@ -28,7 +28,7 @@ from worker.config import (
 from worker.edges.kafka import KafkaStuckError, KafkaUnreachableError
 from worker.edges.lifecycle import stop_on_signal
 from worker.edges.status import StatusPortError
-from worker.edges.supervisor import STOP_MARGIN, Supervisor, SupervisorStatus, process_count
+from worker.edges.supervisor import STOP_MARGIN, Supervisor, process_count
 from worker.edges.topics import Found, create_topics
 from worker.logs import configure
 
@@ -107,7 +107,7 @@ async def _work(settings: Settings, process: int = 0, supervisor: socket.socket 
 async def _supervise(settings: Settings, count: int) -> None:
     supervisor = Supervisor(count, stop_limit=settings.drain_timeout + STOP_MARGIN)
     with stop_on_signal() as stop:
-        async with SupervisorStatus(settings.status_host, settings.status_port, supervisor):
+        async with supervisor.status(settings.status_host, settings.status_port):
             status = await supervisor.run(stop)
     if status:
         raise SystemExit(status)

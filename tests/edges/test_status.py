@@ -72,6 +72,23 @@ async def test_metrics_may_take_their_time(worker):
         assert (await fetch(server, "/metrics"))[:2] == (200, "up 1\n")
 
 
+async def test_health_and_readiness_are_what_their_callables_say_at_once_or_later(worker):
+    said = {"healthz": None, "readyz": None}
+
+    async def healthy():
+        return said["healthz"]
+
+    async def ready():
+        return said["readyz"]
+
+    async with StatusServer("127.0.0.1", 0, healthy=healthy, ready=ready, render=worker.render) as server:
+        assert (await fetch(server, "/healthz"))[:2] == (200, "ok\n")
+        assert (await fetch(server, "/readyz"))[:2] == (200, "ready\n")
+        said |= {"healthz": "process 1 hangs", "readyz": "process 0: draining"}
+        assert (await fetch(server, "/healthz"))[:2] == (503, "process 1 hangs\n")
+        assert (await fetch(server, "/readyz"))[:2] == (503, "process 0: draining\n")
+
+
 async def test_metrics_that_fail_leave_the_probes_alone(worker):
     def render():
         raise ZeroDivisionError

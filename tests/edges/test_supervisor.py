@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from worker.edges import child as child_module
 from worker.edges.child import FIRST_DELAY, HEALTHY_SECONDS, LONGEST_DELAY, Backoff
-from worker.edges.supervisor import Supervisor, SupervisorStatus, process_count, worker_command
+from worker.edges.status import StatusServer
+from worker.edges.supervisor import Supervisor, process_count, worker_command
 
 ROOT = Path(__file__).parents[2]
 WORKER = textwrap.dedent(
@@ -54,7 +55,7 @@ WORKER = textwrap.dedent(
 class Fleet:
     """A supervisor that runs, and what its processes leave in a folder."""
 
-    def __init__(self, supervisor: Supervisor, status: SupervisorStatus, folder: Path) -> None:
+    def __init__(self, supervisor: Supervisor, status: StatusServer, folder: Path) -> None:
         self.supervisor = supervisor
         self.status = status
         self.folder = folder
@@ -121,7 +122,7 @@ def fleet(tmp_path, hasty):
     async def run(count=2, *, takes=0.0, stop_limit=10.0, program=WORKER):
         command = lambda number: (sys.executable, "-c", program, str(number), str(tmp_path), str(takes))  # noqa: E731
         supervisor = Supervisor(count, stop_limit=stop_limit, command=command)
-        async with SupervisorStatus("127.0.0.1", 0, supervisor) as status:
+        async with supervisor.status("127.0.0.1", 0) as status:
             running = Fleet(supervisor, status, tmp_path)
             try:
                 yield running

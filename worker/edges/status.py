@@ -1,12 +1,11 @@
 """The status port: whether the process lives, whether it is ready, and its metrics.
 
-Knows nothing of workers: what is answered comes from two callables.
+Knows nothing of workers: what is answered comes from callables.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -16,6 +15,14 @@ _SHUTDOWN_SECONDS = 1.0
 
 Ready = Callable[[], str | None]
 Render = Callable[[], Awaitable[bytes] | bytes]
+Reason = Callable[[], Awaitable[str | None] | str | None]
+"""None where all is well, else why it is not; now, or when it is known."""
+
+Answer = TypeVar("Answer")
+
+
+def _turning() -> None:
+    """Healthy is whoever answers at all."""
 
 
 class StatusPortError(RuntimeError):
@@ -28,13 +35,17 @@ class StatusServer:
     Args:
         host: Address to listen on.
         port: TCP port, or 0 for any free one.
-        ready: Returns None when the worker is ready, else the reason why not.
+        ready: Why `/readyz` says 503.
         render: Returns the metrics in Prometheus' text format 0.0.4, or an awaitable of them.
+        healthy: Why `/healthz` says 503; by default it never does as long as the event loop turns.
     """
 
-    def __init__(self, host: str, port: int, *, ready: Ready, render: Render) -> None:
+    def __init__(
+        self, host: str, port: int, *, ready: Reason, render: Render, healthy: Reason = _turning
+    ) -> None:
         self._host = host
         self._asked_port = port
+        self._healthy = healthy
         self._ready = ready
         self._render = render
         self._runner: web.AppRunner | None = None
@@ -94,15 +105,20 @@ class StatusServer:
         return application
 
     async def _answer_health(self, _request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+        return _said(await _known(self._healthy()), "ok")
 
     async def _answer_readiness(self, _request: web.Request) -> web.Response:
-        reason = self._ready()
-        return (
-            web.Response(text="ready\n") if reason is None else web.Response(status=503, text=f"{reason}\n")
-        )
+        return _said(await _known(self._ready()), "ready")
 
     async def _answer_metrics(self, _request: web.Request) -> web.Response:
-        rendered = self._render()
-        body = await rendered if inspect.isawaitable(rendered) else rendered
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(
+            body=await _known(self._render()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        )
+
+
+async def _known(answer: Awaitable[Answer] | Answer) -> Answer:
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def _said(reason: str | None, fine: str) -> web.Response:
+    return web.Response(status=503 if reason else 200, text=f"{reason or fine}\n")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import structlog
-from aiohttp import web
 
 from worker.edges.child import Backoff, Child
 from worker.edges.status import StatusServer
@@ -113,6 +112,12 @@ class Supervisor:
 
     # ── what the status port tells ──────────────────────────────────────────────────────────────────────
 
+    def status(self, host: str, port: int) -> StatusServer:
+        """The status port of all processes together."""
+        return StatusServer(
+            host, port, ready=self.reason_unready, render=self.metrics, healthy=self.reason_unhealthy
+        )
+
     async def reason_unhealthy(self) -> str | None:
         """Why `/healthz` says 503, or None."""
         return _first(await asyncio.gather(*(child.reason_unhealthy() for child in self._children)))
@@ -138,21 +143,3 @@ async def _status_of(child: Child) -> int:
 
 def _first(reasons: Sequence[str | None]) -> str | None:
     return next(filter(None, reasons), None)
-
-
-class SupervisorStatus(StatusServer):
-    """The status port of all processes together."""
-
-    def __init__(self, host: str, port: int, supervisor: Supervisor) -> None:
-        super().__init__(host, port, ready=lambda: None, render=supervisor.metrics)
-        self._supervisor = supervisor
-
-    async def _answer_health(self, _request: web.Request) -> web.Response:
-        return _said(await self._supervisor.reason_unhealthy(), "ok")
-
-    async def _answer_readiness(self, _request: web.Request) -> web.Response:
-        return _said(await self._supervisor.reason_unready(), "ready")
-
-
-def _said(reason: str | None, fine: str) -> web.Response:
-    return web.Response(status=503 if reason else 200, text=f"{reason or fine}\n")
