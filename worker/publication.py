@@ -11,7 +11,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from worker.delivery import JobInHand
-from worker.job import LaterJob, LaterRecipient, Recipient, SendJob, encode_json
+from worker.job import Count, LaterJob, LaterRecipient, Moment, Recipient, SendJob, encode_json
 from worker.ledger import Taken
 from worker.outcome import Outcome, Status
 from worker.schedule import moment
@@ -82,10 +82,10 @@ class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}
     campaign_id: str
     site_id: str
     worker: str
-    since: datetime
-    until: datetime
-    accepted: int
-    counts: dict[str, int]
+    since: Moment
+    until: Moment
+    accepted: Count
+    counts: dict[str, Count]
 
 
 @dataclass(frozen=True, slots=True)

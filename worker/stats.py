@@ -88,7 +88,7 @@ class Totals:
         """Add a record; one of another campaign, or that cannot be read, adds nothing."""
         try:
             told = _decode(value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
         if told.campaign_id != self.campaign_id:
             return

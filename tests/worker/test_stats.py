@@ -1,8 +1,10 @@
 import json
 
+import pytest
+
 from tests.worker.support import NOW, in_hand, job
 from worker.outcome import Status
-from worker.stats import INTERVAL, Tally
+from worker.stats import INTERVAL, Tally, Totals
 
 JOB = in_hand(job()).job
 OTHER_SITE = in_hand(job(site_id="site_b")).job
@@ -70,3 +72,50 @@ def test_what_is_forgotten_is_not_told():
     tally.clear()
     assert not tally.due(NOW + INTERVAL)
     assert told(tally, NOW + INTERVAL) == []
+
+
+# ── read again ──────────────────────────────────────────────────────────────────────────────────────────
+
+GOOD = {
+    "v": 1,
+    "campaign_id": "camp_1",
+    "site_id": "site_a",
+    "worker": "w",
+    "from": "2027-01-15T07:59:50Z",
+    "to": "2027-01-15T08:00:00Z",
+    "accepted": 5,
+    "counts": {"sent": 3, "expired": 1},
+}
+
+
+def read(*values):
+    totals = Totals("camp_1", NOW)
+    for value in values:
+        totals.add(value if isinstance(value, bytes) or value is None else json.dumps(value).encode())
+    return totals
+
+
+def test_records_add_up():
+    totals = read(GOOD, GOOD | {"campaign_id": "other"}, GOOD)
+    assert (totals.records, totals.accepted, totals.counts) == (2, 10, {"sent": 6, "expired": 2})
+    assert (totals.delivery_rate, totals.pace) == (0.75, 8 / 60)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"{",
+        b"\xff",
+        json.dumps(GOOD).encode()[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        GOOD | {"accepted": -1},
+        GOOD | {"counts": {"sent": -4}},
+        GOOD | {"counts": {"sent": 2**80}},
+        GOOD | {"from": "0001-01-01T00:00:00"},
+        GOOD | {"to": "9999-12-31T23:59:59"},
+    ],
+    ids=["tombstone", "json", "utf-8", "deep", "accepted", "counts", "huge", "from", "to"],
+)
+def test_what_is_no_record_adds_nothing(value):
+    totals = read(value, GOOD)
+    assert (totals.records, totals.accepted, totals.delivery_rate) == (1, 5, 0.75)
