@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench chaos clean
+.PHONY: help setup demo test check format bench chaos fuzz clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ bench: $(READY)  ## Measure CPU a push against the floor and other senders (ARGS
 
 chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--help" for more)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(READY)   ## Feed every decoder what nobody thought of, a minute each (ARGS="--help" for more)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean:           ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

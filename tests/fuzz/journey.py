@@ -1,0 +1,110 @@
+"""A record's whole way through the pipeline, and what must hold of whatever comes of it."""
+
+import json
+from collections import Counter
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from tests.worker.support import NOW, make_pipeline, record
+from worker.answers import Answer, PushResponse, TransportFailure
+from worker.job import JobError, decode_later
+from worker.ledger import Partition
+from worker.metrics import Metrics
+from worker.pipeline import Pipeline
+from worker.publication import DEAD_LETTERS, EXPIRED, LATER_MAX_BYTES, OUTCOMES, STATS, Publication
+from worker.tiers import BY_TOPIC, HORIZON
+
+RECORD_MAX_BYTES = 1_000_000
+"""Below what any broker takes that is not configured to take less, with what is put around it."""
+
+_METRICS = Metrics(CollectorRegistry())
+_ANSWERS: tuple[Answer, ...] = (
+    PushResponse(201),
+    PushResponse(410),
+    PushResponse(503, {"retry-after": "90"}),
+    TransportFailure.TIMEOUT,
+)
+
+
+class _Person(msgspec.Struct):
+    id: str
+
+
+class _People(msgspec.Struct):
+    recipients: list[_Person]
+
+
+def travel(partition: Partition, value: bytes, only: frozenset[str] | None = None) -> JobError | None:
+    """Take a record in, send what is due, and hand on the rest.
+
+    Args:
+        partition: Where it lies.
+        value: Of the record.
+        only: What every recipient may end as, if it ends at all.
+
+    Returns:
+        What is wrong with it, as its dead letter has it.
+    """
+    pipeline = make_pipeline(partition, metrics=_METRICS)
+    headers = (("traceparent", b"00-1"),)
+    error = pipeline.accept(record(value, partition, headers=headers), NOW)
+    _send_all(pipeline)
+    written = _written(pipeline)
+    assert not pipeline.open, "something has no end"
+    assert all(publication.headers[:1] == headers for publication in written if publication.topic != STATS)
+    if error is not None:
+        (letter,) = written
+        assert (letter.topic, letter.value) == (DEAD_LETTERS, value)
+        return error
+    _check_written(value, written, only)
+    return None
+
+
+def _send_all(pipeline: Pipeline) -> None:
+    now = NOW
+    for number in range(20):
+        for place, flight in enumerate(pipeline.dispatch(now, 2000)):
+            pipeline.land(flight, _ANSWERS[(place + number) % len(_ANSWERS)], now)
+        now += HORIZON / 4
+    pipeline.hand_back(now)
+
+
+def _written(pipeline: Pipeline) -> list[Publication]:
+    written: list[Publication] = []
+    while pipeline.unacknowledged:
+        batch = pipeline.checkpoint(NOW + 100)
+        assert batch is not None
+        assert batch.checkpoint is not None
+        assert batch.checkpoint.settled, "a checkpoint that settles nothing"
+        written += batch.publications
+        pipeline.acknowledge(batch)
+    return written
+
+
+def _check_written(value: bytes, written: list[Publication], only: frozenset[str] | None) -> None:
+    people: Counter[str] = Counter()
+    for publication in written:
+        assert len(publication.value or b"") <= RECORD_MAX_BYTES, "is larger than a broker takes"
+        if publication.topic == OUTCOMES:
+            outcomes = json.loads(publication.value or b"")["outcomes"]
+            people.update(outcome["recipient_id"] for outcome in outcomes)
+            assert only is None or {outcome["status"] for outcome in outcomes} <= only
+        elif publication.topic in BY_TOPIC:
+            people.update(_check_later(publication))
+        else:
+            assert publication.topic in {EXPIRED, STATS}
+    # Not with `json`: what nobody reads may be no UTF-8.
+    expected = msgspec.json.decode(value, type=_People).recipients
+    assert people == Counter(person.id for person in expected)
+    assert sum(len(publication.value or b"") for publication in written) <= 10 * LATER_MAX_BYTES + 20 * len(
+        value
+    )
+
+
+def _check_later(publication: Publication) -> list[str]:
+    """A tier's record is read as it was written, and is no larger than it should be."""
+    assert publication.value is not None
+    later = decode_later(publication.value).job
+    assert len(publication.value) <= LATER_MAX_BYTES or len(later.recipients) == 1
+    return [person.id for person in later.recipients]

@@ -1,0 +1,10 @@
+"""The kept inputs: a folder for each target, with where to begin, and with whatever was found once."""
+
+from pathlib import Path
+
+CORPUS = Path(__file__).with_name("corpus")
+
+
+def kept(target: str) -> list[Path]:
+    """The files that a target is always fed."""
+    return sorted(path for path in (CORPUS / target).iterdir() if path.is_file())

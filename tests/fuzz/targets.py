@@ -1,0 +1,404 @@
+"""Every decoder of what comes from outside, as a function of bytes that raises only on a broken promise.
+
+One table for whoever feeds it: hypothesis and the kept inputs in `make test`, atheris in `make fuzz`. What is
+promised everywhere: a value or the documented exception, nothing of a secret in its text, output in bounds.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crypto import base64url
+from crypto.aes128gcm import RECORD_SIZE, decrypt, encode_content, encrypt
+from crypto.errors import DecryptionError, SubscriptionKeyError, VapidKeyError, VapidTokenError
+from crypto.keys import parse_subscription_keys
+from crypto.vapid import load_vapid_key, sign, verify
+from tests.fuzz import oracles
+from tests.fuzz.journey import travel
+from tests.worker.support import EPHEMERAL, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
+from worker.addresses import is_public, refused
+from worker.answers import (
+    RETRY_AFTER_MAX,
+    PushResponse,
+    TransportFailure,
+    classify,
+    lowered_ttl,
+    retry_after,
+)
+from worker.campaigns import CampaignError, Campaigns, State, change, decode_control
+from worker.commands.findings import findings
+from worker.edges.http1 import AnswerParser, request_bytes
+from worker.edges.keyring import Keyring
+from worker.edges.transport import ANSWER_MAX_BYTES
+from worker.job import JobError, SendJob, decode_job, decode_later, encode_json
+from worker.ledger import Ledger, Partition
+from worker.outcome import Settled
+from worker.personalise import BadNotificationError, PayloadTooLargeError, compile_message
+from worker.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
+from worker.request import PushRequest
+from worker.services import EndpointRefusedError, Endpoints, HostRule, PushService
+from worker.stats import Totals
+from worker.tiers import TIERS
+
+Target = Callable[[bytes], None]
+
+MARK = "s3cret"
+"""In every secret of the corpus: what is told of an input holds no secret as long as this is not in it."""
+
+PROBLEM_MAX_CHARS = 400
+AUDIENCE = "https://push.example"
+LATER = [Partition(tier.topic, 0) for tier in TIERS]
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+SEPARATOR = "\x1f"
+"""Between the parts of an input that has several."""
+
+
+def check_told(problem: str) -> None:
+    assert len(problem) <= PROBLEM_MAX_CHARS, "tells too much"
+    assert MARK not in problem, "tells a secret"
+
+
+def hold(promise: bool, what: str) -> None:
+    """Where an exception is looked at."""
+    assert promise, what
+
+
+# ── records ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def job(data: bytes) -> None:
+    """A record of `push.jobs` or `push.jobs.urgent`, to what comes of each recipient."""
+    check_travelled(URGENT if len(data) % 8 == 0 else JOBS, data)
+
+
+def tier(data: bytes) -> None:
+    """A record of a tier: written by pushmill, but anybody may write to Kafka."""
+    check_travelled(LATER[len(data) % len(LATER)], data)
+    check_schema("later-job", decode_later, data)
+
+
+def check_travelled(partition: Partition, data: bytes) -> None:
+    error = travel(partition, data)
+    if error is not None:
+        assert error.code in {"bad_json", "bad_field", "unsupported_version"}, error.problem
+        check_told(error.problem)
+
+
+def schema(data: bytes) -> None:
+    """What the JSON Schema of a job refuses the decoder refuses, and the other way round as documented."""
+    check_schema("send-job", decode_job, data)
+
+
+def check_schema(name: str, decode: Callable[[bytes], Any], data: bytes) -> None:
+    tree = oracles.plain_json(data)
+    if tree is oracles.NOT_PLAIN:
+        return
+    problems = [*oracles.validator(name).iter_errors(tree)]
+    try:
+        decoded = decode(data)
+    except JobError as error:
+        hold(bool(problems) or oracles.beyond_schemas(tree, error.problem), error.problem)
+        return
+    flawed = bool(getattr(decoded, "flaws", None))
+    assert flawed or not problems, "the schema refuses what is taken"
+    assert not flawed or problems or oracles.beyond_schemas(tree, ""), "the schema takes what has flaws"
+
+
+def check(data: bytes) -> None:
+    """`pushmill check`: told once, without values; where it has nothing to object to everything is sent."""
+    found = findings(data, Endpoints())
+    assert len({(each.severity, each.field, each.problem) for each in found}) == len(found)
+    for each in found:
+        assert len(each.field) + len(each.problem) <= 1000 + 70 * each.field.count(".")
+        assert MARK not in each.problem or MARK in "".join(oracles.names(data)), "tells a secret"
+        assert (each.field + each.problem).isprintable(), "could do something to a terminal"
+    if not any(each.severity == "error" for each in found):
+        assert decode_job(data).flaws == {}
+        assert travel(JOBS, data, only=frozenset({"sent", "lapsed", "expired", "failed"})) is None
+
+
+def control(data: bytes) -> None:
+    """A record of `push.control`."""
+    check_schema("campaign-control", decode_control, data)
+    try:
+        record = decode_control(data)
+    except JobError as error:
+        check_told(error.problem)
+        return
+    campaigns = Campaigns()
+    held = campaigns.apply(record)
+    assert campaigns.of(record.campaign_id).shift_at(NOW) >= held.shift >= 0
+    assert held.rest_at(NOW, 100.0) in TIERS
+    for wanted in State:
+        try:
+            written = change(record.campaign_id, held, wanted, NOW)
+        except CampaignError:
+            continue
+        if written.shift <= 10 * 365 * 86_400:
+            assert decode_control(encode_json(written)) == written
+    campaigns.forget(record.campaign_id)
+    assert not len(campaigns)
+
+
+def stats(data: bytes) -> None:
+    """A record of `push.stats`, which `pushmill campaign stats` adds up."""
+    totals = Totals("camp_1", NOW)
+    totals.add(data)
+    assert totals.records in {0, 1}
+    assert totals.accepted >= 0
+    assert 0.0 <= totals.delivery_rate <= 1.0
+    assert totals.pace >= 0.0
+    tree = oracles.plain_json(data)
+    if totals.records and tree is not oracles.NOT_PLAIN:
+        assert not [*oracles.validator("campaign-stats").iter_errors(tree)]
+
+
+def metadata(data: bytes) -> None:
+    """A commit's metadata; the first three bytes give its offset."""
+    low, text = int.from_bytes(data[:3]), data[3:].decode("utf-8", "replace")
+    try:
+        progress = decode_progress(low, text)
+    except ProgressError as error:
+        check_told(str(error))
+        return
+    assert progress.low == low
+    edges = [low - 1, *(edge for pair in progress.done for edge in pair)]
+    assert edges == sorted(set(edges))
+    assert [*progress.partial] == sorted(progress.partial)
+    assert all(offset >= low for offset in progress.partial)
+    assert decode_progress(low, encode_progress(progress)) == progress
+    check_restored(Partition("jobs", 0), low, text)
+
+
+def check_restored(partition: Partition, low: int, text: str) -> None:
+    """What a new owner commits at first fits as well as what it was given."""
+    ledger: Ledger[None, None] = Ledger()
+    ledger.assign(partition, decode_progress(low, text))
+    entry = ledger.open_record(partition, low, 1, None)
+    if entry is None or not entry.open:
+        return
+    renewed = ledger.checkpoint()
+    assert renewed is not None
+    assert all(len(commit.metadata) <= METADATA_MAX_CHARS for commit in renewed.commits.values())
+
+
+# ── what push services say ──────────────────────────────────────────────────────────────────────────────────
+
+
+def answer(data: bytes) -> None:
+    """An answer on the wire: the same in any cut, nothing beyond bounds, and as others read it."""
+    every, wire = data[0] if data else 0, data[1:]
+    parser = AnswerParser()
+    said = fed(parser, [wire] if wire else [])
+    reusable = parser.reusable
+    check_said(said)
+    if every:
+        again = AnswerParser()
+        assert fed(again, [wire[at : at + every] for at in range(0, len(wire), every)]) == said
+        assert again.reusable or not reusable  # what comes too much may come later
+    if reusable:
+        assert isinstance(said, PushResponse)
+        assert oracles.http_answer(wire) in {None, (said.status, said.body)}
+        parser.begin()
+        assert fed(parser, [CREATED]) == PushResponse(201)
+
+
+def fed(parser: AnswerParser, pieces: list[bytes]) -> PushResponse | TransportFailure:
+    for piece in pieces:
+        said = parser.feed(piece)
+        if said is not None:
+            return said
+    return parser.cut(TransportFailure.RESET)
+
+
+def check_said(said: PushResponse | TransportFailure) -> None:
+    if isinstance(said, PushResponse):
+        assert len(said.body) <= ANSWER_MAX_BYTES
+        assert set(said.headers) <= {"retry-after", "ttl", "x-wns-status", "x-wns-error-description"}
+    for service in PushService:
+        verdict = classify(service, said)
+        word = verdict.detail if isinstance(verdict, Settled) else verdict.reason
+        assert word is None or word in oracles.WORDS, "tells more than a stable word"
+
+
+def headers(data: bytes) -> None:
+    """The values that an answer's headers have, which are anything: `Retry-After`, then `TTL`."""
+    first, _, second = data.decode("latin-1").partition(SEPARATOR)
+    for now in (NOW, 0.0):
+        assert 0.0 <= retry_after({"retry-after": first}, now) <= RETRY_AFTER_MAX
+    assert lowered_ttl({"ttl": second}, 0) is False
+    assert isinstance(lowered_ttl({"ttl": second}, 60), bool)
+
+
+def verdict(data: bytes) -> None:
+    """A status and a body, which are anything."""
+    check_said(PushResponse(200 + int.from_bytes(data[:2]) % 400, {}, data[2 : 2 + ANSWER_MAX_BYTES]))
+
+
+# ── subscriptions ───────────────────────────────────────────────────────────────────────────────────────────
+
+ADMITTING = (
+    Endpoints(),
+    Endpoints(any_host=True),
+    Endpoints([HostRule("push.example", 8443), HostRule("localhost", 9)], any_host=True),
+)
+
+
+def endpoint(data: bytes) -> None:
+    """A subscription's endpoint: what is let in is where others would connect to."""
+    url = data.decode("utf-8", "replace")
+    for number, admitting in enumerate(ADMITTING):
+        try:
+            found = admitting.parse(url)
+        except EndpointRefusedError as error:
+            check_told(str(error))
+            continue
+        origin = found.origin
+        assert oracles.authority(url) == (origin.host, origin.port)
+        assert not oracles.is_ip_address(origin.host), "an address for a host"
+        assert number or origin.service is not PushService.OTHER or origin.host == "graph.facebook.com"
+        wire = request_bytes(PushRequest(found, {}, b""))
+        assert wire.startswith(b"POST /")
+        assert wire.count(b"\n") == 5
+        assert found.target.lstrip("/") in url
+        assert MARK not in repr(found) or MARK in origin.host
+
+
+def address(data: bytes) -> None:
+    """An IP address as a resolver gives it: what counts as public does so elsewhere, too."""
+    text = data.decode("utf-8", "replace")
+    if is_public(text):
+        assert oracles.may_be_public(text)
+    assert refused([text]) is not is_public(text)
+    assert refused([text, "127.0.0.1"])
+
+
+def keys(data: bytes) -> None:
+    """A subscription's keys: p256dh, then auth."""
+    p256dh, _, auth = data.decode("utf-8", "surrogateescape").partition(SEPARATOR)
+    try:
+        found = parse_subscription_keys(p256dh, auth)
+    except SubscriptionKeyError as error:
+        check_told(str(error))
+        hold(error.field in {"p256dh", "auth"}, "names another field")
+        return
+    assert (len(found.p256dh), len(found.auth)) == (65, 16)
+    assert found.p256dh == oracles.base64url(p256dh)
+    assert found.auth == oracles.base64url(auth)
+    assert auth not in repr(found)
+    assert encrypt(b"x", found, EPHEMERAL, bytes(16))
+
+
+def template(data: bytes) -> None:
+    """A notification's texts and a recipient's value: JSON in bounds, as a plain reading has it."""
+    parts = data.decode("utf-8", "replace").split(SEPARATOR)
+    title, url, body, name, value = [*parts, "", "", "", "", ""][:5]
+    sent = {
+        "v": 1,
+        "job_id": "j",
+        "campaign_id": "c",
+        "site_id": "s",
+        "notification": {"title": title, "url": url, "body": body, "data": {"k": [body, 1]}},
+        "recipients": [{"id": "r", "variables": {name: value}}],
+    }
+    made = msgspec.convert(sent, SendJob)
+    message = compile_message(made)
+    try:
+        text = message.render(made.recipients[0])
+    except (BadNotificationError, PayloadTooLargeError) as error:
+        check_told(str(error))
+        return
+    assert message.fits
+    assert len(text) <= 3993
+    shown = json.loads(text)["notification"]
+    values = {name: value, "job_id": "j", "campaign_id": "c", "site_id": "s", "recipient_id": "r"}
+    assert shown["title"] == oracles.filled(title, values)
+    assert shown["body"] == oracles.filled(body, values)
+    assert shown["data"]["k"] == [oracles.filled(body, values), 1]
+    assert shown["navigate"] == oracles.filled(url, values, in_url=True)
+
+
+# ── keys and ciphertexts ────────────────────────────────────────────────────────────────────────────────────
+
+
+def key_file(data: bytes) -> None:
+    """A VAPID key file."""
+    with tempfile.TemporaryDirectory(dir=oracles.MEMORY) as folder:
+        Path(folder, "k.pem").write_bytes(data)
+        problems: list[str] = []
+        held = Keyring(Path(folder), lambda: 0.0, on_problem=lambda _, problem: problems.append(problem))
+        found = held.get("k")
+    assert (found is None) == bool(problems)
+    for problem in problems:
+        check_told(problem)
+        assert not any(line in problem for line in oracles.long_lines(data)), "tells of the file"
+    try:
+        key = load_vapid_key(data[:65_536])
+    except VapidKeyError:
+        assert found is None
+        return
+    assert key.public == load_vapid_key(key.to_pem()).public
+    assert key.to_pem().decode().splitlines()[1] not in repr(key)
+
+
+def authorization(data: bytes) -> None:
+    """An `Authorization` value, as the simulated push services check it: bytes, or a token made of claims."""
+    text = data.decode("latin-1")
+    if not text.startswith("vapid"):
+        text = signed(data)
+    try:
+        claims = verify(text, AUDIENCE, NOW)
+    except VapidTokenError as error:
+        hold(error.problem in oracles.TOKEN_PROBLEMS, "tells more than a stable word")
+        return
+    assert claims.audience == AUDIENCE
+    assert NOW < claims.expires_at + 1 <= NOW + 86_401
+
+
+def signed(claims: bytes) -> str:
+    """A token with any claims, rightly signed."""
+    header = base64url.encode(b'{"typ":"JWT","alg":"ES256"}')
+    text = f"{header}.{base64url.encode(claims)}"
+    made = sign(VAPID_KEY, AUDIENCE, "mailto:a@b.example", int(NOW) + 60)
+    key = made.partition("k=")[2]
+    return f"vapid t={text}.{base64url.encode(oracles.es256(VAPID_KEY, text))}, k={key}"
+
+
+def body(data: bytes) -> None:
+    """A body as the simulated push services decrypt it: bytes, or padded content, rightly encrypted."""
+    for encrypted in (data, *padded(data)):
+        try:
+            text = decrypt(encrypted, RECEIVER)
+        except DecryptionError as error:
+            check_told(str(error))
+            continue
+        assert len(text) <= len(encrypted) - 103
+        assert text == oracles.decrypted(encrypted, RECEIVER)
+
+
+def padded(data: bytes) -> Iterator[bytes]:
+    """Content that authenticates; the input says how it is padded and how large its records are."""
+    if len(data) < 4:
+        return
+    size = int.from_bytes(data[:2]) % (2 * RECORD_SIZE) + 18
+    ikm = oracles.agreed(EPHEMERAL, RECEIVER)
+    chunks = [data[4:][:4000]] if data[2] & 1 else [data[4:][i : i + size - 17] for i in (0, size - 17)]
+    try:
+        yield encode_content(chunks, ikm, bytes(16), record_size=size, keyid=EPHEMERAL.public)
+    except ValueError:
+        return
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (
+        *(job, tier, schema, check, control, stats, metadata),
+        *(answer, headers, verdict),
+        *(endpoint, address, keys, template),
+        *(key_file, authorization, body),
+    )
+}

@@ -1,0 +1,39 @@
+"""Each promise can be seen to break: with a mistake put into the code, the kept inputs alone find it."""
+
+import re
+from datetime import datetime
+
+import pytest
+
+from crypto import aes128gcm
+from tests.fuzz.kept import kept
+from tests.fuzz.targets import TARGETS
+from worker import addresses, answers, campaigns, job, personalise, publication, services
+from worker.edges.http1 import AnswerParser
+
+NEVER = re.compile(r"(?!)")
+
+MISTAKES = {
+    "a value in an error": ("job", job, "_NOT_IN_ENUM", NEVER),
+    "a time that nobody reads again": ("tier", publication, "moment", lambda seconds: datetime(2027, 1, 1)),  # noqa: DTZ001 - the mistake
+    "a recipient that gets lost": ("job", publication, "_later", lambda job, postponed: iter(())),
+    "a text that is not encoded": ("template", personalise, "quote", lambda text, safe: text),
+    "a body that is not read": ("answer", AnswerParser, "on_body", lambda self, piece: None),
+    "an answer that means nothing": ("verdict", answers, "_BY_CLASS", {}),
+    "an address for a host": ("endpoint", services, "_NUMERIC_HOST", NEVER),
+    "a private address": ("address", addresses, "_REFUSED_V4", ()),
+    "a time that runs backwards": ("control", campaigns.Control, "shift_at", lambda self, now: -1.0),
+    "padding that is not taken off": ("body", aes128gcm, "_unpad", lambda record, delimiter: record),
+}
+
+
+@pytest.mark.parametrize(("target", "holder", "name", "mistake"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_found(monkeypatch, target, holder, name, mistake):
+    monkeypatch.setattr(holder, name, mistake)
+    with pytest.raises((AssertionError, LookupError, ValueError)):
+        feed(target)
+
+
+def feed(target):
+    for path in kept(target):
+        TARGETS[target](path.read_bytes())
