@@ -251,7 +251,8 @@ class _Claims(msgspec.Struct):
 
 def _load_pem(pem: bytes) -> PrivateKeyTypes:
     try:
-        return load_pem_private_key(pem, password=None)
+        # Any RSA key is refused anyway: to prove its numbers prime would take seconds.
+        return load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise VapidKeyError(
             "encrypted; remove the passphrase with: openssl pkey -in FILE -out FILE"

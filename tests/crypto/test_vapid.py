@@ -76,6 +76,16 @@ class TestKey:
         assert KEY.to_pem().startswith(b"-----BEGIN PRIVATE KEY-----\n")
         assert load_vapid_key(KEY.to_pem()).public == KEY.public
 
+    def test_a_key_of_another_kind_is_not_looked_into(self):
+        # To find out whether an RSA key's numbers are prime takes OpenSSL seconds, in which nothing is sent.
+        p, q = (3 << 1022) | 1, (3 << 1022) + 3
+        d = pow(65537, -1, (p - 1) * (q - 1))
+        public = rsa.RSAPublicNumbers(65537, p * q)
+        numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+        broken = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+        with pytest.raises(VapidKeyError, match="not an elliptic curve key"):
+            load_vapid_key(pem(broken))
+
     def test_openssl_makes_keys_that_load(self):
         command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey"]
         try:
