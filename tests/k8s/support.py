@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,24 @@ def headings(path: Path) -> set[str]:
     """The anchors of a Markdown file's headings, as they are made on the page."""
     found = re.findall(r"^#+ +(.+?) *$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def lost(given: Any, kept: Any, besides: Mapping[str, Container[str]] = {}, path: str = "") -> Iterator[str]:
+    """The fields that are not there any more, or otherwise, once they went through somebody's types.
+
+    Args:
+        given: As written.
+        kept: As it comes back.
+        besides: Fields that the types do not name, by the path of what holds them.
+        path: Of `given` itself.
+    """
+    if isinstance(given, dict):
+        for name, value in given.items():
+            if name not in besides.get(path, ()):
+                place = f"{path}/{name}".lstrip("/")
+                yield from lost(value, kept[name], besides, place) if name in kept else (place,)
+    elif isinstance(given, list):
+        for place, (one, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(one, other, besides, f"{path}/{place}")
+    elif given != kept:
+        yield path

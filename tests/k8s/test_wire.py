@@ -10,10 +10,12 @@ import jsonschema
 import msgspec
 import pytest
 import yaml
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
+from pydantic import ValidationError
 
 from k8s.tools import render
 from k8s.tools.wire import EXAMPLES, TYPES, examples
-from tests.k8s.support import K8S, ROOT
+from tests.k8s.support import K8S, ROOT, lost
 from worker.campaigns import decode_control
 from worker.commands.findings import findings
 from worker.edges.topics import TOPICS
@@ -120,6 +122,30 @@ def test_upstream_may_move_first():
 
 
 # ── asyncapi.yaml ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+BESIDES = {f"channels/{name}/bindings/kafka": {"topicConfiguration"} for name in DOCUMENT["channels"]}
+"""Of Kafka's bindings from 0.4.0 on; FastStream's types are older there."""
+
+
+def through_faststream(document: dict[str, Any]) -> dict[str, Any]:
+    """What FastStream, which writes AsyncAPI 3.0 itself, keeps of a document."""
+    model = ApplicationSchema.model_validate(document)
+    return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def test_another_reader_of_asyncapi_reads_every_field():
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert list(lost(DOCUMENT, through_faststream(DOCUMENT), BESIDES)) == []
+
+
+@pytest.mark.parametrize(
+    "mistake", [{"action": "recieve"}, {"channel": None}, {"channel": {"$reff": "#/channels/jobs"}}]
+)
+def test_a_mistake_would_be_noticed(mistake: dict[str, Any]):
+    name, operation = next(iter(DOCUMENT["operations"].items()))
+    with pytest.raises(ValidationError):
+        through_faststream({**DOCUMENT, "operations": {name: {**operation, **mistake}}})
 
 
 def test_every_reference_leads_somewhere():
