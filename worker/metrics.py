@@ -1,16 +1,22 @@
 """Every metric of the contract, under its public name, with all known label values at 0 from the start.
 
-Children are bound once: the hot path writes `metrics.outcomes[service][status].inc()` and looks up two
-dicts. No label ever takes an id of a campaign, a site or a recipient.
+Children are bound once: the hot path writes `metrics.outcomes[service][status].inc()`, looks up two dicts
+and adds to a number. No label ever takes an id of a campaign, a site or a recipient.
 """
 
 import platform
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from typing import Generic, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from worker.answers import TransportFailure
 from worker.job import Lane
@@ -55,6 +61,62 @@ class Children(dict[_Key, _Child], Generic[_Key, _Child]):
     def __missing__(self, key: _Key) -> _Child:
         child = self[key] = self._bind(key)
         return child
+
+
+class Count:
+    """A counter's child. One thread counts and is asked: the library's own takes a lock each time."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def inc(self, amount: int = 1) -> None:
+        """Count."""
+        self.value += amount
+
+
+class Spread:
+    """A histogram's child, for seconds; no lock, as `Count`."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count a duration."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._sum += seconds
+
+    def told(self) -> tuple[list[tuple[str, float]], float]:
+        """How many were no longer than each bound, and the sum of all."""
+        bounds = (*map(floatToGoString, self._bounds), "+Inf")
+        return list(zip(bounds, map(float, accumulate(self._counts)), strict=True)), self._sum
+
+
+class _Family(Collector, Generic[_Child]):
+    """A metric and its children by label values, told in the library's terms when it is asked."""
+
+    def __init__(
+        self, make: Callable[[], _Child], tell: Callable[[dict[tuple[str, ...], _Child]], Metric]
+    ) -> None:
+        self._make = make
+        self._tell = tell
+        self._children: dict[tuple[str, ...], _Child] = {}
+
+    def labels(self, *values: str) -> _Child:
+        """The child of these values."""
+        child = self._children.get(values)
+        if child is None:
+            child = self._children[values] = self._make()
+        return child
+
+    def collect(self) -> Iterator[Metric]:
+        """As `Collector.collect`."""
+        yield self._tell(self._children)
 
 
 class Metrics:
@@ -125,13 +187,13 @@ class Metrics:
         lateness = self._histogram(
             "lateness", "Time from due time to first attempt", _LATENESS_SECONDS, "lane"
         )
-        self.lateness = Children[str, Histogram](lateness.labels, Lane)
+        self.lateness = Children[str, Spread](lateness.labels, Lane)
         self.encrypt_duration = self._histogram(
             "encrypt_duration", "Time to encrypt one payload", _ENCRYPT_SECONDS
-        )
+        ).labels()
         self.checkpoint_duration = self._histogram(
             "checkpoint_duration", "Time from publishing to the committed offsets", _CHECKPOINT_SECONDS
-        )
+        ).labels()
         self.checkpoint_age = self._gauge(
             "checkpoint_age_seconds", "Time since the last checkpoint while anything is open, in seconds"
         )
@@ -149,9 +211,9 @@ class Metrics:
 
     def _declare_kafka(self) -> None:
         consumed = self._counter("consumed_records", "Kafka records read", "topic")
-        self.consumed = Children[str, Counter](consumed.labels)
+        self.consumed = Children[str, Count](consumed.labels)
         resets = self._counter("offset_resets", "Partitions read on from their first record", "topic")
-        self.offset_resets = Children[str, Counter](resets.labels)
+        self.offset_resets = Children[str, Count](resets.labels)
         self._lag = self._gauge(
             "consumer_lag_records", "Kafka records not read yet, inputs only", "topic", "partition"
         )
@@ -161,29 +223,39 @@ class Metrics:
         )
         self.tier_overdue = Children[str, Gauge](overdue.labels, (tier.name for tier in TIERS))
         dead = self._counter("dead_letters", "Records that could not be handled", "reason")
-        self.dead_letters = Children[str, Counter](dead.labels, DEAD_LETTER_REASONS)
+        self.dead_letters = Children[str, Count](dead.labels, DEAD_LETTER_REASONS)
 
     def _declare_worker(self) -> None:
-        self.vapid_signatures = self._counter("vapid_signatures", "VAPID tokens signed")
+        self.vapid_signatures = self._counter("vapid_signatures", "VAPID tokens signed").labels()
         state = self._gauge("worker_state", "1 for the state that the worker is in", "state")
         self._states = Children[WorkerState, Gauge](state.labels, WORKER_STATES)
         build = self._gauge("build_info", "Always 1; what runs is in the labels", "version", "python")
         build.labels(_version(), platform.python_version()).set(1)
 
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(f"pushmill_{name}", f"{about}.", labels, registry=self._registry)
+    def _counter(self, name: str, about: str, *labels: str) -> _Family[Count]:
+        def tell(children: dict[tuple[str, ...], Count]) -> Metric:
+            metric = CounterMetricFamily(f"pushmill_{name}", f"{about}.", labels=labels)
+            for values, child in children.items():
+                metric.add_metric(values, child.value)
+            return metric
+
+        return self._registered(_Family(Count, tell))
 
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         return Gauge(f"pushmill_{name}", f"{about}.", labels, registry=self._registry)
 
-    def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(
-            f"pushmill_{name}_seconds",
-            f"{about}, in seconds.",
-            labels,
-            registry=self._registry,
-            buckets=buckets,
-        )
+    def _histogram(self, name: str, about: str, bounds: tuple[float, ...], *labels: str) -> _Family[Spread]:
+        def tell(children: dict[tuple[str, ...], Spread]) -> Metric:
+            metric = HistogramMetricFamily(f"pushmill_{name}_seconds", f"{about}, in seconds.", labels=labels)
+            for values, child in children.items():
+                metric.add_metric(values, *child.told())
+            return metric
+
+        return self._registered(_Family(partial(Spread, bounds), tell))
+
+    def _registered(self, family: _Family[_Child]) -> _Family[_Child]:
+        self._registry.register(family)
+        return family
 
 
 def _per_service(bind: Callable[[str], _Child]) -> Children[str, _Child]:

@@ -88,7 +88,7 @@ def statuses(topics):
 
 def deferred(metrics, reason):
     """How many went to a tier for a reason, by tier."""
-    counts = {tier: each[reason]._value.get() for tier, each in metrics.deferred.items()}
+    counts = {tier: each[reason].value for tier, each in metrics.deferred.items()}
     return {tier: int(count) for tier, count in counts.items() if count}
 
 
@@ -659,7 +659,7 @@ def test_in_an_incident_nothing_more_is_published_as_expired(metrics):
     assert len(quarantined) + len(topics["expired"]) == 300
     assert {person["not_before"] for person in quarantined} == {at(NOW + QUARANTINE).replace("+00:00", "Z")}
     assert {person["attempts"] for person in quarantined} == {1}
-    assert metrics.quarantined[PushService.FCM]._value.get() == len(quarantined)
+    assert metrics.quarantined[PushService.FCM].value == len(quarantined)
     assert pipeline.incidents() == {PushService.FCM}
     others = people(1, "m", service="mozilla")
     pipeline.accept(record(job(*others), offset=1), NOW)

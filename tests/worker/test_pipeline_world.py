@@ -376,7 +376,7 @@ class World:
         )
 
     def deferred(self, reason):
-        return sum(tier[reason]._value.get() for tier in self.metrics.deferred.values())
+        return sum(tier[reason].value for tier in self.metrics.deferred.values())
 
     @property
     def repeats(self):
