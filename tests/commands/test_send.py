@@ -15,6 +15,7 @@ from worker.commands.send import send
 from worker.demo.certificates import Certificates
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer, Fault
+from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport
 
 app = typer.Typer()
 app.command("send")(send)
@@ -103,6 +104,19 @@ async def test_a_notification_arrives(desk):
         "tag": "t",
         "data": {},
     }
+
+
+@pytest.mark.parametrize("transport", ["httptools", "aiohttp"])
+async def test_the_transport_is_the_configured_one(desk, monkeypatch, transport):
+    made = []
+    monkeypatch.setitem(TRANSPORTS, transport, lambda **how: made.append(kinds[transport](**how)) or made[0])
+    kinds = {"httptools": HttptoolsTransport, "aiohttp": AiohttpTransport}
+    assert said(await desk.send(TRANSPORT=transport))[:2] == (0, "sent")
+    assert len(made) == 1
+
+
+async def test_a_transport_that_is_none_is_refused(desk):
+    assert "PUSHMILL_TRANSPORT" in refused(await desk.send(TRANSPORT="pigeon"))
 
 
 @pytest.mark.parametrize("text", ["any {{thing}}", "ключ", ""])

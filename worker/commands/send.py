@@ -20,7 +20,7 @@ from worker.commands.keys import FOLDER, Folder, read_key
 from worker.config import ConfigError, Settings, load_settings
 from worker.delivery import Delivery, JobInHand
 from worker.edges import clock
-from worker.edges.http import AiohttpTransport, Transport, tls_context
+from worker.edges.http import AiohttpTransport, HttptoolsTransport, Transport, make_transport, tls_context
 from worker.edges.keyring import DEFAULT
 from worker.job import (
     TTL_DEFAULT,
@@ -43,7 +43,10 @@ from worker.services import Endpoint, EndpointRefusedError, Endpoints
 _HERE = "pushmill-send"
 """Stands for job, campaign and site, none of which there are."""
 
-_READ = ("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT")
+_READ = (
+    *("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT"),
+    "TRANSPORT",
+)
 _decode_subscription = msgspec.json.Decoder(Subscription).decode
 
 
@@ -182,13 +185,16 @@ async def _exchange(request: PushRequest, settings: Settings) -> Answer:
         return await _answer(transport, request)
 
 
-def _transport(settings: Settings) -> AiohttpTransport:
+def _transport(settings: Settings) -> AiohttpTransport | HttptoolsTransport:
     try:
         tls = tls_context(settings.ca_file)
     except ssl.SSLError:
         end(f"PUSHMILL_CA_FILE holds no certificates: {settings.ca_file}", MISUSED)
-    return AiohttpTransport(
-        timeout=settings.request_timeout, tls=tls, allow_private=settings.allow_private_endpoints
+    return make_transport(
+        settings.transport,
+        timeout=settings.request_timeout,
+        tls=tls,
+        allow_private=settings.allow_private_endpoints,
     )
 
 
