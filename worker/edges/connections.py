@@ -12,8 +12,11 @@ from worker.answers import TransportFailure
 from worker.edges.http1 import AnswerParser
 from worker.edges.transport import Landed
 
+BUFFER_BYTES = 16_384
+"""As long as a TLS record may be."""
 
-class Connection(asyncio.Protocol):
+
+class Connection(asyncio.BufferedProtocol):
     """One connection, from the end of its TLS handshake on.
 
     Attributes:
@@ -61,12 +64,20 @@ class Connection(asyncio.Protocol):
     # ── asyncio ─────────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self._transport = cast("asyncio.Transport", transport)
         self._pool.enter(self)
 
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """See asyncio.BufferedProtocol; one for all, since it is filled and read in one go."""
+        return self._pool.buffer
+
+    def buffer_updated(self, count: int) -> None:
+        """See asyncio.BufferedProtocol."""
+        self.data_received(bytes(self._pool.buffer[:count]))
+
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol; bytes that nobody asked for would be taken for the next answer."""
+        """Take in what has come; bytes that nobody asked for would be taken for the next answer."""
         landed = self._landed
         if landed is None:
             self.cut(TransportFailure.RESET)
@@ -82,18 +93,23 @@ class Connection(asyncio.Protocol):
         landed(answer)
 
     def eof_received(self) -> None:
-        """See asyncio.Protocol; the end of some answers, too (RFC 9112 section 6.3)."""
+        """See asyncio.BufferedProtocol; the end of some answers, too (RFC 9112 section 6.3)."""
         self.cut(TransportFailure.RESET)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """See asyncio.Protocol."""
+        """See asyncio.BufferedProtocol."""
         self.cut(TransportFailure.RESET)
 
 
 class Pool:
-    """All open connections, and by origin those that are idle; the last one used is the first one taken."""
+    """All open connections, and by origin those that are idle; the last one used is the first one taken.
+
+    Attributes:
+        buffer: What connections read into: without one of its own, each read is given 256 KiB anew.
+    """
 
     def __init__(self, idle_max: int) -> None:
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._idle_max = idle_max
         self._open: set[Connection] = set()
         self._idle: dict[str, dict[Connection, None]] = {}
