@@ -1,7 +1,7 @@
-"""One worker process: every concrete class put together, and the four loops that carry the path of a job.
+"""One worker process: every concrete class put together, and the loops that carry the path of a job.
 
-intake (Kafka to shelf), dispatch (shelf to wire), checkpoint (ledger to Kafka), watch (gauges). The decisions
-are the pipeline's; this file knows only when to ask it.
+intake (Kafka to shelf), the dispatcher's (queue to wire), checkpoint (ledger to Kafka), watch (gauges). The
+decisions are the pipeline's; this file knows only when to ask it.
 """
 
 import asyncio
@@ -23,12 +23,11 @@ from prometheus_client import (
 )
 
 from crypto.vapid import TokenCache
-from worker.answers import Answer
 from worker.campaigns import CampaignControl
 from worker.config import Settings
-from worker.delivery import Flight
 from worker.edges import clock
 from worker.edges.control import ControlReader
+from worker.edges.dispatcher import Dispatcher
 from worker.edges.http import make_transport, tls_context
 from worker.edges.kafka import Inbox, KafkaStuckError, Membership, Outbox, PartitionsLostError
 from worker.edges.keyring import Keyring
@@ -38,7 +37,7 @@ from worker.edges.topics import INPUTS, TIER_TOPICS, missing_topics
 from worker.intake import Record
 from worker.job import JobError
 from worker.lease import DURATION, Lease
-from worker.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.ledger import Commit, Partition
 from worker.logs import Repeats
 from worker.metrics import Metrics
 from worker.notable import notable
@@ -48,9 +47,6 @@ from worker.services import Endpoints, PushService
 from worker.shelf import Shelf
 
 log = structlog.get_logger(__name__)
-
-BURST = 32
-"""Requests that are made in a row before the event loop gets its turn."""
 
 FETCH_SECONDS = 0.1
 SERVE_SECONDS = 0.01
@@ -102,9 +98,6 @@ class Worker:
         self._resting: frozenset[str] = frozenset()
         self._repeats = Repeats()
         self._shelf: Shelf[Record] = Shelf()
-        self._wake = asyncio.Event()
-        self._all_landed = asyncio.Event()
-        self._all_landed.set()
         self._checkpoint_wanted = asyncio.Event()
         self._checkpointing = asyncio.Lock()
         self._checkpointed_at = 0.0
@@ -122,6 +115,13 @@ class Worker:
             timeout=settings.request_timeout,
             tls=tls_context(settings.ca_file),
             allow_private=settings.allow_private_endpoints,
+        )
+        self._dispatcher = Dispatcher(
+            self._pipeline,
+            self._transport,
+            slots=settings.max_in_flight,
+            may_send=self._may_send,
+            checkpoint_wanted=self._checkpoint_wanted,
         )
 
     def _make_pipeline(self) -> Pipeline:
@@ -197,7 +197,7 @@ class Worker:
         return (
             self._intake(),
             self._checkpoints(),
-            self._dispatches(),
+            self._dispatcher.run(),
             self._watches(),
             self._control.follow(),
             self._inbox.watch(),
@@ -257,8 +257,11 @@ class Worker:
         self._inbox.hold(self._shelf.holding)
         if self._pipeline.open and not self._lease.holds(clock.monotonic()):
             self._checkpoint_wanted.set()
-        self._wake.set()
+        self._dispatcher.wake()
         return more
+
+    def _may_send(self) -> bool:
+        return self._state.owned and not self._state.draining and self._lease.holds(clock.monotonic())
 
     def _tell_dead_letter(self, record: Record, error: JobError) -> None:
         held_back = self._allowed(error.code)
@@ -275,50 +278,6 @@ class Worker:
 
     def _allowed(self, kind: Hashable) -> int | None:
         return self._repeats.allow(kind, clock.monotonic())
-
-    # ── dispatch ────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _dispatches(self) -> None:
-        while True:
-            self._wake.clear()
-            if self._dispatch() < BURST:
-                await self._wait_for_work()
-            else:
-                await asyncio.sleep(0)
-
-    def _dispatch(self) -> int:
-        if not self._may_send():
-            return 0
-        now = clock.now()
-        flights = self._pipeline.dispatch(now, BURST)
-        for flight in flights:
-            # Once more for each: the process may have been frozen since.
-            if self._may_send():
-                self._all_landed.clear()
-                self._transport.post(flight.request, partial(self._landed, flight))
-            else:
-                self._pipeline.recall(flight, now)
-        return len(flights)
-
-    def _may_send(self) -> bool:
-        return self._state.owned and not self._state.draining and self._lease.holds(clock.monotonic())
-
-    async def _wait_for_work(self) -> None:
-        due = self._pipeline.next_due
-        seconds = FETCH_SECONDS if due is None else min(max(due - clock.now(), 0.001), FETCH_SECONDS)
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    def _landed(self, flight: Flight, answer: Answer) -> None:
-        self._pipeline.land(flight, answer, clock.now())
-        if not self._pipeline.in_flight:
-            self._all_landed.set()
-        if self._pipeline.unacknowledged * 2 >= CHECKPOINT_MAX:
-            self._checkpoint_wanted.set()
-        self._wake.set()
 
     # ── checkpoint ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -358,7 +317,7 @@ class Worker:
             self._checkpointed_at = asked_at
             seconds = clock.stopwatch() - began
             self._metrics.checkpoint_duration.observe(seconds)
-        self._wake.set()
+        self._dispatcher.wake()
         self._tell_checkpoint(batch, seconds)
 
     def _renewal_due(self) -> bool:
@@ -431,7 +390,7 @@ class Worker:
         self._lease.end()
         try:
             async with asyncio.timeout(self._settings.drain_timeout):
-                await self._all_landed.wait()
+                await self._dispatcher.all_landed()
         except TimeoutError:
             log.warning("requests are still in flight; leaving them", requests=self._pipeline.in_flight)
         self._pipeline.hand_back(clock.now())
