@@ -232,13 +232,19 @@ class Worker:
         await self._inbox.start()
         log.info("joined the group", group=self._settings.group_id)
         while True:
-            records = await self._inbox.fetch(FETCH_SECONDS)
+            records = await self._inbox.fetch(self._patience())
             if self._state.owned:
                 self._shelf.put(records, clock.now())
             while self._state.owned and self._serve():  # noqa: ASYNC110 - this waits for nothing
                 await asyncio.sleep(0)
             if not records:
                 await asyncio.sleep(0)
+
+    def _patience(self) -> float:
+        """Seconds to wait for records: no longer than until one on the shelf is ready."""
+        now = clock.now()
+        ready = self._shelf.next_ready(now)
+        return FETCH_SECONDS if ready is None else min(max(ready - now, 0.001), FETCH_SECONDS)
 
     def _serve(self) -> bool:
         """Accept what has its turn and finds room; hold exactly the partitions that must wait.
