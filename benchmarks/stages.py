@@ -18,7 +18,6 @@ from worker.edges.http1 import AnswerParser, request_bytes
 from worker.intake import Record, take_in_hand
 from worker.job import Urgency
 from worker.ledger import Partition
-from worker.personalise import compile_message
 from worker.request import PushRequest, build_request
 from worker.services import Endpoint, Endpoints, HostRule, PushService
 
@@ -53,8 +52,8 @@ def stages(recipients: int = 100) -> dict[str, float]:
     tokens, vapid = TokenCache("mailto:ops@example.com"), generate_vapid_key()
     text = b"x" * 300
     record = _record(receiver.p256dh, receiver.auth_text, recipients)
-    job, _ = take_in_hand(record, 0.0)
-    message = compile_message(job.job)
+    taken = take_in_hand(record, 0.0)
+    message = taken.job.message
     authorization = tokens.authorization(vapid, endpoint.origin.url, 0.0)
     request = _request(endpoint, authorization, encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)))
     parser = AnswerParser()
@@ -69,7 +68,7 @@ def stages(recipients: int = 100) -> dict[str, float]:
         "parse subscription keys": measure(
             lambda: parse_subscription_keys(receiver.p256dh, receiver.auth_text)
         ),
-        "render": measure(lambda: message.render(job.job.recipients[0])),
+        "render": measure(lambda: message.render(taken.recipients[0])),
         "ephemeral key": measure(generate_ephemeral_key),
         "encrypt, with the ephemeral key": measure(
             lambda: encrypt(text, keys, generate_ephemeral_key(), os.urandom(16))
