@@ -5,7 +5,6 @@ Decides on an answer alone; whether another attempt still fits is `retry.py`'s t
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -22,8 +21,7 @@ ANSWER_HEADERS = frozenset({"retry-after", "ttl", "x-wns-status", "x-wns-error-d
 """The only answer headers that anything here reads, in lower case: transports may drop the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushResponse:
+class PushResponse(msgspec.Struct, frozen=True, gc=False):
     """An answer of a push service.
 
     Attributes:
@@ -33,7 +31,7 @@ class PushResponse:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
 
 

@@ -1,6 +1,5 @@
 """What travels through the worker: a job in hand, its deliveries, one for each recipient, their flights."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,8 +12,7 @@ from worker.schedule import Plan
 from worker.services import Endpoint
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class JobInHand:
+class JobInHand(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A job whose record is being worked on: what all its deliveries share.
 
     Attributes:
@@ -29,7 +27,10 @@ class JobInHand:
     plan: Plan
     lane: Lane
     message: Message
-    headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+    headers: tuple[tuple[str, bytes], ...]
+
+    def __repr__(self) -> str:
+        return f"JobInHand({self.job.job_id!r})"
 
 
 class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):

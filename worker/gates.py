@@ -89,6 +89,8 @@ class Gates:
 
         What waits for a gate goes to a tier, and the wait is no attempt.
         """
+        if not self._gates:  # nearly always, and asked before each push
+            return None
         self._forget_idle(now)
         closed = [gate for _, gate in self._of(key, site_id) if gate.closed]
         waits = [until for gate in closed if (until := gate.holds(now)) is not None]

@@ -37,8 +37,7 @@ LETTER_HEADERS = ("error-code", "error", "source-topic", "source-partition", "so
 """What a dead letter says of its record, in this order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record of an input topic or a tier, as Kafka holds it.
 
     Attributes:

@@ -263,9 +263,9 @@ class Ledger(Generic[Subject, Effect]):
 
     def settle(self, entry: Entry[Subject, Effect], index: int, effect: Effect) -> None:
         """Note what became of a recipient; it counts once a checkpoint with it is acknowledged."""
-        if not self.knows(entry):
+        assigned = self._assigned.get(entry.partition)
+        if assigned is None or assigned.entries.get(entry.offset) is not entry:
             return  # its partition was lost in the meantime
-        assigned = self._assigned[entry.partition]
         entry.pending.append((index, effect))
         entry.open -= 1
         assigned.open -= 1

@@ -3,7 +3,6 @@
 Decides on numbers alone: knows neither requests nor answers, nor who waits (decision 9).
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 from worker.job import Lane
@@ -31,7 +30,11 @@ class _Share:
 
 
 class Limiter:
-    """The slots of one process, and how many of them each push service may hold."""
+    """The slots of one process, and how many of them each push service may hold.
+
+    Attributes:
+        in_flight: Slots that are held.
+    """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -39,22 +42,18 @@ class Limiter:
         self._floor = min(float(FLOOR), self._ceiling)
         self._urgent_most = max(1.0, slots * URGENT_SHARE)
         self._shares: dict[str, _Share] = {}
-        self._lanes: Counter[Lane] = Counter()
+        self._urgent = 0
+        self.in_flight = 0
 
     @property
     def free(self) -> int:
         """Slots that nobody holds."""
-        return self._slots - self._lanes.total()
+        return self._slots - self.in_flight
 
     @property
     def ceiling(self) -> int:
         """The highest limit that a push service has."""
         return int(self._ceiling)
-
-    @property
-    def in_flight(self) -> int:
-        """Slots that are held."""
-        return self._lanes.total()
 
     def admits(self, key: str, lane: Lane, *, others_wait: bool) -> bool:
         """Whether a push service may have another request from a lane.
@@ -64,9 +63,9 @@ class Limiter:
             lane: Whose request it is.
             others_wait: Whether the normal lane has deliveries that are due.
         """
-        if self.free <= 0:
+        if self.in_flight >= self._slots:
             return False
-        if lane is Lane.URGENT and others_wait and self._lanes[lane] >= self._urgent_most:
+        if lane is Lane.URGENT and others_wait and self._urgent >= self._urgent_most:
             return False
         share = self._shares.get(key)
         return share is None or share.in_flight + 1 <= share.limit
@@ -78,7 +77,7 @@ class Limiter:
             self._forget_idle()
             share = self._shares[key] = _Share(self._ceiling)
         share.in_flight += 1
-        self._lanes[lane] += 1
+        self._count(lane, 1)
 
     def release(self, key: str, lane: Lane, *, troubled: bool, now: float) -> None:
         """Give a slot back, and learn from how it went.
@@ -91,7 +90,7 @@ class Limiter:
         """
         share = self._shares[key]
         share.in_flight -= 1
-        self._lanes[lane] -= 1
+        self._count(lane, -1)
         if not troubled:
             share.limit = min(self._ceiling, share.limit + 1 / share.limit)
         elif not 0 <= now - share.decreased_at < COOL_DOWN:  # below 0 if the clock was set back
@@ -103,8 +102,13 @@ class Limiter:
         """Give a slot back whose request never went out: nothing is learned from it."""
         share = self._shares[key]
         share.in_flight -= 1
-        self._lanes[lane] -= 1
+        self._count(lane, -1)
         self._forget_unlimited(key, share)
+
+    def _count(self, lane: Lane, slots: int) -> None:
+        self.in_flight += slots
+        if lane is Lane.URGENT:
+            self._urgent += slots
 
     def _forget_unlimited(self, key: str, share: _Share) -> None:
         if not share.in_flight and share.limit >= self._ceiling:

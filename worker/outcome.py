@@ -6,6 +6,8 @@ Decides nothing about the wire: `answers.py` turns what a push service said into
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class Status(StrEnum):
     """The final status of one recipient; every recipient of a valid job ends in exactly one."""
@@ -51,8 +53,7 @@ Verdict = Settled | TryAgain
 SENT = Settled(Status.SENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """What is written to `push.outcomes` for one recipient.
 
     Attributes:

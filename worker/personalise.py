@@ -100,7 +100,8 @@ class Url(Text):
     def value(self, variable: Variable, values: Mapping[str, Scalar]) -> str:
         """As `Text.value`, percent-encoded (RFC 3986 section 2.1)."""
         text = Text.value(self, variable, values)
-        return text if len(self.parts) == 1 else quote(text, safe="")
+        plain = text.isascii() and text.isalnum()  # needs no `quote`, which costs as much as all the rest
+        return text if plain or len(self.parts) == 1 else quote(text, safe="")
 
 
 def _spell(value: Scalar) -> str:

@@ -223,7 +223,8 @@ class Pipeline:
             self._route(flight.delivery, now)
 
     def _admits(self, lane: Lane, key: str) -> bool:
-        return self._politeness.admits(lane, key, others_wait=self._queue.waits(Lane.NORMAL))
+        others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)
+        return self._politeness.admits(lane, key, others_wait=others_wait)
 
     def _make(self, delivery: Delivery, now: float) -> Flight | None:
         """Make a request, unless the delivery has lapsed, meets a closed gate, or cannot be sent."""
@@ -254,18 +255,18 @@ class Pipeline:
         self._measure(flight, answer, now)
         if not self._ledger.knows(delivery.entry):
             return  # the partition is another worker's by now, and with it what becomes of this recipient
-        tried = msgspec.structs.replace(delivery, attempts=delivery.attempts + 1)
         if isinstance(verdict, TryAgain):
-            self._try_again(tried, verdict, answer, now)
+            self._try_again(delivery, verdict, answer, now)
         else:
-            self._settle(tried, verdict, now, answer)
+            self._settle(delivery, verdict, now, answer)
 
     def _try_again(self, delivery: Delivery, verdict: TryAgain, answer: Answer, now: float) -> None:
+        attempts = delivery.attempts + 1
         at = decide(
             verdict,
             delivery.job.plan,
             due=delivery.due,
-            attempts=delivery.attempts,
+            attempts=attempts,
             limit=self._limits.attempts,
             wait=_asked_to_wait(verdict, answer, now),
             jitter=self._entropy.jitter(),
@@ -278,15 +279,16 @@ class Pipeline:
         self._metrics.retries[service][verdict.reason].inc()
         if verdict is QUARANTINED:
             self._metrics.quarantined[service].inc()
-        self._route(msgspec.structs.replace(delivery, next=at), now)
+        self._route(msgspec.structs.replace(delivery, attempts=attempts, next=at), now)
 
     def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
+        """Note a recipient's end; `answer` is what an attempt that is not counted yet brought."""
         expired = settled.status is Status.EXPIRED and delivery.recipient.subscription
         outcome = Outcome(
             delivery.recipient.id,
             settled.status,
             now,
-            delivery.attempts,
+            delivery.attempts + (answer is not None),
             answer.status if isinstance(answer, PushResponse) else None,
             delivery.endpoint.origin.service,
             settled.detail,

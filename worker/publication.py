@@ -4,7 +4,6 @@ Pure: turns settled effects into records; topics are named without the prefix, w
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -31,8 +30,7 @@ _LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True, gc=False):
     """A record that is ready to be written."""
 
     topic: str
@@ -88,8 +86,7 @@ class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}
     counts: dict[str, Count]
 
 
-@dataclass(frozen=True, slots=True)
-class Postponed:
+class Postponed(Struct, frozen=True, gc=False):
     """A recipient that a tier brings back.
 
     Attributes:
@@ -108,8 +105,7 @@ class Postponed:
     moved: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Buried:
+class Buried(Struct, frozen=True, gc=False):
     """A record that is no valid job, on its way to the dead letters.
 
     Attributes:

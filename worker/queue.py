@@ -6,7 +6,6 @@ the push services, two lanes. Knows nothing of why a push service admits or refu
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from functools import partial
 from heapq import heappop, heappush
 from itertools import chain
 
@@ -81,11 +80,11 @@ class _Lane:
             self._turns.append(key)
         line.add(delivery)
 
-    def take(self, admits: Callable[[str], bool]) -> Delivery | None:
+    def take(self, lane: Lane, admits: Admits) -> Delivery | None:
         for _ in range(len(self._turns)):
             key = self._turns[0]
             self._turns.rotate(-1)
-            if not admits(key):
+            if not admits(lane, key):
                 continue
             line = self._lines[key]
             delivery = line.take()
@@ -157,7 +156,7 @@ class DueQueue:
             admits: Whether a lane may send another request to a push service (by `Origin.key`).
         """
         for lane, lines in self._lanes.items():
-            delivery = lines.take(partial(admits, lane)) if lines else None
+            delivery = lines.take(lane, admits) if lines else None
             if delivery is not None:
                 self._leave(delivery)
                 return delivery

@@ -3,14 +3,13 @@
 Pure: brings values together that others made (ciphertext, authorization, what is left of the TTL).
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from worker.job import Urgency
 from worker.services import Endpoint, PushService
 
 
-@dataclass(frozen=True, slots=True)
-class PushRequest:
+class PushRequest(Struct, frozen=True, gc=False):
     """A POST that is ready to go out.
 
     Attributes:

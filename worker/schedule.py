@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import inf
 
+from msgspec import Struct
+
 from worker.job import LaterRecipient, Recipient, SendJob
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
@@ -42,8 +44,7 @@ class Plan:
     campaign_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True, gc=False):
     """A recipient's own moments, seconds since the epoch.
 
     Attributes:

@@ -6,8 +6,10 @@ transport checks once more at the moment it connects.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 ENDPOINT_MAX_CHARS = 2048
 _AUTHORITIES_KEPT = 4096
@@ -91,8 +93,7 @@ class Origin:
     path: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, gc=False):
     """A subscription's endpoint that may be sent to.
 
     Attributes:
@@ -101,7 +102,10 @@ class Endpoint:
     """
 
     origin: Origin
-    target: str = field(repr=False)
+    target: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.origin!r})"
 
 
 # No user info, no fragment, no backslash, no space, no IPv6 literal, nothing outside ASCII.

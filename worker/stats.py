@@ -34,6 +34,7 @@ class Tally:
         self._worker = worker
         self._since = now
         self._campaigns: dict[_Campaign, _Counts] = {}
+        self._latest: tuple[SendJob, _Counts] | None = None
 
     def accept(self, job: SendJob, recipients: int = 1) -> None:
         """Count recipients that upstream sent, once they are settled or on their way to a tier."""
@@ -49,20 +50,20 @@ class Tally:
 
     def flush(self, now: float) -> Iterator[Publication]:
         """Tell everything, and begin anew."""
-        told, self._campaigns = self._campaigns, {}
+        told, self._campaigns, self._latest = self._campaigns, {}, None
         since, self._since = self._since, now
         return (self._record(campaign, counts, since, now) for campaign, counts in told.items())
 
     def clear(self) -> None:
         """Forget what was not told."""
         self._campaigns.clear()
+        self._latest = None
 
     def _of(self, job: SendJob) -> _Counts:
-        campaign = (job.campaign_id, job.site_id)
-        counts = self._campaigns.get(campaign)
-        if counts is None:
-            counts = self._campaigns[campaign] = _Counts()
-        return counts
+        if self._latest is None or self._latest[0] is not job:  # neighbours share their job
+            campaign = (job.campaign_id, job.site_id)
+            self._latest = job, self._campaigns.setdefault(campaign, _Counts())
+        return self._latest[1]
 
     def _record(self, campaign: _Campaign, counts: _Counts, since: float, until: float) -> Publication:
         campaign_id, site_id = campaign
