@@ -143,12 +143,15 @@ class Pipeline:
     def _place(self, taken: TakenIn, entry: OpenEntry, index: int, now: float) -> Delivery | None:
         """Find a recipient's moments, unless it cannot be sent to at all."""
         job, recipient = taken.job, taken.recipients[index]
-        endpoint = self._endpoint(recipient, taken.flaws.get(index))
+        try:
+            when = self._times(job, recipient, index, now)
+            endpoint = self._endpoint(recipient, taken.flaws.get(index))
+        except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+            endpoint = Settled(Status.REJECTED, "internal_error")
         if isinstance(endpoint, Settled):
             unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
             self._conclude(job, entry, index, unsent)
             return None
-        when = self._times(job, recipient, index, now)
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
         at = when.next if attempts else self._eased(job, when, now)
         return Delivery(job, entry, recipient, index, when.number, endpoint, when.due, at, attempts)

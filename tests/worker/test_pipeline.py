@@ -26,6 +26,7 @@ from worker.ledger import CHECKPOINT_MAX, OPEN_MAX, Commit, Partition
 from worker.metrics import Metrics
 from worker.progress import METADATA_MAX_CHARS
 from worker.schedule import FIRST_ATTEMPT_GRACE
+from worker.services import Endpoints
 from worker.stats import INTERVAL
 
 LATER = Partition("later.10s", 0)
@@ -191,6 +192,22 @@ def test_a_bad_recipient_costs_only_itself():
         "bad_3": "invalid",
         "bad_4": "rejected",
     }
+
+
+def test_a_recipient_that_nobody_thought_of_costs_only_itself(monkeypatch):
+    parse = Endpoints.parse
+
+    def stumble(self, url):
+        if url.endswith("/odd"):
+            raise ZeroDivisionError
+        return parse(self, url)
+
+    monkeypatch.setattr(Endpoints, "parse", stumble)
+    pipeline = make_pipeline()
+    pipeline.accept(record(job(recipient("odd"), recipient("good"))), NOW)
+    assert len(answered(pipeline)) == 1
+    ends = {each["recipient_id"]: (each["status"], each["detail"]) for each in outcomes(published(pipeline))}
+    assert ends == {"odd": ("rejected", "internal_error"), "good": ("sent", None)}
 
 
 @pytest.mark.parametrize(
