@@ -1,4 +1,8 @@
-"""`python -m tests.chaos`: the long chaos run; ends with 1 if the guarantee does not hold."""
+"""`python -m tests.chaos`: the long chaos run; ends with 1 if the guarantee does not hold.
+
+python -m tests.chaos --only kill             # one claim by itself: 50 kill -9, and nothing else
+python -m tests.chaos --only join --dynamic   # 50 joins and leaves of a group without static membership
+"""
 
 import argparse
 import asyncio
@@ -6,45 +10,72 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.run import TEST_BROKER, Options, Run
-from tests.chaos.schedule import Kind
+import uvloop
 
-SECONDS_AN_EVENT = 2.5
-"""About what one takes, with its rest: the campaign is stretched over them all."""
+from tests.chaos.run import TEST_BROKER, Options, Run
+from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Kind
+
+COUNTS = {
+    Kind.KILL: 50,
+    Kind.TERM: 50,
+    Kind.JOIN: 50,
+    Kind.FREEZE: 3,
+    Kind.EXPIRE: 3,
+    Kind.PAUSE: 3,
+    Kind.CUT: 6,
+    Kind.KAFKA_RESTART: 4,
+    Kind.KAFKA_FREEZE: 4,
+    Kind.KAFKA_CUT: 4,
+    Kind.MOVE: 4,
+    Kind.COMMIT_FAILS: 4,
+    Kind.COMMIT_HANGS: 2,
+}
+"""What is done to a run, and how often."""
+
+SECONDS = {Kind.JOIN: 8.0, Kind.FREEZE: 10.0, Kind.EXPIRE: 50.0, Kind.COMMIT_HANGS: 1.0}
+"""About what one takes; the campaign is stretched over them all."""
+
+SECONDS_OF_OTHERS = 3.0
+
+
+def _name(kind: Kind) -> str:
+    return kind.name.lower().replace("_", "-")
 
 
 def parsed(arguments: list[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--recipients", type=int, default=200_000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--terms", type=int, default=50)
-    parser.add_argument("--freezes", type=int, default=6, help="half of them taken over while frozen")
-    parser.add_argument("--broker-restarts", type=int, default=4, help="clean ones, of the embedded broker")
-    parser.add_argument("--broker-freezes", type=int, default=4)
-    parser.add_argument("--cuts", type=int, default=6)
+    parser.add_argument("--dynamic", action="store_true", help="workers without instance ids")
     parser.add_argument("--rest", type=float, default=1.0, help="mean seconds between two events")
     parser.add_argument("--seconds", type=float, help="what the campaign is stretched over")
+    parser.add_argument("--only", nargs="+", choices=[_name(kind) for kind in COUNTS], metavar="KIND")
+    for kind, count in COUNTS.items():
+        parser.add_argument(f"--{_name(kind)}", type=int, default=count, metavar="N", help=kind)
     given = parser.parse_args(arguments)
-    brokers = 0 if TEST_BROKER else given.broker_restarts
     counts = {
-        Kind.KILL: given.kills,
-        Kind.TERM: given.terms,
-        Kind.FREEZE: given.freezes // 2,
-        Kind.PAUSE: given.freezes - given.freezes // 2,
-        Kind.BROKER_RESTART: brokers,
-        Kind.BROKER_FREEZE: 0 if TEST_BROKER else given.broker_freezes,
-        Kind.CUT: given.cuts,
+        kind: getattr(given, kind.name.lower())
+        for kind in COUNTS
+        if (not given.only or _name(kind) in given.only) and not (TEST_BROKER and kind in OF_OUR_OWN_KAFKA)
     }
-    seconds = given.seconds or max(60.0, sum(counts.values()) * (given.rest + SECONDS_AN_EVENT - 1))
+    if given.dynamic:
+        counts.pop(Kind.FREEZE, None)  # nobody can take a place that has no name
+    each = (
+        SECONDS.get(kind, SECONDS_OF_OTHERS) * count + given.rest * count for kind, count in counts.items()
+    )
     return Options(
         {kind: count for kind, count in counts.items() if count},
         recipients=given.recipients,
         workers=given.workers,
         seed=given.seed,
-        seconds=seconds,
+        seconds=given.seconds or max(60.0, sum(each)),
         rest=given.rest,
+        static=not given.dynamic,
         say=_say,
     )
 
@@ -58,7 +89,8 @@ def main() -> int:
     options = parsed(sys.argv[1:])
     folder = Path(tempfile.mkdtemp(prefix="pushmill-chaos-"))
     _say(f"seed {options.seed}; the workers' logs are in {folder}")
-    verdict = asyncio.run(Run(options, folder).run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        verdict = runner.run(Run(options, folder).run())
     _say(verdict.table())
     problems = verdict.problems()
     for problem in problems:

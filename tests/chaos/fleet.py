@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,19 +17,17 @@ class Worker:
     """One place in the group: its instance id, and the process that has it."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self._environment = environment
+        self.environment = environment
         self._log = log
         self.process = self._new()
         self.in_hand = False
-        self.joins = 0
 
     def _new(self) -> WorkerProcess:
         port = str(free_port())  # a predecessor that is frozen or dying may still hold the last one
-        return WorkerProcess({**self._environment, "PUSHMILL_STATUS_PORT": port}, self._log)
+        return WorkerProcess({**self.environment, "PUSHMILL_STATUS_PORT": port}, self._log)
 
     async def start(self) -> None:
         """Start a process in this place, and wait until it works; it may die before that."""
-        self.joins += 1
         self.process = process = self._new()
         await process.start(ready=False)
         await self.ready()
@@ -46,20 +44,19 @@ class Worker:
 
 
 class Fleet:
-    """All workers; `exits` counts what ended without having been asked to."""
+    """All workers; `on_exit` is called when one has ended without having been asked to."""
 
-    def __init__(self, environments: list[dict[str, str]], folder: Path) -> None:
+    def __init__(
+        self, environments: list[dict[str, str]], folder: Path, on_exit: Callable[[], object]
+    ) -> None:
         self.workers = [
             Worker(environment, folder / f"worker-{number}.log")
             for number, environment in enumerate(environments)
         ]
-        self.exits: Counter[int] = Counter()
         self.unclean = 0
-        self._frozen: list[WorkerProcess] = []
-
-    @property
-    def joins(self) -> int:
-        return sum(worker.joins for worker in self.workers)
+        self._folder = folder
+        self._on_exit = on_exit
+        self._others: list[WorkerProcess] = []
 
     async def start(self) -> None:
         await asyncio.gather(*(worker.start() for worker in self.workers))
@@ -69,12 +66,12 @@ class Fleet:
         while True:
             for worker in self.workers:
                 if worker.process.ended and not worker.in_hand:
-                    self._note_exit(worker.process)
+                    self._on_exit()
                     await worker.start()
             await asyncio.sleep(POLL_SECONDS)
 
     async def close(self) -> None:
-        for process in [*(worker.process for worker in self.workers), *self._frozen]:
+        for process in [*(worker.process for worker in self.workers), *self._others]:
             await process.kill()
 
     async def kill(self, worker: Worker) -> None:
@@ -85,17 +82,33 @@ class Fleet:
 
     async def terminate(self, worker: Worker) -> None:
         worker.in_hand = True
-        if worker.process.ended:  # by itself, a moment ago
-            self._note_exit(worker.process)
-        else:
-            worker.process.signal(signal.SIGTERM)
-            try:
-                self.unclean += await worker.process.wait(DRAIN_SECONDS) != 0
-            except TimeoutError:
-                self.unclean += 1
-                await worker.process.kill()
+        await self._drain(worker.process)
         await worker.start()
         worker.in_hand = False
+
+    async def _drain(self, process: WorkerProcess) -> None:
+        if process.ended:  # by itself, a moment ago
+            self._on_exit()
+            return
+        process.signal(signal.SIGTERM)
+        try:
+            self.unclean += await process.wait(DRAIN_SECONDS) != 0
+        except TimeoutError:
+            self.unclean += 1
+            await process.kill()
+
+    async def visit(
+        self, environment: dict[str, str], seconds: float, on_leave: Callable[[], object]
+    ) -> None:
+        """Let one more worker join, stay for a while, and leave."""
+        guest = Worker(environment, self._folder / "guest.log")
+        try:
+            await guest.start()
+            await asyncio.sleep(seconds)
+            on_leave()
+            await self._drain(guest.process)
+        finally:
+            await guest.process.kill()
 
     async def pause(self, worker: Worker, seconds: float) -> None:
         """Freeze it and thaw it; nobody takes its place."""
@@ -110,7 +123,7 @@ class Fleet:
         """Freeze it, give its place to another process, and thaw it: one of the two must go."""
         frozen = worker.process
         worker.in_hand = True
-        self._frozen.append(frozen)
+        self._others.append(frozen)
         with suppress(ProcessLookupError):
             frozen.signal(signal.SIGSTOP)
         await worker.start()
@@ -126,7 +139,3 @@ class Fleet:
         await frozen.kill()
         worker.in_hand = False
         await worker.ready()
-
-    def _note_exit(self, process: WorkerProcess) -> None:
-        status = process.process.returncode if process.process else None
-        self.exits[status or 0] += 1

@@ -17,15 +17,24 @@ from typing import Any
 
 from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import Fleet
-from tests.chaos.schedule import Event, Kind, schedule
+from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
 from tests.chaos.verdict import Verdict
 from tests.integration.support import ROOT, Outcomes, World
+from tests.kafka.group import Error
+from tests.kafka.proxy import KafkaProxy
 from worker.demo import broker as embedded
 from worker.demo.broker import EmbeddedBroker
+from worker.edges.kafka import SESSION_DYNAMIC, SESSION_STATIC
 
 TEST_BROKER = os.environ.get("PUSHMILL_TEST_BROKER")
 QUIET_SECONDS = 120.0
 """In which something must come to an end, once nothing is done to the run any more."""
+
+LINE_BYTES = 16 << 20
+"""Of what the push service's process says in one line."""
+
+EXPIRY_MARGIN = 3.0
+"""Seconds that a frozen worker sleeps longer than its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Options:
         counts: Events of each kind.
         seconds: What the campaign is stretched over.
         rest: Mean seconds between two events.
+        static: Whether workers have instance ids, and keep their places when they are started again.
         in_flight: Requests at once, each worker.
         per_record: Recipients in a record.
         say: Is told of each event.
@@ -47,9 +57,14 @@ class Options:
     seed: int = 1
     seconds: float = 300.0
     rest: float = 1.0
+    static: bool = True
     in_flight: int = 128
     per_record: int = 100
     say: Callable[[str], object] = len
+
+
+COMMIT_ERRORS = (Error.COORDINATOR_LOAD_IN_PROGRESS, Error.COORDINATOR_NOT_AVAILABLE, Error.NOT_COORDINATOR)
+"""What the next commits are answered when one is to fail: all of them pass."""
 
 
 class Service:
@@ -76,7 +91,7 @@ async def running_service(folder: Path, options: Options) -> AsyncIterator[tuple
     command = ("-m", "tests.chaos.service", str(folder), str(options.seed), str(options.recipients))
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, cwd=ROOT, stdin=pipe, stdout=pipe
+        sys.executable, *command, cwd=ROOT, stdin=pipe, stdout=pipe, limit=LINE_BYTES
     )
     try:
         service = Service(process)
@@ -87,50 +102,68 @@ async def running_service(folder: Path, options: Options) -> AsyncIterator[tuple
         await process.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """What a run works against; `broker` and `proxy` are None where it is nobody's to break."""
+
+    address: str
+    broker: EmbeddedBroker | None = None
+    proxy: KafkaProxy | None = None
+
+
+@asynccontextmanager
+async def running_kafka() -> AsyncIterator[Kafka]:
+    """Give `PUSHMILL_TEST_BROKER`, or the embedded broker behind a coordinator like Apache Kafka's."""
+    if TEST_BROKER:
+        yield Kafka(TEST_BROKER)
+        return
+    async with EmbeddedBroker() as broker, KafkaProxy(broker.address) as proxy:
+        yield Kafka(proxy.address, broker, proxy)
+
+
 class Run:
     """One run, from an empty broker to its verdict."""
 
     def __init__(self, options: Options, folder: Path) -> None:
         self._options = options
         self._folder = folder
-        self._broker: EmbeddedBroker | None = None
-        self._verdict = Verdict(
-            options.recipients, options.workers, options.in_flight, rebalances_cleanly=bool(TEST_BROKER)
-        )
+        self._guests = 0
+        self._verdict = Verdict(options.recipients, options.in_flight)
 
     async def run(self) -> Verdict:
         options = self._options
         async with AsyncExitStack() as stack:
-            if not TEST_BROKER:
-                # It writes everything when it stops; killed in the middle, it loses what it acknowledged.
-                embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
-                self._broker = await stack.enter_async_context(EmbeddedBroker())
-            address = self._broker.address if self._broker else str(TEST_BROKER)
-            world = World(address, f"chaos-{uuid.uuid4().hex[:8]}.", self._folder, partitions=6)
+            # It writes everything when it stops; killed in the middle, it loses what it acknowledged.
+            embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
+            kafka = await stack.enter_async_context(running_kafka())
+            world = World(kafka.address, f"chaos-{uuid.uuid4().hex[:8]}.", self._folder, partitions=6)
             await world.prepare()
             service, port = await stack.enter_async_context(running_service(self._folder, options))
-            fleet = Fleet(self._environments(world, port), self._folder)
+            environments = [self._environment(world, port, number) for number in range(options.workers)]
+            fleet = Fleet(environments, self._folder, lambda: self._note(Kind.EXIT))
             stack.push_async_callback(fleet.close)
             subscriptions = json.loads((self._folder / "subscriptions.json").read_text())
             campaign = Campaign(subscriptions, options.seconds, options.per_record)
             await world.produce(*campaign.records(time.time()))
             began = time.monotonic()
-            await self._happen(fleet, service)
+            await self._happen(fleet, service, kafka)
             await self._account(world, service)
             self._verdict.seconds = time.monotonic() - began
-            self._verdict.exits, self._verdict.unclean = fleet.exits, fleet.unclean
-            self._verdict.joins = fleet.joins
+            self._verdict.unclean = fleet.unclean
         return self._verdict
 
-    def _environments(self, world: World, port: int) -> list[dict[str, str]]:
+    def _environment(self, world: World, port: int, number: int) -> dict[str, str]:
         services = [SimpleNamespace(port=port)]
         in_flight = str(self._options.in_flight)
-        return [
-            world.environment(services, number, PUSHMILL_MAX_IN_FLIGHT=in_flight)
-            for number in range(self._options.workers)
-        ]
+        environment = world.environment(services, number, PUSHMILL_MAX_IN_FLIGHT=in_flight)
+        if not self._options.static:
+            del environment["PUSHMILL_INSTANCE_ID"]
+        return environment
 
-    async def _happen(self, fleet: Fleet, service: Service) -> None:
+    def _note(self, kind: Kind, cut: int = 0) -> None:
+        self._verdict.note(kind, time.monotonic(), cut)
+
+    async def _happen(self, fleet: Fleet, service: Service, kafka: Kafka) -> None:
         options = self._options
         await fleet.start()
         watching = asyncio.create_task(fleet.watch())
@@ -138,17 +171,29 @@ class Run:
         try:
             for event in schedule(options.seed, options.counts, options.workers, options.rest):
                 await asyncio.sleep(event.rest)
-                await self._do(event, fleet, service)
+                await self._do(event, fleet, service, kafka)
                 told = await service.ask("tell")
                 repeats, before = told["repeated"] - before, told["repeated"]
-                self._verdict.note(event.kind, repeats)
                 options.say(f"{event.kind}, worker {event.worker}: {repeats} repeats, {told['taken']} pushed")
             await self._wait_for_all(service)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _do(self, event: Event, fleet: Fleet, service: Service) -> None:
+    async def _do(self, event: Event, fleet: Fleet, service: Service, kafka: Kafka) -> None:
+        if event.kind is Kind.CUT:
+            at = time.monotonic()
+            self._verdict.note(event.kind, at, (await service.ask("drop"))["cut"])
+            return
+        self._note(event.kind)
+        if event.kind in OF_OUR_OWN_KAFKA:
+            await _break_kafka(event, kafka)
+        elif event.kind is Kind.JOIN:
+            await self._let_join(event, fleet, kafka)
+        else:
+            await self._hurt(event, fleet)
+
+    async def _hurt(self, event: Event, fleet: Fleet) -> None:
         worker = fleet.workers[event.worker]
         match event.kind:
             case Kind.KILL:
@@ -157,16 +202,24 @@ class Run:
                 await fleet.terminate(worker)
             case Kind.FREEZE:
                 await fleet.freeze(worker, event.lasts)
+            case Kind.EXPIRE:
+                session = SESSION_STATIC if self._options.static else SESSION_DYNAMIC
+                await fleet.pause(worker, session + EXPIRY_MARGIN)
             case Kind.PAUSE:
                 await fleet.pause(worker, event.lasts)
-            case Kind.CUT:
-                self._verdict.cut += (await service.ask("drop"))["cut"]
-            case Kind.BROKER_RESTART if self._broker:
-                await self._broker.restart()
-            case Kind.BROKER_FREEZE if self._broker:
-                os.kill(self._broker.pid, signal.SIGSTOP)
-                await asyncio.sleep(event.lasts)
-                os.kill(self._broker.pid, signal.SIGCONT)
+
+    async def _let_join(self, event: Event, fleet: Fleet, kafka: Kafka) -> None:
+        """Let a guest come and go; an instance id has to be removed, or keeps its place for a session."""
+        self._guests += 1
+        environment = dict(fleet.workers[0].environment)
+        instance = environment.get("PUSHMILL_INSTANCE_ID")
+        if instance:
+            environment["PUSHMILL_INSTANCE_ID"] = f"{instance}-guest-{self._guests}"
+        await fleet.visit(environment, event.lasts, lambda: self._note(Kind.LEAVE))
+        if instance and kafka.proxy:
+            kafka.proxy.remove_instance(
+                environment["PUSHMILL_GROUP_ID"], environment["PUSHMILL_INSTANCE_ID"] + "-0"
+            )
 
     async def _wait_for_all(self, service: Service) -> None:
         """Until everybody has been reached, or nothing has come for too long."""
@@ -181,7 +234,7 @@ class Run:
 
     async def _account(self, world: World, service: Service) -> None:
         """Read every outcome, as upstream would: the last one for a recipient counts."""
-        last: dict[tuple[str, str], str] = {}
+        last: dict[tuple[str, str], dict[str, Any]] = {}
         async with Outcomes(world) as outcomes:
             quiet_since = time.monotonic()
             while len(last) < self._options.recipients and time.monotonic() - quiet_since < QUIET_SECONDS:
@@ -190,9 +243,35 @@ class Run:
                     quiet_since = time.monotonic()
                 for batch in outcomes.values:
                     for outcome in batch["outcomes"]:
-                        last[batch["job_id"], outcome["recipient_id"]] = outcome["status"]
+                        last[batch["job_id"], outcome["recipient_id"]] = outcome
                 outcomes.records.clear()
         told = await service.ask("tell")
-        self._verdict.statuses = Counter(last.values())
-        self._verdict.reached, self._verdict.taken = told["reached"], told["taken"]
-        self._verdict.repeated, self._verdict.gap = told["repeated"], told["gap"]
+        verdict = self._verdict
+        verdict.statuses = Counter(outcome["status"] for outcome in last.values())
+        verdict.retried = sum(outcome["attempts"] > 1 for outcome in last.values())
+        verdict.reached, verdict.taken, verdict.gap = told["reached"], told["taken"], told["gap"]
+        verdict.repeats = (await service.ask("repeats"))["first_sent"]
+
+
+async def _break_kafka(event: Event, kafka: Kafka) -> None:
+    broker, proxy = kafka.broker, kafka.proxy
+    assert broker is not None
+    assert proxy is not None
+    match event.kind:
+        case Kind.KAFKA_RESTART:
+            async with proxy.down():
+                await broker.restart()
+        case Kind.KAFKA_FREEZE:
+            async with proxy.frozen():
+                os.kill(broker.pid, signal.SIGSTOP)
+                await asyncio.sleep(event.lasts)
+                os.kill(broker.pid, signal.SIGCONT)
+        case Kind.KAFKA_CUT:
+            await proxy.cut()
+        case Kind.MOVE:
+            async with proxy.moving():
+                await asyncio.sleep(event.lasts)
+        case Kind.COMMIT_FAILS:
+            proxy.fail_commits(*COMMIT_ERRORS)
+        case Kind.COMMIT_HANGS:
+            proxy.fail_commits(None)

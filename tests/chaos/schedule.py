@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What can be done.
+    """What can be done, or happens by itself.
 
     Not among it: a kill -9 of the embedded broker, which loses what it acknowledged in the last second or
     two (measured: 6,260 of 15,580 records). No worker can make good for that, and Apache Kafka does not.
@@ -15,11 +15,29 @@ class Kind(StrEnum):
 
     KILL = "kill -9"
     TERM = "SIGTERM, restart"
-    FREEZE = "freeze, taken over"
+    JOIN = "join"
+    FREEZE = "freeze, place taken"
+    EXPIRE = "freeze, session over"
     PAUSE = "freeze, thawed"
-    BROKER_RESTART = "broker restart"
-    BROKER_FREEZE = "broker freeze"
-    CUT = "connections cut"
+    CUT = "pushes cut off"
+    KAFKA_RESTART = "Kafka restart"
+    KAFKA_FREEZE = "Kafka freeze"
+    KAFKA_CUT = "Kafka cut off"
+    MOVE = "coordinator moves"
+    COMMIT_FAILS = "commit fails"
+    COMMIT_HANGS = "commit hangs"
+
+    LEAVE = "leave"
+    """Of who has joined."""
+
+    EXIT = "ended by itself"
+    """With a reason in its log; it is started again."""
+
+
+OF_OUR_OWN_KAFKA = frozenset(
+    {Kind.KAFKA_RESTART, Kind.KAFKA_FREEZE, Kind.KAFKA_CUT, Kind.MOVE, Kind.COMMIT_FAILS, Kind.COMMIT_HANGS}
+)
+"""Nobody does that to another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +46,9 @@ class Event:
 
     Attributes:
         kind: What.
-        worker: To which; of no meaning for the broker and the push service.
+        worker: To which; of no meaning for Kafka and the push service.
         rest: Seconds after the one before it has been got over.
-        lasts: Seconds, for freezes.
+        lasts: Seconds, for what lasts.
     """
 
     kind: Kind

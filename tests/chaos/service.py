@@ -27,12 +27,12 @@ SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0
 
 
 class Counts:
-    """What came, by subscription and plaintext."""
+    """What came, by subscription and plaintext, and when it came first, in monotonic seconds."""
 
     def __init__(self) -> None:
-        self._seen: set[tuple[str, int]] = set()
+        self._first: dict[tuple[str, int], float] = {}
         self._last = 0.0
-        self.repeated = 0
+        self.repeats: list[float] = []
         self.gap = 0.0
 
     def count(self, token: str, plaintext: bytes | None, _headers: object, _at: float) -> None:
@@ -40,11 +40,13 @@ class Counts:
         self.gap = max(self.gap, now - (self._last or now))
         self._last = now
         mark = (token, digest(plaintext or b""))
-        self.repeated += mark in self._seen
-        self._seen.add(mark)
+        if mark in self._first:
+            self.repeats.append(self._first[mark])
+        else:
+            self._first[mark] = now
 
     def told(self) -> dict[str, Any]:
-        return {"reached": len(self._seen), "repeated": self.repeated, "gap": self.gap, "at": self._last}
+        return {"reached": len(self._first), "repeated": len(self.repeats), "gap": self.gap}
 
 
 async def serve(folder: Path, seed: int, count: int) -> None:
@@ -71,7 +73,9 @@ async def _done(command: str, service: PushService, counts: Counts) -> dict[str,
         ):  # it waits for a moment without connections, and workers come back at once
             await asyncio.wait_for(service.drop_connections(), DROP_SECONDS)
         return {"cut": cut}
-    return {**counts.told(), "taken": service.stats.taken, "in_flight": service.stats.peak_in_flight}
+    if command == "repeats":
+        return {"first_sent": counts.repeats}
+    return {**counts.told(), "taken": service.stats.taken}
 
 
 async def _lines() -> Any:

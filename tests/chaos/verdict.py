@@ -1,15 +1,45 @@
-"""What a run has shown: who is accounted for, what came twice and how much of that is allowed."""
+"""What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.chaos.schedule import Kind
 from worker.ledger import CHECKPOINT_MAX
 
-DEATHS = (Kind.KILL, Kind.FREEZE, Kind.PAUSE)
-"""Of one worker, without a chance to clean up; each may repeat what it had in flight and one checkpoint."""
+DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EXIT})
+"""Of one worker, without a chance to clean up: each may repeat what it had in flight and one checkpoint.
 
-BROKER = (Kind.BROKER_RESTART, Kind.BROKER_FREEZE)
+Nothing else may repeat anything, but for answers that are cut off on their way.
+"""
+
+GRACE_SECONDS = 0.5
+"""So long after a death the push service may still count what had been sent before it."""
+
+MEMORY_SECONDS = 5.0
+"""No push waits longer than that for its checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One thing that has been done, at monotonic seconds, and how many repeats may come of it."""
+
+    kind: Kind
+    at: float
+    allowed: int = 0
+
+
+def attributed(happened: Iterable[Happened], first_sent: Iterable[float]) -> dict[Happened | None, int]:
+    """Say what each repeat comes of: the first thing to happen after the push that was sent again.
+
+    None stands for nothing at all: a worker that sends what another one has sent long ago.
+    """
+    counts: Counter[Happened | None] = Counter()
+    in_order = sorted(happened, key=lambda each: each.at)
+    for at in first_sent:
+        cause = next((each for each in in_order if each.at + GRACE_SECONDS >= at), None)
+        counts[cause if cause and cause.at - at <= MEMORY_SECONDS else None] += 1
+    return dict(counts)
 
 
 @dataclass(slots=True)
@@ -18,41 +48,33 @@ class Verdict:
 
     Attributes:
         recipients: How many were produced.
-        workers: How many processes were at it.
         in_flight: Requests at once, each worker.
-        rebalances_cleanly: Whether the broker waits for members to let go when somebody joins.
         seconds: How long it took.
-        done: Events by kind.
-        repeated_after: Repeats that came after events of a kind, before the next event.
-        most_after: The most that came after a single one.
+        happened: Everything that did.
+        repeats: When each push that came again had been sent first, in monotonic seconds.
         statuses: Recipients by their last outcome.
         reached: Different messages that the push service took.
         taken: All messages that it took.
-        repeated: Those beyond the first.
-        cut: Answers that were lost with their connection, so that a repeat is nobody's fault.
-        exits: Workers that ended by themselves, by exit status.
+        retried: Recipients that took more than one attempt.
         unclean: SIGTERMs that were not answered with status 0.
-        joins: Times that a process joined the group.
         gap: Longest time without a push, in seconds.
     """
 
     recipients: int
-    workers: int
     in_flight: int
-    rebalances_cleanly: bool
     seconds: float = 0.0
-    done: Counter[Kind] = field(default_factory=Counter)
-    repeated_after: Counter[Kind] = field(default_factory=Counter)
-    most_after: Counter[Kind] = field(default_factory=Counter)
+    happened: list[Happened] = field(default_factory=list)
+    repeats: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     reached: int = 0
     taken: int = 0
-    repeated: int = 0
-    cut: int = 0
-    exits: Counter[int] = field(default_factory=Counter)
+    retried: int = 0
     unclean: int = 0
-    joins: int = 0
     gap: float = 0.0
+
+    def note(self, kind: Kind, at: float, cut: int = 0) -> None:
+        """Note that something is being done; `cut` are answers that are lost with their connection."""
+        self.happened.append(Happened(kind, at, self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut))
 
     @property
     def lost(self) -> int:
@@ -63,17 +85,7 @@ class Verdict:
     @property
     def allowed(self) -> int:
         """How many repeats the guarantee allows."""
-        of_one = self.in_flight + CHECKPOINT_MAX
-        deaths = sum(self.done[kind] for kind in DEATHS) + self.exits.total()
-        deaths += self.workers * sum(self.done[kind] for kind in BROKER)
-        if not self.rebalances_cleanly:  # there a join is a lost session for all the others
-            deaths += (self.workers - 1) * self.joins
-        return of_one * deaths + self.cut
-
-    def note(self, kind: Kind, repeats: int) -> None:
-        self.done[kind] += 1
-        self.repeated_after[kind] += repeats
-        self.most_after[kind] = max(self.most_after[kind], repeats)
+        return sum(each.allowed for each in self.happened)
 
     def problems(self) -> list[str]:
         """What breaks the guarantee; empty if nothing does."""
@@ -82,29 +94,37 @@ class Verdict:
             found.append(f"{self.lost} recipients are lost")
         if self.statuses.keys() - {"sent"}:
             found.append(f"not all were sent: {dict(self.statuses)}")
-        if self.repeated > self.allowed:
-            found.append(f"{self.repeated} repeats where {self.allowed} are allowed")
+        for cause, repeats in attributed(self.happened, self.repeats).items():
+            if cause is None:
+                found.append(f"{repeats} repeats that come of nothing")
+            elif repeats > cause.allowed:
+                found.append(f"{repeats} repeats of one '{cause.kind}', where {cause.allowed} are allowed")
         if self.unclean:
             found.append(f"{self.unclean} drains did not end with status 0")
         return found
 
     def table(self) -> str:
         """For people."""
-        rows = [("", "times", "repeats", "most at once")]
-        rows += [
-            (str(kind), str(count), str(self.repeated_after[kind]), str(self.most_after[kind]))
-            for kind, count in self.done.items()
-        ]
-        lines = [f"{name:<22}{times:>8}{repeats:>10}{most:>14}" for name, times, repeats, most in rows]
         facts = {
             "recipients": self.recipients,
             "lost": self.lost,
-            "repeated": f"{self.repeated} of {self.allowed} allowed",
-            "answers cut off": self.cut,
-            "ended by themselves": dict(self.exits) or 0,
-            "joins": self.joins,
+            "repeated": f"{len(self.repeats)} of {self.allowed} allowed",
+            "tried more than once": self.retried,
             "outcomes": dict(self.statuses),
             "longest gap": f"{self.gap:.1f} s",
             "duration": f"{self.seconds:.0f} s",
         }
+        rows = [("", "times", "repeats", "most at one", "allowed at one"), *self._rows()]
+        lines = [f"{name:<22}{times:>8}{of:>10}{most:>14}{may:>16}" for name, times, of, most, may in rows]
         return "\n".join(lines + [f"{name:<22}{value}" for name, value in facts.items()])
+
+    def _rows(self) -> Iterable[tuple[object, ...]]:
+        repeats = attributed(self.happened, self.repeats)
+        for kind in Kind:
+            of_kind = [each for each in self.happened if each.kind is kind]
+            if of_kind:
+                counts = [repeats.get(each, 0) for each in of_kind]
+                most = max(each.allowed for each in of_kind)
+                yield str(kind), len(of_kind), sum(counts), max(counts), most
+        if None in repeats:
+            yield "nothing", "", repeats[None], "", 0

@@ -117,9 +117,10 @@ class PushService:
 
     async def drop_connections(self) -> None:
         """Break every open connection, as a restart of the service would; listening goes on."""
-        for connection in list(self._connections):
+        dropped = set(self._connections)  # who comes back meanwhile may stay
+        for connection in dropped:
             connection.abort()
-        while self._connections:  # noqa: ASYNC110 - each is lost within the next turns of the loop
+        while dropped & self._connections:  # noqa: ASYNC110 - each is lost within the next turns of the loop
             await asyncio.sleep(0)
 
     # --- use
