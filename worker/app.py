@@ -311,6 +311,7 @@ class Worker:
             if not (last or self._pipeline.unacknowledged or self._renewal_due()):
                 return
             began = clock.stopwatch()
+            await self._make_sure()
             batch = self._pipeline.checkpoint(clock.now(), last=last)
             if batch is None:
                 return
@@ -325,6 +326,14 @@ class Worker:
             self._metrics.checkpoint_duration.observe(seconds)
         self._dispatcher.wake()
         self._tell_checkpoint(batch, seconds)
+
+    async def _make_sure(self) -> None:
+        """Publish nothing of what another worker may own by now: after a freeze, nobody else knows."""
+        asked_at = clock.monotonic()
+        commits = self._pipeline.renewal()
+        if commits and not self._lease.holds(asked_at):
+            await self._inbox.commit(commits)
+            self._lease.renew(asked_at)
 
     def _renewal_due(self) -> bool:
         now = clock.monotonic()
@@ -352,6 +361,7 @@ class Worker:
         for place, commit in commits.items():
             self._pipeline.assign(place, _restored(place, commit))
         self._inbox.hold(())
+        self._lease.begin()
         self._state.owned = True
         self._metrics.enter("running")
         new = sum(commit is None for commit in commits.values())

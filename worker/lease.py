@@ -14,14 +14,21 @@ class Lease:
 
     def __init__(self) -> None:
         self._until = -inf
+        self._ended = False
+
+    def begin(self) -> None:
+        """Let the next answer give the right: partitions have come."""
+        self._ended = False
 
     def renew(self, asked_at: float) -> None:
-        """Extend the lease: Kafka answered a question that was asked at `asked_at`."""
-        self._until = max(self._until, asked_at + DURATION)
+        """Extend the lease, unless it has ended: Kafka answered a question that was asked at `asked_at`."""
+        if not self._ended:
+            self._until = max(self._until, asked_at + DURATION)
 
     def end(self) -> None:
-        """Give the right up: the partitions are gone or may be."""
+        """Give the right up: the partitions go, or have gone; what is still committed brings it not back."""
         self._until = -inf
+        self._ended = True
 
     def holds(self, now: float) -> bool:
         """Whether a request may go out at `now`."""

@@ -291,10 +291,10 @@ class Ledger(Generic[Subject, Effect]):
                 commits[partition] = assigned.commit
         self._pending -= size
         self._published += size
-        return Checkpoint(settled, commits or self._lease(), size) if commits or self.open else None
+        return Checkpoint(settled, commits or self.renewal(), size) if commits or self.open else None
 
-    def _lease(self) -> dict[Partition, Commit]:
-        """One partition's commit as it was: Kafka's answer says that it is still this process's."""
+    def renewal(self) -> dict[Partition, Commit]:
+        """One partition's commit as it was, if anything is open: Kafka's answer says whose it is."""
         for partition, assigned in self._assigned.items():
             if assigned.entries:
                 return {partition: assigned.commit}

@@ -17,7 +17,7 @@ from worker.campaigns import CampaignControl, Campaigns, State
 from worker.delivery import Delivery, Flight, JobInHand
 from worker.intake import Record, TakenIn, bury, take_in_hand
 from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob, LaterRecipient, Recipient
-from worker.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger, Partition
+from worker.ledger import CHECKPOINT_MAX, Checkpoint, Commit, Entry, Ledger, Partition
 from worker.metrics import NO_SERVICE, Metrics
 from worker.outcome import Outcome, Settled, Status, TryAgain
 from worker.politeness import QUARANTINE, QUARANTINED, Politeness
@@ -350,6 +350,10 @@ class Pipeline:
         if last or self._tally.due(now):
             written += self._tally.flush(now)
         return Batch(written, checkpoint) if checkpoint or written else None
+
+    def renewal(self) -> dict[Partition, Commit]:
+        """What can be committed once more, to hear from Kafka whether the partitions are still one's own."""
+        return self._ledger.renewal()
 
     def acknowledge(self, batch: Batch) -> None:
         """Note that Kafka has a batch's records and its commits."""

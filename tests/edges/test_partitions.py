@@ -6,14 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import TopicPartition
 
 from worker import app
 from worker.app import Worker
 from worker.config import load_settings
-from worker.edges import kafka
+from worker.edges import clock, kafka
 from worker.edges.kafka import Inbox, KafkaStuckError
 from worker.intake import Record
+from worker.lease import Lease
 from worker.ledger import Partition
 
 PLACES = {TopicPartition("push.jobs", 0)}
@@ -31,6 +33,7 @@ class Consumer:
     def __init__(self, **_: Any) -> None:
         self._coordinator = SimpleNamespace(generation=1)
         self.committed: list[Any] = []
+        self.refuses = False
 
     def pause(self, *_: Any) -> None: ...
 
@@ -41,6 +44,8 @@ class Consumer:
         return PLACES
 
     async def commit(self, offsets: Any) -> None:
+        if self.refuses:
+            raise CommitFailedError
         self.committed.append(offsets)
 
 
@@ -66,6 +71,7 @@ async def worker(tmp_path, monkeypatch):
     environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
     made = Worker(load_settings(environment))
     await made._inbox.on_partitions_assigned(PLACES)
+    made._lease.renew(clock.monotonic())
     record = Record(Partition("jobs", 0), 0, 0.0, None, json.dumps(JOB).encode())
     made._pipeline.accept(record, 1.0)
     assert made._pipeline.unacknowledged == 1
@@ -98,6 +104,32 @@ async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(
     producer.acknowledged.set_result(None)
     await asyncio.gather(checkpoint, revoked)
     assert [offset.offset for commit in consumer.committed for offset in commit.values()] == [1]
+
+
+async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commits_go_on(worker):
+    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    producer.acknowledged.set_result(None)
+    assert worker._may_send()
+    worker._all_landed.clear()  # a request is on the wire
+    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    await asyncio.sleep(0.01)
+    await worker._checkpoint_or_lose()
+    assert consumer.committed
+    assert not worker._may_send()  # else there is always something on the wire, and the group waits for it
+    worker._all_landed.set()
+    await revoked
+    await worker._inbox.on_partitions_assigned(PLACES)
+    worker._lease.renew(clock.monotonic())
+    assert worker._may_send()
+
+
+async def test_who_was_frozen_asks_whether_the_partitions_are_still_its_own_before_it_publishes(worker):
+    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    worker._lease = Lease()  # it has run out
+    consumer.refuses = True
+    await worker._checkpoint_or_lose()
+    assert not producer.records  # what it would hand to a tier would be sent once more
+    assert not worker._state.owned
 
 
 async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_partitions_go(

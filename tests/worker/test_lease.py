@@ -25,10 +25,14 @@ def test_it_holds_for_a_while_after_the_last_answered_question(renewals, now, ho
     assert lease.holds(now) is holds
 
 
-def test_it_can_be_given_up_and_begin_anew():
+def test_once_it_is_given_up_no_answer_brings_it_back_before_it_begins_anew():
     lease = Lease()
     lease.renew(10.0)
     lease.end()
     assert not lease.holds(10.0)
-    lease.renew(10.5)
-    assert lease.holds(10.6)
+    lease.renew(10.5)  # partitions that are being handed over are committed to the end
+    assert not lease.holds(10.6)
+    lease.begin()
+    assert not lease.holds(10.6)
+    lease.renew(10.7)
+    assert lease.holds(10.8)
