@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.chaos.schedule import Kind
 from tests.integration.support import WorkerProcess, free_port
 
 READY_SECONDS = 30.0
@@ -19,12 +21,25 @@ class Worker:
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self.environment = environment
         self._log = log
+        self._started = 0
         self.process = self._new()
         self.in_hand = False
 
     def _new(self) -> WorkerProcess:
-        port = str(free_port())  # a predecessor that is frozen or dying may still hold the last one
-        return WorkerProcess({**self.environment, "PUSHMILL_STATUS_PORT": port}, self._log)
+        own = {
+            "PUSHMILL_STATUS_PORT": str(
+                free_port()
+            ),  # one that is frozen or dying may still hold the last one
+            "PUSHMILL_VAPID_SUBJECT": f"mailto:{self._log.stem}-{self._started}@chaos.example",
+        }
+        self._started += 1
+        return WorkerProcess(self.environment | own, self._log)
+
+    @property
+    def name(self) -> str:
+        """Of the process that has the place now, as the push service sees it."""
+        subject = self.process.environment["PUSHMILL_VAPID_SUBJECT"]
+        return subject.removeprefix("mailto:").partition("@")[0]
 
     async def start(self) -> None:
         """Start a process in this place, and wait until it works; it may die before that."""
@@ -44,19 +59,18 @@ class Worker:
 
 
 class Fleet:
-    """All workers; `on_exit` is called when one has ended without having been asked to."""
+    """All workers; `note` is told what is done to which process, and of those that end by themselves."""
 
-    def __init__(
-        self, environments: list[dict[str, str]], folder: Path, on_exit: Callable[[], object]
-    ) -> None:
+    def __init__(self, environments: list[dict[str, str]], folder: Path, note: Callable[..., object]) -> None:
         self.workers = [
             Worker(environment, folder / f"worker-{number}.log")
             for number, environment in enumerate(environments)
         ]
         self.unclean = 0
         self._folder = folder
-        self._on_exit = on_exit
+        self._note = note
         self._others: list[WorkerProcess] = []
+        self._guests = 0
 
     async def start(self) -> None:
         await asyncio.gather(*(worker.start() for worker in self.workers))
@@ -66,7 +80,7 @@ class Fleet:
         while True:
             for worker in self.workers:
                 if worker.process.ended and not worker.in_hand:
-                    self._on_exit()
+                    self._note(Kind.EXIT, time.monotonic(), worker.name)
                     await worker.start()
             await asyncio.sleep(POLL_SECONDS)
 
@@ -76,19 +90,21 @@ class Fleet:
 
     async def kill(self, worker: Worker) -> None:
         worker.in_hand = True
+        self._note(Kind.KILL, time.monotonic(), worker.name)
         await worker.process.kill()
         await worker.start()
         worker.in_hand = False
 
     async def terminate(self, worker: Worker) -> None:
         worker.in_hand = True
-        await self._drain(worker.process)
+        await self._drain(worker, Kind.TERM)
         await worker.start()
         worker.in_hand = False
 
-    async def _drain(self, process: WorkerProcess) -> None:
+    async def _drain(self, worker: Worker, kind: Kind) -> None:
+        process = worker.process
+        self._note(Kind.EXIT if process.ended else kind, time.monotonic(), worker.name)
         if process.ended:  # by itself, a moment ago
-            self._on_exit()
             return
         process.signal(signal.SIGTERM)
         try:
@@ -97,37 +113,38 @@ class Fleet:
             self.unclean += 1
             await process.kill()
 
-    async def visit(
-        self, environment: dict[str, str], seconds: float, on_leave: Callable[[], object]
-    ) -> None:
+    async def visit(self, environment: dict[str, str], seconds: float) -> None:
         """Let one more worker join, stay for a while, and leave."""
-        guest = Worker(environment, self._folder / "guest.log")
+        self._guests += 1
+        guest = Worker(environment, self._folder / f"guest-{self._guests}.log")
+        self._note(Kind.JOIN, time.monotonic(), guest.name)
         try:
             await guest.start()
             await asyncio.sleep(seconds)
-            on_leave()
-            await self._drain(guest.process)
+            await self._drain(guest, Kind.LEAVE)
         finally:
             await guest.process.kill()
 
-    async def pause(self, worker: Worker, seconds: float) -> None:
-        """Freeze it and thaw it; nobody takes its place."""
-        process = worker.process
+    async def pause(self, worker: Worker, kind: Kind, seconds: float) -> None:
+        """Freeze it and thaw it; nobody is started in its place."""
+        process, at, who = worker.process, time.monotonic(), worker.name
         with suppress(ProcessLookupError):
             process.signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)
+            self._note(kind, at, who, thawed_at=time.monotonic())
             process.signal(signal.SIGCONT)
         await worker.ready()
 
     async def freeze(self, worker: Worker, seconds: float) -> None:
         """Freeze it, give its place to another process, and thaw it: one of the two must go."""
-        frozen = worker.process
+        frozen, at, who = worker.process, time.monotonic(), worker.name
         worker.in_hand = True
         self._others.append(frozen)
         with suppress(ProcessLookupError):
             frozen.signal(signal.SIGSTOP)
         await worker.start()
         await asyncio.sleep(seconds)
+        self._note(Kind.FREEZE, at, who, thawed_at=time.monotonic())
         with suppress(ProcessLookupError):
             frozen.signal(signal.SIGCONT)
         with suppress(TimeoutError):

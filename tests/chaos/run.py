@@ -18,7 +18,7 @@ from typing import Any
 from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import Fleet
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import Repeat, Verdict
 from tests.integration.support import ROOT, Outcomes, World
 from tests.kafka.group import Error
 from tests.kafka.proxy import KafkaProxy
@@ -140,7 +140,7 @@ class Run:
             await world.prepare()
             service, port = await stack.enter_async_context(running_service(self._folder, options))
             environments = [self._environment(world, port, number) for number in range(options.workers)]
-            fleet = Fleet(environments, self._folder, lambda: self._note(Kind.EXIT))
+            fleet = Fleet(environments, self._folder, self._verdict.note)
             stack.push_async_callback(fleet.close)
             subscriptions = json.loads((self._folder / "subscriptions.json").read_text())
             campaign = Campaign(subscriptions, options.seconds, options.per_record)
@@ -160,9 +160,6 @@ class Run:
             del environment["PUSHMILL_INSTANCE_ID"]
         return environment
 
-    def _note(self, kind: Kind, cut: int = 0) -> None:
-        self._verdict.note(kind, time.monotonic(), cut)
-
     async def _happen(self, fleet: Fleet, service: Service, kafka: Kafka) -> None:
         options = self._options
         await fleet.start()
@@ -181,12 +178,11 @@ class Run:
             await asyncio.gather(watching, return_exceptions=True)
 
     async def _do(self, event: Event, fleet: Fleet, service: Service, kafka: Kafka) -> None:
+        at = time.monotonic()
         if event.kind is Kind.CUT:
-            at = time.monotonic()
-            self._verdict.note(event.kind, at, (await service.ask("drop"))["cut"])
-            return
-        self._note(event.kind)
-        if event.kind in OF_OUR_OWN_KAFKA:
+            self._verdict.note(event.kind, at, cut=(await service.ask("drop"))["cut"])
+        elif event.kind in OF_OUR_OWN_KAFKA:
+            self._verdict.note(event.kind, at)
             await _break_kafka(event, kafka)
         elif event.kind is Kind.JOIN:
             await self._let_join(event, fleet, kafka)
@@ -204,9 +200,9 @@ class Run:
                 await fleet.freeze(worker, event.lasts)
             case Kind.EXPIRE:
                 session = SESSION_STATIC if self._options.static else SESSION_DYNAMIC
-                await fleet.pause(worker, session + EXPIRY_MARGIN)
+                await fleet.pause(worker, event.kind, session + EXPIRY_MARGIN)
             case Kind.PAUSE:
-                await fleet.pause(worker, event.lasts)
+                await fleet.pause(worker, event.kind, event.lasts)
 
     async def _let_join(self, event: Event, fleet: Fleet, kafka: Kafka) -> None:
         """Let a guest come and go; an instance id has to be removed, or keeps its place for a session."""
@@ -215,7 +211,7 @@ class Run:
         instance = environment.get("PUSHMILL_INSTANCE_ID")
         if instance:
             environment["PUSHMILL_INSTANCE_ID"] = f"{instance}-guest-{self._guests}"
-        await fleet.visit(environment, event.lasts, lambda: self._note(Kind.LEAVE))
+        await fleet.visit(environment, event.lasts)
         if instance and kafka.proxy:
             kafka.proxy.remove_instance(
                 environment["PUSHMILL_GROUP_ID"], environment["PUSHMILL_INSTANCE_ID"] + "-0"
@@ -250,7 +246,7 @@ class Run:
         verdict.statuses = Counter(outcome["status"] for outcome in last.values())
         verdict.retried = sum(outcome["attempts"] > 1 for outcome in last.values())
         verdict.reached, verdict.taken, verdict.gap = told["reached"], told["taken"], told["gap"]
-        verdict.repeats = (await service.ask("repeats"))["first_sent"]
+        verdict.repeats = [Repeat(*each) for each in (await service.ask("repeats"))["repeats"]]
 
 
 async def _break_kafka(event: Event, kafka: Kafka) -> None:

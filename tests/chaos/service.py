@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from crypto import base64url
+from tests.chaos.verdict import Repeat
 from worker.demo.certificates import Certificates
 from worker.demo.faults import Faults, parse_share
 from worker.demo.push_service import PushService
@@ -27,26 +30,34 @@ SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0
 
 
 class Counts:
-    """What came, by subscription and plaintext, and when it came first, in monotonic seconds."""
+    """What came, by subscription and plaintext: when it came first, in monotonic seconds, and of whom."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, int], float] = {}
+        self._first: dict[tuple[str, int], tuple[float, str]] = {}
         self._last = 0.0
-        self.repeats: list[float] = []
+        self.repeats: list[Repeat] = []
         self.gap = 0.0
 
-    def count(self, token: str, plaintext: bytes | None, _headers: object, _at: float) -> None:
-        now = time.monotonic()
+    def count(self, token: str, plaintext: bytes | None, headers: dict[bytes, bytes], _at: float) -> None:
+        now, sender = time.monotonic(), _sender(headers[b"authorization"])
         self.gap = max(self.gap, now - (self._last or now))
         self._last = now
         mark = (token, digest(plaintext or b""))
         if mark in self._first:
-            self.repeats.append(self._first[mark])
+            self.repeats.append(Repeat(*self._first[mark], now, sender))
         else:
-            self._first[mark] = now
+            self._first[mark] = (now, sender)
 
     def told(self) -> dict[str, Any]:
         return {"reached": len(self._first), "repeated": len(self.repeats), "gap": self.gap}
+
+
+@lru_cache
+def _sender(authorization: bytes) -> str:
+    """Who signed a push: each process of a run has a VAPID subject of its own."""
+    claims = authorization.partition(b"t=")[2].split(b".")[1]
+    subject: str = json.loads(base64url.decode(claims.decode()))["sub"]
+    return subject.removeprefix("mailto:").partition("@")[0]
 
 
 async def serve(folder: Path, seed: int, count: int) -> None:
@@ -74,7 +85,7 @@ async def _done(command: str, service: PushService, counts: Counts) -> dict[str,
             await asyncio.wait_for(service.drop_connections(), DROP_SECONDS)
         return {"cut": cut}
     if command == "repeats":
-        return {"first_sent": counts.repeats}
+        return {"repeats": counts.repeats}
     return {**counts.told(), "taken": service.stats.taken}
 
 

@@ -1,55 +1,90 @@
 """Which repeat comes of what, and what is too many."""
 
 from tests.chaos.schedule import Kind
-from tests.chaos.verdict import GRACE_SECONDS, MEMORY_SECONDS, Happened, Verdict, attributed
+from tests.chaos.verdict import (
+    GRACE_SECONDS,
+    MEMORY_SECONDS,
+    STUCK_SECONDS,
+    Happened,
+    Repeat,
+    Verdict,
+    attributed,
+    by_the_thawed,
+)
 from worker.ledger import CHECKPOINT_MAX
 
 IN_FLIGHT = 100
-TERM, KILL = Happened(Kind.TERM, 10.0), Happened(Kind.KILL, 20.0, 5)
+TERM, KILL = Happened(Kind.TERM, 10.0, "a"), Happened(Kind.KILL, 20.0, "b", 5)
 
 
-def verdict(*kinds: Kind, repeats: list[float]) -> Verdict:
+def sent(at: float, by: str = "c", again_at: float = 99.0, again_by: str = "d") -> Repeat:
+    return Repeat(at, by, again_at, again_by)
+
+
+def verdict(*kinds: Kind, repeats: list[Repeat]) -> Verdict:
+    """What is done first is done at 10 s, to process 0; and so on."""
     made = Verdict(recipients=0, in_flight=IN_FLIGHT, repeats=repeats)
-    for number, kind in enumerate(kinds, 1):
-        made.note(kind, 10.0 * number, cut=3 if kind is Kind.CUT else 0)
+    for number, kind in enumerate(kinds):
+        made.note(kind, 10.0 * (number + 1), str(number), cut=3 if kind is Kind.CUT else 0)
     return made
 
 
 def test_a_repeat_comes_of_the_first_thing_after_its_first_push():
-    assert attributed([KILL, TERM], [9.0, 19.0, 19.5]) == {TERM: 1, KILL: 2}
+    assert attributed([KILL, TERM], [sent(9.0), sent(19.0), sent(19.5)]) == {TERM: 1, KILL: 2}
 
 
 def test_what_was_on_its_way_is_counted_a_little_late():
-    assert attributed([TERM, KILL], [TERM.at + GRACE_SECONDS, KILL.at + GRACE_SECONDS]) == {TERM: 1, KILL: 1}
+    late = [sent(each.at + GRACE_SECONDS) for each in (TERM, KILL)]
+    assert attributed([TERM, KILL], late) == {TERM: 1, KILL: 1}
 
 
 def test_a_push_that_comes_again_long_after_or_after_nothing_comes_of_nothing():
-    assert attributed([TERM, KILL], [KILL.at - MEMORY_SECONDS - 1, KILL.at + 1]) == {None: 2}
+    strange = [sent(KILL.at - MEMORY_SECONDS - 1), sent(KILL.at + 1)]
+    assert attributed([TERM, KILL], strange) == {None: 2}
+
+
+def test_what_a_process_sent_that_dies_comes_of_its_death_whatever_else_happened():
+    assert attributed([TERM, KILL], [sent(9.0, "b"), sent(KILL.at + 2, "b")]) == {KILL: 2}
+    assert attributed([KILL], [sent(KILL.at - STUCK_SECONDS - 1, "b")]) == {None: 1}
 
 
 def test_a_kill_may_repeat_what_was_in_flight_and_a_checkpoint_and_no_more():
     of_one = IN_FLIGHT + CHECKPOINT_MAX
-    assert not verdict(Kind.KILL, repeats=[9.9] * of_one).problems()
-    assert verdict(Kind.KILL, repeats=[9.9] * (of_one + 1)).problems()
+    assert not verdict(Kind.KILL, repeats=[sent(9.9, "0")] * of_one).problems()
+    assert verdict(Kind.KILL, repeats=[sent(9.9, "0")] * (of_one + 1)).problems()
 
 
 def test_one_kill_does_not_pay_for_another():
-    [problem] = verdict(Kind.KILL, Kind.KILL, repeats=[9.9] * 2 * CHECKPOINT_MAX).problems()
+    [problem] = verdict(Kind.KILL, Kind.KILL, repeats=[sent(9.9, "0")] * 2 * CHECKPOINT_MAX).problems()
     assert "of one 'kill -9'" in problem
 
 
 def test_a_drain_may_repeat_nothing_even_next_to_a_kill():
-    assert verdict(Kind.TERM, Kind.KILL, repeats=[9.9]).problems()
-    assert verdict(Kind.KILL, repeats=[15.0]).problems() == ["1 repeats that come of nothing"]
+    assert verdict(Kind.TERM, Kind.KILL, repeats=[sent(9.9, "0")]).problems()
+    assert verdict(Kind.KILL, repeats=[sent(15.0)]).problems() == ["1 repeats that come of nothing"]
 
 
 def test_answers_that_are_cut_off_may_be_asked_for_again():
-    assert not verdict(Kind.CUT, repeats=[9.9] * 3).problems()
-    assert verdict(Kind.CUT, repeats=[9.9] * 4).problems()
+    assert not verdict(Kind.CUT, repeats=[sent(9.9)] * 3).problems()
+    assert verdict(Kind.CUT, repeats=[sent(9.9)] * 4).problems()
+
+
+def test_who_thaws_may_send_again_what_it_had_in_flight_and_no_more():
+    freeze = Happened(Kind.EXPIRE, 10.0, "a", 5000, thawed_at=60.0)
+    of_its_own, of_others = sent(9.9, "a", 61.0, "a"), sent(30.0, "b", 61.0, "a")
+    before, of_another = sent(9.9, "b", 9.95, "a"), sent(9.9, "a", 30.0, "b")
+    killed = Happened(Kind.KILL, 70.0, "c")
+    of_the_dead = sent(69.9, "c", 71.0, "a")  # it is a member again, and has taken over itself
+    found = [of_its_own, of_others, before, of_another, of_the_dead]
+    assert by_the_thawed([freeze, killed], found) == {freeze: 1}
+    made = verdict(repeats=[sent(9.9, "b", 61.0, "a")] * (IN_FLIGHT + 1))
+    made.happened.append(freeze)
+    assert made.problems() == [f"{IN_FLIGHT + 1} pushes by a of what others had taken over"]
 
 
 def test_the_table_says_the_most_at_one():
-    rows = verdict(Kind.KILL, Kind.KILL, repeats=[9.9, 9.9, 19.9, 40.0]).table().splitlines()
+    found = [sent(9.9, "0"), sent(9.9, "0"), sent(19.9, "1"), sent(40.0)]
+    rows = verdict(Kind.KILL, Kind.KILL, repeats=found).table().splitlines()
     assert rows[1].split() == ["kill", "-9", "2", "3", "2", str(IN_FLIGHT + CHECKPOINT_MAX)]
     assert rows[2].split() == ["nothing", "1", "0"]
 

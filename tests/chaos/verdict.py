@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
+from typing import NamedTuple
 
 from tests.chaos.schedule import Kind
+from worker.edges.kafka import ANSWER_LIMIT
 from worker.ledger import CHECKPOINT_MAX
 
 DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EXIT})
@@ -13,33 +16,72 @@ DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EXIT})
 Nothing else may repeat anything, but for answers that are cut off on their way.
 """
 
+FREEZES = frozenset({Kind.FREEZE, Kind.EXPIRE})
+
 GRACE_SECONDS = 0.5
-"""So long after a death the push service may still count what had been sent before it."""
+"""So long after something has happened the push service may still count what had been sent before it."""
 
 MEMORY_SECONDS = 5.0
-"""No push waits longer than that for its checkpoint."""
+"""What was sent longer before something happened has nothing to do with it..."""
+
+STUCK_SECONDS = ANSWER_LIMIT + MEMORY_SECONDS
+"""... unless its sender dies: it may have waited for Kafka all the time, without sending more."""
+
+
+class Repeat(NamedTuple):
+    """A push that came again: when, in monotonic seconds, and of which processes."""
+
+    first_at: float
+    first_by: str
+    again_at: float
+    again_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One thing that has been done, at monotonic seconds, and how many repeats may come of it."""
+    """One thing that has been done, at monotonic seconds, and how many repeats may come of it.
+
+    `who` is the process that it has been done to; a frozen one has been thawed at `thawed_at`.
+    """
 
     kind: Kind
     at: float
+    who: str = ""
     allowed: int = 0
+    thawed_at: float = inf
 
 
-def attributed(happened: Iterable[Happened], first_sent: Iterable[float]) -> dict[Happened | None, int]:
-    """Say what each repeat comes of: the first thing to happen after the push that was sent again.
+def attributed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened | None, int]:
+    """Say what each repeat comes of: its first sender's death, or else the first thing to happen after it.
 
     None stands for nothing at all: a worker that sends what another one has sent long ago.
     """
-    counts: Counter[Happened | None] = Counter()
     in_order = sorted(happened, key=lambda each: each.at)
-    for at in first_sent:
-        cause = next((each for each in in_order if each.at + GRACE_SECONDS >= at), None)
-        counts[cause if cause and cause.at - at <= MEMORY_SECONDS else None] += 1
+    deaths = {each.who: each for each in in_order if each.kind in DEATHS}
+    counts: Counter[Happened | None] = Counter()
+    for repeat in repeats:
+        death = deaths.get(repeat.first_by)
+        if death and death.at - repeat.first_at <= STUCK_SECONDS:
+            counts[death] += 1
+            continue
+        later = (each for each in in_order if each.at + GRACE_SECONDS >= repeat.first_at)
+        cause = next(later, None)
+        counts[cause if cause and cause.at - repeat.first_at <= MEMORY_SECONDS else None] += 1
     return dict(counts)
+
+
+def by_the_thawed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened, int]:
+    """Say how much each process that was frozen has sent after it that another, living one had sent."""
+    frozen = {each.who: each for each in happened if each.kind in FREEZES}
+    dead = {each.who for each in happened if each.kind in DEATHS}
+    again = Counter(
+        frozen[repeat.again_by]
+        for repeat in repeats
+        if repeat.again_by in frozen
+        and repeat.first_by not in dead | {repeat.again_by}
+        and repeat.again_at >= frozen[repeat.again_by].thawed_at
+    )
+    return dict(again)
 
 
 @dataclass(slots=True)
@@ -51,7 +93,7 @@ class Verdict:
         in_flight: Requests at once, each worker.
         seconds: How long it took.
         happened: Everything that did.
-        repeats: When each push that came again had been sent first, in monotonic seconds.
+        repeats: Every push that came again.
         statuses: Recipients by their last outcome.
         reached: Different messages that the push service took.
         taken: All messages that it took.
@@ -64,7 +106,7 @@ class Verdict:
     in_flight: int
     seconds: float = 0.0
     happened: list[Happened] = field(default_factory=list)
-    repeats: list[float] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     reached: int = 0
     taken: int = 0
@@ -72,9 +114,10 @@ class Verdict:
     unclean: int = 0
     gap: float = 0.0
 
-    def note(self, kind: Kind, at: float, cut: int = 0) -> None:
-        """Note that something is being done; `cut` are answers that are lost with their connection."""
-        self.happened.append(Happened(kind, at, self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut))
+    def note(self, kind: Kind, at: float, who: str = "", *, cut: int = 0, thawed_at: float = inf) -> None:
+        """Note that something has been done; `cut` are answers that are lost with their connection."""
+        allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut
+        self.happened.append(Happened(kind, at, who, allowed, thawed_at))
 
     @property
     def lost(self) -> int:
@@ -99,6 +142,9 @@ class Verdict:
                 found.append(f"{repeats} repeats that come of nothing")
             elif repeats > cause.allowed:
                 found.append(f"{repeats} repeats of one '{cause.kind}', where {cause.allowed} are allowed")
+        for freeze, repeats in by_the_thawed(self.happened, self.repeats).items():
+            if repeats > self.in_flight:
+                found.append(f"{repeats} pushes by {freeze.who} of what others had taken over")
         if self.unclean:
             found.append(f"{self.unclean} drains did not end with status 0")
         return found
@@ -109,6 +155,7 @@ class Verdict:
             "recipients": self.recipients,
             "lost": self.lost,
             "repeated": f"{len(self.repeats)} of {self.allowed} allowed",
+            "by the thawed": sum(by_the_thawed(self.happened, self.repeats).values()),
             "tried more than once": self.retried,
             "outcomes": dict(self.statuses),
             "longest gap": f"{self.gap:.1f} s",
