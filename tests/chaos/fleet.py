@@ -131,8 +131,9 @@ class Fleet:
         with suppress(ProcessLookupError):
             process.signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)
-            self._note(kind, at, who, thawed_at=time.monotonic())
             process.signal(signal.SIGCONT)
+        thawed_at = time.monotonic()
+        self._note(kind, at, who, thawed_at=thawed_at, over_at=thawed_at)
         await worker.ready()
 
     async def freeze(self, worker: Worker, seconds: float) -> None:
@@ -144,9 +145,17 @@ class Fleet:
             frozen.signal(signal.SIGSTOP)
         await worker.start()
         await asyncio.sleep(seconds)
-        self._note(Kind.FREEZE, at, who, thawed_at=time.monotonic())
         with suppress(ProcessLookupError):
             frozen.signal(signal.SIGCONT)
+        thawed_at, heir = time.monotonic(), worker.name
+        await self._one_is_left(worker, frozen)
+        over_at = time.monotonic()
+        self._note(Kind.FREEZE, at, who, thawed_at=thawed_at, over_at=over_at)
+        self._note(Kind.EVICT, thawed_at, heir, over_at=over_at)
+        worker.in_hand = False
+        await worker.ready()
+
+    async def _one_is_left(self, worker: Worker, frozen: WorkerProcess) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
                 while not (frozen.ended or worker.process.ended):  # noqa: ASYNC110 - other processes
@@ -154,5 +163,3 @@ class Fleet:
         if not frozen.ended and worker.process.ended:
             frozen, worker.process = worker.process, frozen
         await frozen.kill()
-        worker.in_hand = False
-        await worker.ready()

@@ -30,6 +30,9 @@ class Kind(StrEnum):
     LEAVE = "leave"
     """Of who has joined."""
 
+    EVICT = "place taken back"
+    """By the process that had it before it was frozen: the two evict each other until one of them ends."""
+
     EXIT = "ended by itself"
     """With a reason in its log; it is started again."""
 

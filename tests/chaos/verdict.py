@@ -10,7 +10,7 @@ from tests.chaos.schedule import Kind
 from worker.edges.kafka import ANSWER_LIMIT
 from worker.ledger import CHECKPOINT_MAX
 
-DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EXIT})
+DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EVICT, Kind.EXIT})
 """Of one worker, without a chance to clean up: each may repeat what it had in flight and one checkpoint.
 
 Nothing else may repeat anything, but for answers that are cut off on their way.
@@ -41,7 +41,8 @@ class Repeat(NamedTuple):
 class Happened:
     """One thing that has been done, at monotonic seconds, and how many repeats may come of it.
 
-    `who` is the process that it has been done to; a frozen one has been thawed at `thawed_at`.
+    `who` is the process that it has been done to. One that was frozen has been thawed at `thawed_at`, and one
+    that lives on has got over it at `over_at`.
     """
 
     kind: Kind
@@ -49,6 +50,7 @@ class Happened:
     who: str = ""
     allowed: int = 0
     thawed_at: float = inf
+    over_at: float = inf
 
 
 def attributed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened | None, int]:
@@ -57,17 +59,24 @@ def attributed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[
     None stands for nothing at all: a worker that sends what another one has sent long ago.
     """
     in_order = sorted(happened, key=lambda each: each.at)
-    deaths = {each.who: each for each in in_order if each.kind in DEATHS}
+    deaths = [each for each in in_order if each.kind in DEATHS]
     counts: Counter[Happened | None] = Counter()
     for repeat in repeats:
-        death = deaths.get(repeat.first_by)
-        if death and death.at - repeat.first_at <= STUCK_SECONDS:
-            counts[death] += 1
-            continue
+        death = next((each for each in deaths if _may_have_ended(each, repeat)), None)
         later = (each for each in in_order if each.at + GRACE_SECONDS >= repeat.first_at)
-        cause = next(later, None)
-        counts[cause if cause and cause.at - repeat.first_at <= MEMORY_SECONDS else None] += 1
+        cause = death or next(later, None)
+        related = death or (cause and cause.at - repeat.first_at <= MEMORY_SECONDS)
+        counts[cause if related else None] += 1
     return dict(counts)
+
+
+def _may_have_ended(death: Happened, repeat: Repeat) -> bool:
+    """Whether what was sent first had not been settled as its sender died."""
+    return (
+        death.who == repeat.first_by
+        and death.at - repeat.first_at <= STUCK_SECONDS
+        and repeat.first_at <= death.over_at
+    )
 
 
 def by_the_thawed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened, int]:
@@ -114,10 +123,10 @@ class Verdict:
     unclean: int = 0
     gap: float = 0.0
 
-    def note(self, kind: Kind, at: float, who: str = "", *, cut: int = 0, thawed_at: float = inf) -> None:
+    def note(self, kind: Kind, at: float, who: str = "", *, cut: int = 0, **times: float) -> None:
         """Note that something has been done; `cut` are answers that are lost with their connection."""
         allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut
-        self.happened.append(Happened(kind, at, who, allowed, thawed_at))
+        self.happened.append(Happened(kind, at, who, allowed, **times))
 
     @property
     def lost(self) -> int:
