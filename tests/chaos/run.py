@@ -246,7 +246,10 @@ class Run:
         verdict.statuses = Counter(outcome["status"] for outcome in last.values())
         verdict.retried = sum(outcome["attempts"] > 1 for outcome in last.values())
         verdict.reached, verdict.taken, verdict.gap = told["reached"], told["taken"], told["gap"]
-        verdict.repeats = [Repeat(*each) for each in (await service.ask("repeats"))["repeats"]]
+        repeats = [Repeat(*each) for each in (await service.ask("repeats"))["repeats"]]
+        verdict.note_repeats(
+            repeats, {outcome["recipient_id"]: outcome["attempts"] for outcome in last.values()}
+        )
 
 
 async def _break_kafka(event: Event, kafka: Kafka) -> None:

@@ -44,12 +44,18 @@ class Counts:
         self._last = now
         mark = (token, digest(plaintext or b""))
         if mark in self._first:
-            self.repeats.append(Repeat(*self._first[mark], now, sender))
+            self.repeats.append(Repeat(*self._first[mark], now, sender, _recipient(plaintext)))
         else:
             self._first[mark] = (now, sender)
 
     def told(self) -> dict[str, Any]:
         return {"reached": len(self._first), "repeated": len(self.repeats), "gap": self.gap}
+
+
+def _recipient(plaintext: bytes | None) -> str:
+    """Whom the notification of a run greets."""
+    title: str = json.loads(plaintext or b"{}")["notification"]["title"]
+    return title.removeprefix("Hello ")
 
 
 @lru_cache

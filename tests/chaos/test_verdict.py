@@ -82,6 +82,14 @@ def test_who_thaws_may_send_again_what_it_had_in_flight_and_no_more():
     assert made.problems() == [f"{IN_FLIGHT + 1} pushes by a of what others had taken over"]
 
 
+def test_what_its_own_sender_sends_as_another_attempt_had_no_answer():
+    made = verdict(repeats=[])
+    of_one, of_two = Repeat(1.0, "a", 12.0, "a", "r1"), Repeat(1.0, "a", 12.0, "b", "r1")
+    forgotten = Repeat(1.0, "a", 12.0, "a", "r2")
+    made.note_repeats([of_one, of_two, forgotten], {"r1": 2, "r2": 1})
+    assert (made.unanswered, made.repeats) == (1, [of_two, forgotten])
+
+
 def test_the_table_says_the_most_at_one():
     found = [sent(9.9, "0"), sent(9.9, "0"), sent(19.9, "1"), sent(40.0)]
     rows = verdict(Kind.KILL, Kind.KILL, repeats=found).table().splitlines()

@@ -1,7 +1,7 @@
 """What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -29,12 +29,13 @@ STUCK_SECONDS = ANSWER_LIMIT + MEMORY_SECONDS
 
 
 class Repeat(NamedTuple):
-    """A push that came again: when, in monotonic seconds, and of which processes."""
+    """A push that came again: when, in monotonic seconds, of which processes, and to whom."""
 
     first_at: float
     first_by: str
     again_at: float
     again_by: str
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Verdict:
         taken: All messages that it took.
         retried: Recipients that took more than one attempt.
         unclean: SIGTERMs that were not answered with status 0.
+        unanswered: Pushes that came again because their sender had no answer to the first in time.
         gap: Longest time without a push, in seconds.
     """
 
@@ -121,12 +123,25 @@ class Verdict:
     taken: int = 0
     retried: int = 0
     unclean: int = 0
+    unanswered: int = 0
     gap: float = 0.0
 
     def note(self, kind: Kind, at: float, who: str = "", *, cut: int = 0, **times: float) -> None:
         """Note that something has been done; `cut` are answers that are lost with their connection."""
         allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut
         self.happened.append(Happened(kind, at, who, allowed, **times))
+
+    def note_repeats(self, repeats: Iterable[Repeat], attempts: Mapping[str, int]) -> None:
+        """Note what came again; a sender that knows it for another attempt had no answer to the last one.
+
+        That is allowed (a push service may take a push, and its answer be lost), and comes of a machine so
+        busy that an answer takes longer than the request time-out. `attempts` are those of the outcomes.
+        """
+        for repeat in repeats:
+            if repeat.first_by == repeat.again_by and attempts.get(repeat.recipient, 1) > 1:
+                self.unanswered += 1
+            else:
+                self.repeats.append(repeat)
 
     @property
     def lost(self) -> int:
@@ -165,6 +180,7 @@ class Verdict:
             "lost": self.lost,
             "repeated": f"{len(self.repeats)} of {self.allowed} allowed",
             "by the thawed": sum(by_the_thawed(self.happened, self.repeats).values()),
+            "never answered": self.unanswered,
             "tried more than once": self.retried,
             "outcomes": dict(self.statuses),
             "longest gap": f"{self.gap:.1f} s",
