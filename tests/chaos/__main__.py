@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from tests.chaos.run import TEST_BROKER, Options, Run
@@ -91,6 +92,7 @@ def main() -> int:
     _say(f"seed {options.seed}; the workers' logs are in {folder}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         verdict = runner.run(Run(options, folder).run())
+    (folder / "verdict.json").write_bytes(msgspec.json.encode(verdict))  # to look into what a table sums up
     _say(verdict.table())
     problems = verdict.problems()
     for problem in problems:

@@ -61,7 +61,15 @@ def test_one_kill_does_not_pay_for_another():
 
 def test_a_drain_may_repeat_nothing_even_next_to_a_kill():
     assert verdict(Kind.TERM, Kind.KILL, repeats=[sent(9.9, "0")]).problems()
-    assert verdict(Kind.KILL, repeats=[sent(15.0)]).problems() == ["1 repeats that come of nothing"]
+
+
+def test_what_can_be_put_down_to_nothing_may_be_no_more_than_deaths_leave():
+    of_one = IN_FLIGHT + CHECKPOINT_MAX
+    of_it, stray = sent(9.9, "0"), sent(15.0)
+    assert verdict(Kind.TERM, repeats=[stray]).problems()
+    assert not verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray]).problems()
+    [problem] = verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray] * 2).problems()
+    assert "2 repeats that come of nothing, where deaths leave 1" in problem
 
 
 def test_answers_that_are_cut_off_may_be_asked_for_again():
@@ -94,7 +102,7 @@ def test_the_table_says_the_most_at_one():
     found = [sent(9.9, "0"), sent(9.9, "0"), sent(19.9, "1"), sent(40.0)]
     rows = verdict(Kind.KILL, Kind.KILL, repeats=found).table().splitlines()
     assert rows[1].split() == ["kill", "-9", "2", "3", "2", str(IN_FLIGHT + CHECKPOINT_MAX)]
-    assert rows[2].split() == ["nothing", "1", "0"]
+    assert rows[2].split() == ["long", "after", "1"]
 
 
 def test_a_recipient_without_an_outcome_is_lost_and_so_is_one_that_nothing_reached():

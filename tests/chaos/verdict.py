@@ -1,7 +1,7 @@
 """What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -57,7 +57,7 @@ class Happened:
 def attributed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened | None, int]:
     """Say what each repeat comes of: its first sender's death, or else the first thing to happen after it.
 
-    None stands for nothing at all: a worker that sends what another one has sent long ago.
+    None stands for nothing that can be told: a worker that sends what another one has sent long ago.
     """
     in_order = sorted(happened, key=lambda each: each.at)
     deaths = [each for each in in_order if each.kind in DEATHS]
@@ -161,17 +161,28 @@ class Verdict:
             found.append(f"{self.lost} recipients are lost")
         if self.statuses.keys() - {"sent"}:
             found.append(f"not all were sent: {dict(self.statuses)}")
-        for cause, repeats in attributed(self.happened, self.repeats).items():
-            if cause is None:
-                found.append(f"{repeats} repeats that come of nothing")
-            elif repeats > cause.allowed:
-                found.append(f"{repeats} repeats of one '{cause.kind}', where {cause.allowed} are allowed")
+        found += self._too_many(attributed(self.happened, self.repeats))
         for freeze, repeats in by_the_thawed(self.happened, self.repeats).items():
             if repeats > self.in_flight:
                 found.append(f"{repeats} pushes by {freeze.who} of what others had taken over")
         if self.unclean:
             found.append(f"{self.unclean} drains did not end with status 0")
         return found
+
+    def _too_many(self, repeats: Mapping[Happened | None, int]) -> Iterator[str]:
+        """What is repeated beyond what it comes of allows.
+
+        A death between the records of a checkpoint and its commit hands on to a tier what stays open as well:
+        it is sent twice when it is due, by whomever, and can only be told to be no more than deaths allow.
+        """
+        left = 0
+        for each in self.happened:
+            of_it = repeats.get(each, 0)
+            if of_it > each.allowed:
+                yield f"{of_it} repeats of one '{each.kind}', where {each.allowed} are allowed"
+            left += max(0, each.allowed - of_it) if each.kind in DEATHS else 0
+        if repeats.get(None, 0) > left:
+            yield f"{repeats[None]} repeats that come of nothing, where deaths leave {left}"
 
     def table(self) -> str:
         """For people."""
@@ -199,4 +210,4 @@ class Verdict:
                 most = max(each.allowed for each in of_kind)
                 yield str(kind), len(of_kind), sum(counts), max(counts), most
         if None in repeats:
-            yield "nothing", "", repeats[None], "", 0
+            yield "long after", "", repeats[None], "", ""
