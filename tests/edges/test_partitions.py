@@ -106,17 +106,18 @@ async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(
     assert [offset.offset for commit in consumer.committed for offset in commit.values()] == [1]
 
 
-async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commits_go_on(worker):
+async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commits_go_on(worker, monkeypatch):
     producer, consumer = worker._outbox._producer, worker._inbox._consumer
     producer.acknowledged.set_result(None)
     assert worker._may_send()
-    worker._all_landed.clear()  # a request is on the wire
+    landed = asyncio.Event()  # until then, a request is on the wire
+    monkeypatch.setattr(worker._dispatcher, "all_landed", landed.wait)
     revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
     await asyncio.sleep(0.01)
     await worker._checkpoint_or_lose()
     assert consumer.committed
     assert not worker._may_send()  # else there is always something on the wire, and the group waits for it
-    worker._all_landed.set()
+    landed.set()
     await revoked
     await worker._inbox.on_partitions_assigned(PLACES)
     worker._lease.renew(clock.monotonic())
