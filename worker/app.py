@@ -1,13 +1,13 @@
 """One worker process: every concrete class put together, and the loops that carry the path of a job.
 
-intake (Kafka to shelf), the dispatcher's (queue to wire), checkpoint (ledger to Kafka), watch (gauges). The
-decisions are the pipeline's; this file knows only when to ask it.
+Intake (Kafka to shelf), dispatch (queue to wire), checkpoint (ledger to Kafka), watch (what operators see).
+The decisions are the pipeline's; this file knows only when to ask it.
 """
 
 import asyncio
 import gc
 import socket
-from collections.abc import Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -34,16 +34,14 @@ from worker.edges.keyring import Keyring
 from worker.edges.leash import Leash
 from worker.edges.status import StatusServer
 from worker.edges.topics import INPUTS, TIER_TOPICS, missing_topics
+from worker.edges.watch import Watch
 from worker.intake import Record
-from worker.job import JobError
-from worker.lease import DURATION, Lease
+from worker.lease import Lease
 from worker.ledger import Commit, Partition
-from worker.logs import Repeats
 from worker.metrics import Metrics
-from worker.notable import notable
-from worker.pipeline import Batch, Limits, Pipeline
+from worker.pipeline import Limits, Pipeline
 from worker.progress import Progress, ProgressError, decode_progress
-from worker.services import Endpoints, PushService
+from worker.services import Endpoints
 from worker.shelf import Shelf
 
 log = structlog.get_logger(__name__)
@@ -55,10 +53,6 @@ SERVE_SECONDS = 0.01
 RENEW_SECONDS = 0.5
 """Between two checkpoints while something is open, so that the lease of 1 s holds."""
 
-SLOW_SECONDS = 0.5
-"""A checkpoint that takes longer is worth a line: at twice that, sending stops."""
-
-WATCH_SECONDS = 0.5
 CANCEL_SECONDS = 5.0
 
 
@@ -89,24 +83,18 @@ class Worker:
         self._process = process
         self._registry = _registry()
         self._metrics = Metrics(self._registry)
-        for topic in (*INPUTS, *TIER_TOPICS):
-            self._metrics.consumed[settings.topic_prefix + topic].inc(0)
-            self._metrics.offset_resets[settings.topic_prefix + topic].inc(0)
         self._state = Ownership()
         self._lease = Lease()
-        self._incidents: frozenset[PushService] = frozenset()
-        self._resting: frozenset[str] = frozenset()
-        self._repeats = Repeats()
         self._shelf: Shelf[Record] = Shelf()
         self._checkpoint_wanted = asyncio.Event()
         self._checkpointing = asyncio.Lock()
         self._checkpointed_at = 0.0
-        self._idle_at = 0.0
-        self._controls: int | None = 0
-        self._stalled = False
         self._tokens = TokenCache(settings.vapid_subject)
         self._pipeline = self._make_pipeline()
-        membership = Membership(self._on_assigned, self._on_revoked, self._on_reset)
+        self._watch = Watch(
+            self._pipeline, self._shelf, self._tokens, self._metrics, topic_prefix=settings.topic_prefix
+        )
+        membership = Membership(self._on_assigned, self._on_revoked, self._watch.reset)
         self._inbox = Inbox(settings, (*INPUTS, *TIER_TOPICS), process, membership)
         self._outbox = Outbox(settings, process)
         self._control = ControlReader(settings, self._on_control, self._pipeline.release)
@@ -189,8 +177,7 @@ class Worker:
         await self._check_topics()
         await self._outbox.start()
         await self._control.start()
-        log.info("read the campaigns' controls", records=self._controls)
-        self._controls = None
+        self._watch.controls_read()
 
     def _loops(self) -> tuple[Coroutine[None, None, None], ...]:
         """The intake first: it is the first to end."""
@@ -198,7 +185,7 @@ class Worker:
             self._intake(),
             self._checkpoints(),
             self._dispatcher.run(),
-            self._watches(),
+            self._watch.run(self._inbox.end),
             self._control.follow(),
             self._inbox.watch(),
         )
@@ -259,7 +246,7 @@ class Worker:
             self._metrics.consumed[self._settings.topic_prefix + record.partition.topic].inc()
             problem = self._pipeline.accept(record, now)
             if problem:
-                self._tell_dead_letter(record, problem)
+                self._watch.dead_letter(record, problem)
         self._inbox.hold(self._shelf.holding)
         if self._pipeline.open and not self._lease.holds(clock.monotonic()):
             self._checkpoint_wanted.set()
@@ -268,22 +255,6 @@ class Worker:
 
     def _may_send(self) -> bool:
         return self._state.owned and not self._state.draining and self._lease.holds(clock.monotonic())
-
-    def _tell_dead_letter(self, record: Record, error: JobError) -> None:
-        held_back = self._allowed(error.code)
-        if held_back is not None:
-            log.warning(
-                "a record is no valid job",
-                topic=record.partition.topic,
-                partition=record.partition.number,
-                offset=record.offset,
-                code=error.code,
-                problem=error.problem,
-                more_held_back=held_back,
-            )
-
-    def _allowed(self, kind: Hashable) -> int | None:
-        return self._repeats.allow(kind, clock.monotonic())
 
     # ── checkpoint ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -322,10 +293,8 @@ class Worker:
                 self._lease.renew(asked_at)
             self._pipeline.acknowledge(batch)
             self._checkpointed_at = asked_at
-            seconds = clock.stopwatch() - began
-            self._metrics.checkpoint_duration.observe(seconds)
         self._dispatcher.wake()
-        self._tell_checkpoint(batch, seconds)
+        self._watch.checkpoint(batch, asked_at, clock.stopwatch() - began)
 
     async def _make_sure(self) -> None:
         """Publish nothing of what another worker may own by now: after a freeze, nobody else knows."""
@@ -338,19 +307,6 @@ class Worker:
     def _renewal_due(self) -> bool:
         now = clock.monotonic()
         return not self._lease.holds(now) or now - self._checkpointed_at >= RENEW_SECONDS
-
-    def _tell_checkpoint(self, batch: Batch, seconds: float) -> None:
-        checkpoint = batch.checkpoint
-        if seconds >= SLOW_SECONDS and (held_back := self._allowed("slow")) is not None:
-            log.warning(
-                "a checkpoint was slow",
-                seconds=round(seconds, 3),
-                recipients=checkpoint.size if checkpoint else 0,
-                more_held_back=held_back,
-            )
-        for each in notable(checkpoint.settled) if checkpoint else ():
-            if (held_back := self._allowed(each.kind)) is not None:
-                log.warning(**each._asdict(), more_held_back=held_back)
 
     # ── partitions come and go ──────────────────────────────────────────────────────────────────────────
 
@@ -381,18 +337,6 @@ class Worker:
         await self._settle_up()
         self._lose()
 
-    def _on_reset(self, place: Partition) -> None:
-        """Kafka has not what was to be read next: retention took it, or the topic was made anew."""
-        topic = self._settings.topic_prefix + place.topic
-        self._metrics.offset_resets[topic].inc()
-        owned = place in self._pipeline.partitions
-        log.error(
-            "what was to be read next is not in Kafka; reading on from the first record that is",
-            topic=topic,
-            partition=place.number,
-            offset=self._pipeline.position(place) if owned else None,
-        )
-
     def _lose(self) -> None:
         self._state.owned = False
         self._lease.end()
@@ -420,70 +364,8 @@ class Worker:
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
     def _on_control(self, control: CampaignControl) -> None:
-        if self._controls is None:
-            log.info("campaign control", campaign=control.campaign_id, state=control.state.value)
-        else:
-            self._controls += 1  # what was decided within 90 days is no news
+        self._watch.control(control)
         self._pipeline.control(control, clock.now())
-
-    # ── watch ───────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _watches(self) -> None:
-        while True:
-            before = clock.monotonic()
-            await asyncio.sleep(WATCH_SECONDS)
-            self._metrics.event_loop_lag.set(max(0.0, clock.monotonic() - before - WATCH_SECONDS))
-            self._watch()
-
-    def _watch(self) -> None:
-        self._pipeline.gauge()
-        self._metrics.count_signatures(self._tokens.signatures)
-        self._tell_incidents()
-        self._tell_gates()
-        self._tell_stall()
-        for tier, seconds in self._shelf.overdue(clock.now()).items():
-            self._metrics.tier_overdue[tier].set(seconds)
-        for place in self._pipeline.partitions:
-            end = self._inbox.end(place)
-            if place.topic in INPUTS and end is not None:
-                lag = self._metrics.consumer_lag[self._settings.topic_prefix + place.topic, place.number]
-                lag.set(max(0, end - self._pipeline.position(place)))
-
-    def _tell_stall(self) -> None:
-        now = clock.monotonic()
-        if not (self._state.owned and self._pipeline.open):
-            self._idle_at = now
-        age = now - max(self._idle_at, self._checkpointed_at)
-        self._metrics.checkpoint_age.set(age)
-        if age <= DURATION and self._stalled:
-            log.info("checkpoints are acknowledged again")
-        self._stalled = age > DURATION
-        if self._stalled and (held_back := self._allowed("stall")) is not None:
-            log.warning(
-                "no checkpoint is acknowledged; nothing new is sent until one is",
-                seconds=round(age, 1),
-                open=self._pipeline.open,
-                more_held_back=held_back,
-            )
-
-    def _tell_gates(self) -> None:
-        resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)
-        for key in resting - self._resting:
-            log.warning("a push service asks to slow down; sites wait for it", push_service=key)
-        for key in self._resting - resting:
-            log.info("no site waits for the push service any more", push_service=key)
-        self._resting = resting
-
-    def _tell_incidents(self) -> None:
-        present = self._pipeline.incidents()
-        for service in present - self._incidents:
-            log.error(
-                "too many subscriptions are gone at once: not believed for now",
-                push_service=service.value,
-            )
-        for service in self._incidents - present:
-            log.info("expirations are believed again", push_service=service.value)
-        self._incidents = present
 
 
 def _spare_the_garbage_collector() -> None:
