@@ -129,7 +129,7 @@ def test_large_records_need_partitions_to_be_read_from():
 
 
 def test_a_pod_is_filled_with_processes_and_each_has_a_partition():
-    found = plan(Demand(100_000, 0.05, cores_per_pod=8))
+    found = plan(Demand(100_000, 0.05, cpu=250, cores_per_pod=8))
     assert (found.pods, found.processes) == (5, 40)
     assert found.partitions >= 40
     assert found.memory_mib == 2 * 8 * PROCESS_MIB
