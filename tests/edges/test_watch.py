@@ -58,6 +58,13 @@ def test_a_worker_with_nothing_open_has_no_old_checkpoint(desk):
     assert desk.metric("pushmill_checkpoint_age_seconds") == 0
 
 
+def test_a_worker_that_begins_with_a_backlog_has_not_stalled(desk):
+    desk.pipeline.accept(record(job()), NOW)
+    desk.now += 0.5
+    assert desk.look() == []
+    assert desk.metric("pushmill_checkpoint_age_seconds") == 0.5
+
+
 def test_a_stall_is_told_once_in_a_while_and_so_is_its_end(desk):
     desk.look()
     desk.pipeline.accept(record(job()), NOW)

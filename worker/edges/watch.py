@@ -58,7 +58,8 @@ class Watch:
         self._metrics = metrics
         self._prefix = topic_prefix
         self._repeats = Repeats()
-        self._alive_at = 0.0  # when a checkpoint was acknowledged, or there was nothing to checkpoint
+        # When a checkpoint was acknowledged, or there was nothing to checkpoint.
+        self._alive_at = clock.monotonic()
         self._stalled = False
         self._incidents: frozenset[PushService] = frozenset()
         self._resting: frozenset[str] = frozenset()
