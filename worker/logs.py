@@ -177,6 +177,12 @@ class Repeats:
             del self._last[next(iter(self._last))]
         return held
 
+    def warn(self, log: Any, key: Hashable, now: float, event: str, **fields: object) -> None:
+        """Write a warning to `log`, with how many were held back, unless one about `key` came just now."""
+        held_back = self.allow(key, now)
+        if held_back is not None:
+            log.warning(event, **fields, more_held_back=held_back)
+
 
 class _Repeating(logging.Filter):
     """Holds back what a library says again and again: without a broker, aiokafka says 80 things a second."""

@@ -8,6 +8,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from structlog.testing import capture_logs
 
 from worker.logs import REDACTED, Repeats, configure, redact
 
@@ -289,3 +290,14 @@ class RepeatsMachine(RuleBasedStateMachine):
 
 
 TestRepeats = RepeatsMachine.TestCase
+
+
+def test_a_warning_that_repeats_is_written_once_and_counted():
+    repeats = Repeats(every=10.0)
+    with capture_logs() as lines:
+        for now in (0.0, 1.0, 2.0, 10.0):
+            repeats.warn(structlog.get_logger(), "stall", now, "nothing moves", open=3)
+    assert [(line["event"], line["open"], line["more_held_back"]) for line in lines] == [
+        ("nothing moves", 3, 0),
+        ("nothing moves", 3, 2),
+    ]

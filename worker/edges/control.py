@@ -65,6 +65,4 @@ class ControlReader:
         self._on_control(control)
 
     def _warn(self, event: str, **values: str) -> None:
-        held_back = self._repeats.allow(event, clock.monotonic())
-        if held_back is not None:
-            log.warning(event, **values, more_held_back=held_back)
+        self._repeats.warn(log, event, clock.monotonic(), event, **values)

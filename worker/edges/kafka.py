@@ -293,14 +293,8 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 found = await self._ask_committed(assigned)
                 break
             except (KafkaError, OSError) as error:
-                held_back = self._repeats.allow("commits", clock.monotonic())
-                if held_back is not None:
-                    problem = type(error).__name__
-                    log.warning(
-                        "cannot read the group's commits; trying again",
-                        error=problem,
-                        more_held_back=held_back,
-                    )
+                event = "cannot read the group's commits; trying again"
+                self._repeats.warn(log, event, clock.monotonic(), event, error=type(error).__name__)
                 await asyncio.sleep(0.5)
         return {self._partition(place): _commit(found.get(place)) for place in assigned}
 

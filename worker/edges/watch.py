@@ -186,6 +186,4 @@ class Watch:
 
     def _warn(self, kind: Hashable, event: str, **fields: Any) -> None:
         """Write a line, unless one of its kind was written just now."""
-        held_back = self._repeats.allow(kind, clock.monotonic())
-        if held_back is not None:
-            log.warning(event, **fields, more_held_back=held_back)
+        self._repeats.warn(log, kind, clock.monotonic(), event, **fields)
