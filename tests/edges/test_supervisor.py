@@ -188,6 +188,18 @@ async def test_one_that_hangs_makes_all_unhealthy_and_its_counts_stay(fleet):
         assert await running.sample("pushmill_consumed_records_total") == 10
 
 
+async def test_one_that_has_let_go_does_not_count_as_hung_before_its_end_is_known(fleet):
+    program = WORKER + "os.closerange(0, 50)\nimport time; time.sleep(60)\n"
+    async with fleet(1, program=program, stop_limit=0.1) as running:
+        await running.is_ready()
+        [pid] = running.pids()
+        os.kill(pid, signal.SIGTERM)
+        await eventually(lambda: running.fetch("/readyz"), lambda said: said[0] == 503)
+        # Where its loop has ended and nothing has let go yet, it cannot be told from one that hangs.
+        await eventually(lambda: running.fetch("/healthz"), lambda said: said[0] == 200)
+        assert running.alive() == [pid]
+
+
 async def test_a_stop_drains_every_process_once_and_says_so_at_once(fleet):
     async with fleet(takes=0.5) as running:
         await running.is_ready()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from worker.edges import clock
-from worker.edges.leash import METRICS, READINESS, Held, NoAnswerError
+from worker.edges.leash import METRICS, READINESS, GoneError, Held, NoAnswerError
 from worker.edges.totals import Families, counted, merge, read
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
@@ -89,6 +89,8 @@ class Child:
             return None
         try:
             await self._ask(READINESS)
+        except GoneError:
+            return None  # it has died, and `live` is about to learn of it
         except NoAnswerError:
             return f"process {self.number} does not answer"
         return None

@@ -30,6 +30,10 @@ class NoAnswerError(RuntimeError):
     """A process did not answer in time, or is gone."""
 
 
+class GoneError(NoAnswerError):
+    """A process has let go of its end, as the kernel does when one dies."""
+
+
 class Leash:
     """The process's end: answers while its `async with` block runs, and ends the process with the other.
 
@@ -103,17 +107,20 @@ class Held:
         """Ask, and wait for the answer.
 
         Raises:
+            GoneError: The process has let go.
             NoAnswerError: There is none in time.
         """
         if self._writer is None or self._reading is None or self._reading.done():
-            raise NoAnswerError("the process is not there")
+            raise GoneError("the process is not there")
         answer = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
         self._writer.write(question)
         try:
             return await asyncio.wait_for(answer, seconds)
-        except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+        except TimeoutError as error:
             raise NoAnswerError(f"the process did not answer within {seconds:g} s") from error
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise GoneError("the process is gone") from error
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
