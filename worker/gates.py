@@ -100,6 +100,10 @@ class Gates:
             gate.probing_until = now + PROBE_LIMIT
         return None
 
+    def probes(self, key: str, site_id: str) -> bool:
+        """Whether what `holds` has just let through is a probe: on it depends what follows."""
+        return any(gate.closed for _, gate in self._of(key, site_id))
+
     def recalled(self, key: str, site_id: str, sent_at: float) -> None:
         """Note that what was let through never went out, or never reached the push service."""
         for _, gate in self._of(key, site_id):

@@ -210,18 +210,14 @@ class Pipeline:
         """Take out up to `most` requests that may go onto the wire now; each must be landed or recalled."""
         self._queue.ripen(now)
         flights: list[Flight] = []
-        while len(flights) < most and self._politeness.free > 0 and self._at_risk_left > 0:
-            delivery = self._queue.take(self._admits)
-            if delivery is None:
-                break
-            made = self._make(delivery, now)
-            if isinstance(made, Flight):
-                flights.append(made)
+        while len(flights) < most and (chosen := self._choose(now, most - len(flights))):
+            made = zip(chosen, self._press.requests(chosen, now), strict=True)
+            flights += [flight for each, what in made if (flight := self._made(each, what, now))]
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
-        self._politeness.recall(flight)
+        self._politeness.recall(flight.delivery, flight.sent_at)
         if self._ledger.knows(flight.delivery.entry):
             self._route(flight.delivery, now)
 
@@ -229,23 +225,42 @@ class Pipeline:
         others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)
         return self._politeness.admits(lane, key, others_wait=others_wait)
 
-    def _make(self, delivery: Delivery, now: float) -> Flight | None:
-        """Make a request, unless the delivery has lapsed, meets a closed gate, or cannot be sent."""
+    def _choose(self, now: float, most: int) -> list[Delivery]:
+        """Take out deliveries whose turn it is, with a slot for each, up to the probe of a closed gate.
+
+        If that cannot be made into a request, the next one is the probe.
+        """
+        chosen: list[Delivery] = []
+        most = min(most, self._politeness.free)
+        for _ in range(self._at_risk_left):  # whatever is taken out is: on the wire, or settled
+            delivery = self._queue.take(self._admits) if len(chosen) < most else None
+            if delivery is None:
+                break
+            if self._may_go(delivery, now):
+                self._politeness.take(delivery)
+                chosen.append(delivery)
+                if self._politeness.probes(delivery):
+                    break
+        return chosen
+
+    def _may_go(self, delivery: Delivery, now: float) -> bool:
+        """Whether a delivery has neither lapsed nor met a closed gate; else it is settled or postponed."""
         if now > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
             self._settle(delivery, Settled(Status.LAPSED), now)
-            return None
+            return False
         until = self._politeness.holds(delivery, now)
         if until is not None:
             # As it is: one that was never tried must go on moving with the pauses of its campaign.
             self._postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
-            return None
-        made = self._press.request(delivery, now)
-        if isinstance(made, Settled):
-            self._politeness.spare(delivery, now)
-            self._settle(delivery, made, now)
-            return None
-        self._politeness.take(delivery)
-        return made
+            return False
+        return True
+
+    def _made(self, delivery: Delivery, made: Flight | Settled, now: float) -> Flight | None:
+        if isinstance(made, Flight):
+            return made
+        self._politeness.recall(delivery, now)
+        self._settle(delivery, made, now)
+        return None
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
 

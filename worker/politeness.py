@@ -50,18 +50,19 @@ class Politeness:
         """Until when a delivery must wait for a gate, or None where it may go."""
         return self._gates.holds(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
+    def probes(self, delivery: Delivery) -> bool:
+        """Whether a delivery that no gate holds is the probe of one."""
+        return self._gates.probes(delivery.endpoint.origin.key, delivery.job.job.site_id)
+
     def take(self, delivery: Delivery) -> None:
         """Hold a slot for a request; `learn` or `recall` gives it back."""
         self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
 
-    def spare(self, delivery: Delivery, now: float) -> None:
-        """Note that a delivery which no gate held becomes no request."""
-        self._gates.recalled(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
-
-    def recall(self, flight: Flight) -> None:
+    def recall(self, delivery: Delivery, taken_at: float) -> None:
         """Give a slot back whose request never went out."""
-        self._limiter.give_back(flight.delivery.endpoint.origin.key, flight.delivery.job.lane)
-        self.spare(flight.delivery, flight.sent_at)
+        key = delivery.endpoint.origin.key
+        self._limiter.give_back(key, delivery.job.lane)
+        self._gates.recalled(key, delivery.job.job.site_id, taken_at)
 
     def learn(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> Verdict:
         """Learn from an answer, and say what it means in the light of the others.

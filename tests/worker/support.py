@@ -91,11 +91,11 @@ class FixedEntropy:
     def __init__(self, jitter=0.5):
         self.next_jitter = jitter
 
-    def salt(self):
-        return bytes(16)
+    def salts(self, count):
+        return [bytes(16)] * count
 
-    def ephemeral_key(self):
-        return EPHEMERAL
+    def ephemeral_keys(self, count):
+        return [EPHEMERAL] * count
 
     def jitter(self):
         return self.next_jitter

@@ -104,6 +104,18 @@ def test_one_probe_goes_when_the_period_is_over():
     assert not any(lets(gates, FIRST_PERIOD + second) for second in range(int(PROBE_LIMIT)))
 
 
+def test_only_what_goes_through_a_closed_gate_is_a_probe():
+    gates = closed()
+    throttle(gates, 0.0, "troubled", times=STRIKES - 1)
+    assert lets(gates, FIRST_PERIOD)
+    assert gates.probes("fcm", "a")
+    for site, key in (("troubled", "fcm"), ("b", "fcm"), ("a", "wns")):
+        assert lets(gates, FIRST_PERIOD, site, key)
+        assert not gates.probes(key, site)
+    good(gates, FIRST_PERIOD)
+    assert not gates.probes("fcm", "a")
+
+
 def test_a_probe_that_never_lands_is_given_up():
     gates = closed()
     assert lets(gates, FIRST_PERIOD)

@@ -50,7 +50,7 @@ def test_each_answer_gives_exactly_one_slot_back(answer):
 
 def test_a_recalled_flight_gives_its_slot_back_and_teaches_nothing():
     politeness = Politeness(10)
-    politeness.recall(fly(politeness))
+    politeness.recall(fly(politeness).delivery, NOW)
     assert (politeness.in_flight, politeness.limits(), politeness.closed_gates()) == (0, {}, {})
 
 
@@ -125,13 +125,12 @@ def test_a_probe_whose_address_is_refused_says_nothing_and_frees_the_gate():
     assert politeness.holds(delivery(), later) is None
 
 
-def test_a_probe_that_is_spared_or_recalled_frees_the_gate():
+def test_a_probe_that_is_recalled_frees_the_gate():
     politeness, later = closed(), NOW + FIRST_PERIOD
-    assert politeness.holds(delivery(), later) is None
-    politeness.spare(delivery(), later)
-    assert politeness.holds(delivery(), later) is None
-    politeness.recall(fly(politeness, later))
-    assert politeness.holds(delivery(), later) is None
+    for _ in range(3):
+        assert politeness.holds(delivery(), later) is None
+        politeness.recall(fly(politeness, later).delivery, later)
+    assert politeness.in_flight == 0
 
 
 @pytest.mark.parametrize("answer", [OK, GONE, PushResponse(400), PushResponse(403), PushResponse(500)])
@@ -201,7 +200,7 @@ def test_slots_are_counted_right_whatever_happens():
             answer = dice.choice([*ANSWERS, OK, OK, OK, OK, OK, OK])
             verdict = classify(flight.delivery.endpoint.origin.service, answer)
             if dice.random() < 0.1:
-                politeness.recall(flight)
+                politeness.recall(flight.delivery, flight.sent_at)
             else:
                 politeness.learn(flight, answer, verdict, now)
         assert politeness.in_flight == len(flights) <= 50

@@ -41,19 +41,21 @@ class FakeKeys:
 
 
 class FakeEntropy:
-    """True randomness, counted."""
+    """True randomness, noted down."""
 
     def __init__(self):
-        self.salts = []
-        self.ephemerals = []
+        self.given_salts = []
+        self.given_keys = []
 
-    def salt(self):
-        self.salts.append(os.urandom(16))
-        return self.salts[-1]
+    def salts(self, count):
+        made = [os.urandom(16) for _ in range(count)]
+        self.given_salts += made
+        return made
 
-    def ephemeral_key(self):
-        self.ephemerals.append(generate_ephemeral_key())
-        return self.ephemerals[-1]
+    def ephemeral_keys(self, count):
+        made = [generate_ephemeral_key() for _ in range(count)]
+        self.given_keys += made
+        return made
 
     def jitter(self):
         raise AssertionError("is not the press's business")
@@ -69,11 +71,15 @@ class Bench:
         self.durations = []
         ticks = iter(range(10**6))
         self.press = Press(
-            self.keys, self.tokens, self.entropy, lambda: float(next(ticks)), self.durations.append
+            self.keys, self.tokens, self.entropy, lambda: float(next(ticks)), self.note_duration
         )
 
+    def note_duration(self, seconds, times):
+        self.durations.append((seconds, times))
+
     def request(self, delivery, now=T):
-        return self.press.request(delivery, now)
+        [made] = self.press.requests([delivery], now)
+        return made
 
     def sent(self, delivery, now=T):
         made = self.request(delivery, now)
@@ -139,14 +145,14 @@ def test_an_empty_payload_has_no_body_and_costs_no_encryption(bench):
     request = bench.sent(delivery_of(payload=""))
     assert request.body == b""
     assert "Content-Encoding" not in request.headers
-    assert [*bench.entropy.salts, *bench.entropy.ephemerals, *bench.durations] == []
+    assert [*bench.entropy.given_salts, *bench.entropy.given_keys, *bench.durations] == []
 
 
 def test_every_message_has_its_own_salt_and_key(bench):
     delivery = delivery_of()
     bodies = [bench.sent(delivery).body for _ in range(3)]
-    assert [body[:16] for body in bodies] == bench.entropy.salts
-    assert [body[21:86] for body in bodies] == [key.public for key in bench.entropy.ephemerals]
+    assert [body[:16] for body in bodies] == bench.entropy.given_salts
+    assert [body[21:86] for body in bodies] == [key.public for key in bench.entropy.given_keys]
     assert len({body[:86] for body in bodies}) == 3
 
 
@@ -204,7 +210,9 @@ def test_the_key_is_looked_for_by_the_jobs_names(bench):
 def test_the_duration_of_each_encryption_is_told(bench):
     bench.sent(delivery_of())
     bench.sent(delivery_of())
-    assert bench.durations == [1.0, 1.0]
+    assert bench.durations == [(1.0, 1), (1.0, 1)]
+    bench.press.requests([delivery_of(), delivery_of(payload=""), *[delivery_of()] * 3], T)
+    assert bench.durations[2:] == [(0.25, 4)]
 
 
 # ── what cannot ─────────────────────────────────────────────────────────────────────────────────────────
@@ -265,6 +273,36 @@ def test_a_recipient_without_a_subscription(bench):
     delivery = delivery_of()
     bare = Delivery(delivery.job, delivery.entry, Recipient("x"), 0, None, delivery.endpoint, T, T, 0)
     assert bench.request(bare) == Settled(Status.INVALID, "bad_keys")
+
+
+def test_each_of_many_gets_its_own_answer_in_its_place(bench):
+    deliveries = [
+        delivery_of(variables={"name": "Ada"}),
+        delivery_of(to=subscription(p256dh=OFF_CURVE)),
+        delivery_of(payload=""),
+        delivery_of(payload="x" * 3994),
+        delivery_of(variables={"name": "Bob"}),
+    ]
+    ada, off_curve, empty, large, bob = bench.press.requests(deliveries, T)
+    assert (ada.delivery, empty.delivery, bob.delivery) == (deliveries[0], deliveries[2], deliveries[4])
+    assert b"Hi Ada" in both_decrypted(ada.request.body)
+    assert b"Hi Bob" in both_decrypted(bob.request.body)
+    assert empty.request.body == b""
+    assert off_curve == Settled(Status.INVALID, "bad_keys")
+    assert large == Settled(Status.REJECTED, "payload_too_large")
+    assert bench.press.requests([], T) == []
+
+
+def test_one_that_cannot_be_encrypted_costs_only_itself(bench):
+    bench.entropy.salts = lambda count: [b"too short", *(os.urandom(16) for _ in range(count - 1))]
+    broken, other = bench.press.requests([delivery_of(), delivery_of()], T)
+    assert broken == Settled(Status.REJECTED, "internal_error")
+    assert both_decrypted(other.request.body)
+
+
+def test_no_two_of_many_share_a_salt_or_a_key(bench):
+    bodies = [made.request.body for made in bench.press.requests([delivery_of()] * 50, T)]
+    assert len({body[:16] for body in bodies}) == len({body[21:86] for body in bodies}) == 50
 
 
 # ── what is shown of it ─────────────────────────────────────────────────────────────────────────────────

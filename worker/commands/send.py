@@ -140,9 +140,13 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
         return Settled(Status.INVALID, "endpoint_not_allowed")
     now = float(int(clock.now()))  # whole seconds, so that adding and taking away --ttl gives --ttl
     tokens = TokenCache(settings.vapid_subject)
-    press = Press(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, lambda _seconds: None)
-    made = press.request(_delivery(job, endpoint, now), now)
+    press = Press(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
+    [made] = press.requests([_delivery(job, endpoint, now)], now)
     return made if isinstance(made, Settled) else made.request
+
+
+def _ignore(_seconds: float, _times: int) -> None:
+    """Nobody asks how long one push took to encrypt."""
 
 
 class _OneKey:

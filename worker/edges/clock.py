@@ -20,13 +20,14 @@ stopwatch = time.perf_counter
 class SystemEntropy:
     """The operating system's randomness for keys and salts; a plain generator for jitter."""
 
-    def salt(self) -> bytes:
-        """16 unpredictable bytes."""
-        return os.urandom(SALT_LENGTH)
+    def salts(self, count: int) -> list[bytes]:
+        """16 unpredictable bytes for each of so many messages."""
+        together = os.urandom(SALT_LENGTH * count)
+        return [together[at : at + SALT_LENGTH] for at in range(0, len(together), SALT_LENGTH)]
 
-    def ephemeral_key(self) -> EphemeralKey:
-        """A new P-256 key pair."""
-        return generate_ephemeral_key()
+    def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
+        """A new P-256 key pair for each of so many messages."""
+        return [generate_ephemeral_key() for _ in range(count)]
 
     def jitter(self) -> float:
         """Uniform in [0, 1)."""
