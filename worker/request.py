@@ -3,10 +3,49 @@
 Pure: brings values together that others made (ciphertext, authorization, what is left of the TTL).
 """
 
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
 from msgspec import Struct
 
 from worker.job import Urgency
 from worker.services import Endpoint, PushService
+
+HEADERS_KEPT = 4096
+"""Sets of headers that are shared: one for each job and second under way would be enough."""
+
+
+class PushHeaders(Mapping[str, str]):
+    """Headers that many pushes have in common; nobody can change them, and no representation shows them."""
+
+    __slots__ = ("_lines", "_values")
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+        self._lines = b""
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def lines(self) -> bytes:
+        """As they go onto the wire in HTTP/1.1 (RFC 9112 section 5), made once.
+
+        Raises:
+            ValueError: One of them holds what could be taken for another one, or is not ASCII.
+        """
+        if not self._lines:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in self.items()).encode("ascii")
+            if not lines.count(b"\n") == lines.count(b"\r") == len(self):
+                raise ValueError("a header holds the end of a line")
+            self._lines = lines
+        return self._lines
 
 
 class PushRequest(Struct, frozen=True, gc=False):
@@ -14,12 +53,12 @@ class PushRequest(Struct, frozen=True, gc=False):
 
     Attributes:
         endpoint: Where to.
-        headers: All but Host and Content-Length, which belong to the transport.
+        headers: All but Host, User-Agent and Content-Length, which belong to the transport.
         body: RFC 8291 ciphertext, or empty.
     """
 
     endpoint: Endpoint
-    headers: dict[str, str]
+    headers: PushHeaders
     body: bytes
 
     def __repr__(self) -> str:
@@ -47,20 +86,25 @@ def build_request(
         urgency: As the job wants it.
         topic: At most 32 base64url characters, or None.
     """
-    headers = {
-        "TTL": str(ttl),
-        "Urgency": _URGENCIES[endpoint.origin.service, urgency],
-        "Authorization": authorization,
-    }
-    if body:
+    kind = content_type if body else ""
+    headers = _headers(endpoint.origin.service, authorization, kind, ttl, urgency, topic)
+    return PushRequest(endpoint, headers, body)
+
+
+@lru_cache(HEADERS_KEPT)
+def _headers(  # noqa: PLR0917 - keywords are dear in a cache
+    service: PushService, authorization: str, content_type: str, ttl: int, urgency: Urgency, topic: str | None
+) -> PushHeaders:
+    headers = {"TTL": str(ttl), "Urgency": _URGENCIES[service, urgency], "Authorization": authorization}
+    if content_type:
         headers["Content-Encoding"] = "aes128gcm"
         headers["Content-Type"] = content_type
     if topic:
         headers["Topic"] = topic
-    if endpoint.origin.service is PushService.WNS:
+    if service is PushService.WNS:
         # WNS answers 400 to a TTL of 0 that its own cache policy contradicts (pywebpush #162).
         headers["X-WNS-Cache-Policy"] = "cache" if ttl else "no-cache"
-    return PushRequest(endpoint, headers, body)
+    return PushHeaders(headers)
 
 
 _URGENCIES = {(service, urgency): urgency.value for service in PushService for urgency in Urgency} | {

@@ -29,7 +29,7 @@ from worker.demo.push_service_answers import Fault
 from worker.edges.http import TRANSPORTS, HttptoolsTransport, tls_context
 from worker.edges.transport import ANSWER_MAX_BYTES
 from worker.job import Urgency
-from worker.request import PushRequest, build_request
+from worker.request import PushHeaders, PushRequest, build_request
 from worker.services import Endpoints, HostRule
 
 GENEROUS = 20.0
@@ -105,7 +105,7 @@ async def ask(transport, request: PushRequest) -> Answer:
 def to(port, target="/send/1", host="localhost", body=b"ciphertext", **headers) -> PushRequest:
     """A request by hand: its headers say what they like."""
     endpoint = Endpoints([HostRule(host, port)]).parse(f"https://{host}:{port}{target}")
-    return PushRequest(endpoint, headers or {"TTL": "60"}, body)
+    return PushRequest(endpoint, PushHeaders(headers or {"TTL": "60"}), body)
 
 
 def push(service: PushService, subscription) -> PushRequest:

@@ -39,7 +39,7 @@ from worker.ledger import Ledger, Partition
 from worker.outcome import Settled
 from worker.personalise import BadNotificationError, PayloadTooLargeError, compile_message
 from worker.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
-from worker.request import PushRequest
+from worker.request import PushHeaders, PushRequest
 from worker.services import EndpointRefusedError, Endpoints, HostRule, PushService
 from worker.stats import Totals
 from worker.tiers import TIERS
@@ -261,7 +261,7 @@ def endpoint(data: bytes) -> None:
         assert oracles.authority(url) == (origin.host, origin.port)
         assert not oracles.is_ip_address(origin.host), "an address for a host"
         assert number or origin.service is not PushService.OTHER or origin.host == "graph.facebook.com"
-        wire = request_bytes(PushRequest(found, {}, b""))
+        wire = request_bytes(PushRequest(found, PushHeaders({}), b""))
         assert wire.startswith(b"POST /")
         assert wire.count(b"\n") == 5
         assert found.target.lstrip("/") in url

@@ -1,7 +1,7 @@
 import pytest
 
 from worker.job import Urgency
-from worker.request import build_request
+from worker.request import PushHeaders, build_request
 from worker.services import Endpoint, Endpoints, Origin, PushService
 
 ENDPOINTS = Endpoints(any_host=True)
@@ -37,7 +37,7 @@ def test_every_service_is_tried_here():
 
 @services
 def test_the_headers_of_a_push(service):
-    found = headers(service)
+    found = dict(headers(service))
     assert found.pop("X-WNS-Cache-Policy", None) == ("cache" if service is PushService.WNS else None)
     assert found == {
         "TTL": "60",
@@ -81,14 +81,31 @@ def test_only_wns_is_told_a_cache_policy_and_it_fits_the_ttl(service, ttl):
     assert found.get("X-WNS-Cache-Policy") == policy
 
 
-def test_headers_are_text_of_their_own_for_each_request():
-    first, second = request(urgency=Urgency.HIGH), request()
-    assert first.headers is not second.headers
+def test_headers_are_shared_by_what_has_the_same_ones_and_cannot_be_changed():
+    first, second, other = request(), request(body=b"another"), request(urgency=Urgency.HIGH)
+    assert first.headers is second.headers
+    assert first.headers != other.headers
     assert all(type(value) is str for value in first.headers.values())
+    with pytest.raises(TypeError):
+        first.headers["TTL"] = "0"
+
+
+def test_headers_as_lines():
+    assert PushHeaders({"TTL": "60", "Urgency": "low"}).lines == b"TTL: 60\r\nUrgency: low\r\n"
+    assert PushHeaders({}).lines == b""
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nX: y", "a\rX: y", "é", "\r\n"])
+@pytest.mark.parametrize("name", [True, False])
+def test_a_header_that_could_be_taken_for_another_has_no_lines(value, name):
+    headers = PushHeaders({value: "60"} if name else {"TTL": value})
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"."):
+            _ = headers.lines
 
 
 def test_a_request_shows_no_secret():
-    assert "s3cret" not in repr(request())
+    assert "s3cret" not in repr(request()) + repr(request().headers)
     assert "s3cret" not in str(request(PushService.OTHER))
 
 

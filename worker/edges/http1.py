@@ -14,6 +14,7 @@ WIRE_MAX_BYTES = 65_536
 """Of an answer in all: interim answers, headers, body, chunks and trailers."""
 
 _SCHEME_CHARS = len("https://")
+_AGENT_AND_LENGTH = f"User-Agent: {USER_AGENT}\r\nContent-Length: ".encode("ascii")
 _KEPT = {name.encode(): name for name in ANSWER_HEADERS}
 _PLAIN = {status: PushResponse(status) for status in range(200, 600)}
 """Answers of which nothing but the status matters: nearly all of them, and made once."""
@@ -26,18 +27,12 @@ def request_bytes(request: PushRequest) -> bytes:
         ValueError: A header holds what could be taken for another one, or is not ASCII.
     """
     endpoint, body = request.endpoint, request.body
-    lines = [
-        f"POST {endpoint.target} HTTP/1.1",
-        f"Host: {endpoint.origin.url[_SCHEME_CHARS:]}",
-        f"User-Agent: {USER_AGENT}",
-        f"Content-Length: {len(body)}",
-        *[f"{name}: {value}" for name, value in request.headers.items()],
-        "\r\n",
-    ]
-    head = "\r\n".join(lines).encode("ascii")
-    if not head.count(b"\n") == head.count(b"\r") == len(request.headers) + 5:
-        raise ValueError("a header holds the end of a line")
-    return head + body
+    start = f"POST {endpoint.target} HTTP/1.1\r\nHost: {endpoint.origin.url[_SCHEME_CHARS:]}\r\n".encode(
+        "ascii"
+    )
+    if not start.count(b"\n") == start.count(b"\r") == 2:
+        raise ValueError("an endpoint holds the end of a line")
+    return b"%b%b%d\r\n%b\r\n%b" % (start, _AGENT_AND_LENGTH, len(body), request.headers.lines, body)
 
 
 class _StopParsing(Exception):  # noqa: N818 - no error of anybody's, but the way out of httptools' callbacks
