@@ -103,6 +103,7 @@ class Worker:
             timeout=settings.request_timeout,
             tls=tls_context(settings.ca_file),
             allow_private=settings.allow_private_endpoints,
+            proxy=settings.proxy,
         )
         self._dispatcher = Dispatcher(
             self._pipeline,

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crypto.vapid import check_subject
+from worker.proxy import Proxy, parse_proxy
 from worker.services import HostRule, parse_host_rules
 
 PREFIX = "PUSHMILL_"
@@ -38,7 +39,7 @@ DRAIN_MARGIN = 5.0
 """Seconds between the last request's time-out and the end of a drain, for the last checkpoint."""
 
 _SHOWN_CHARS = 80
-_SECRETS = {"kafka_sasl_password"}
+_SECRETS = {"kafka_sasl_password", "proxy_url"}
 # pydantic's own words for these leave the way out to guess, or show a pattern.
 _WORDS = {
     "path_not_file": "is no file here; correct the path or mount it",
@@ -180,6 +181,11 @@ class Settings(KafkaSettings):
     transport: Literal["httptools", "aiohttp"] = _setting(
         "HTTP client towards push services: `httptools` for speed, or `aiohttp`", "httptools"
     )
+    proxy_url: SecretStr | None = _setting(
+        "with `aiohttp`: the proxy towards push services, `http://host:port` or "
+        "`http://user:password@host:port`; `HTTP_PROXY`, `HTTPS_PROXY` and the like are never read",
+        None,
+    )
     processes: Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)] = _setting(
         "worker processes; `auto` is one for each core", 1
     )
@@ -207,6 +213,15 @@ class Settings(KafkaSettings):
         parse_host_rules(text)
         return text
 
+    @field_validator("proxy_url")
+    @classmethod
+    def _check_proxy(cls, url: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if url is not None:
+            parse_proxy(url.get_secret_value())
+            if others.data.get("transport") == "httptools":
+                raise ValueError("needs PUSHMILL_TRANSPORT=aiohttp; set that, or take the proxy away")
+        return url
+
     @field_validator("drain_timeout")
     @classmethod
     def _check_drain(cls, drain: float, others: ValidationInfo) -> float:
@@ -217,6 +232,11 @@ class Settings(KafkaSettings):
                 f"the rebalance time-out ({REBALANCE_TIMEOUT:g}); change one of them"
             )
         return drain
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """`proxy_url`, read."""
+        return None if self.proxy_url is None else parse_proxy(self.proxy_url.get_secret_value())
 
     @property
     def host_rules(self) -> tuple[tuple[HostRule, ...], bool]:

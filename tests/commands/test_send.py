@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from crypto.vapid import generate_vapid_key
+from tests.edges.connect_proxy import ConnectProxy
 from worker.commands.send import send
 from worker.demo.certificates import Certificates
 from worker.demo.push_service import PushService
@@ -113,6 +114,34 @@ async def test_the_transport_is_the_configured_one(desk, monkeypatch, transport)
     kinds = {"httptools": HttptoolsTransport, "aiohttp": AiohttpTransport}
     assert said(await desk.send(TRANSPORT=transport))[:2] == (0, "sent")
     assert len(made) == 1
+
+
+async def test_a_proxy_is_gone_through(desk):
+    async with ConnectProxy(login="mill:hunter2") as proxy:
+        url = f"http://mill:hunter2@127.0.0.1:{proxy.port}"
+        assert said(await desk.send(TRANSPORT="aiohttp", PROXY_URL=url))[:2] == (0, "sent")
+    assert proxy.tunnels == 1
+
+
+async def test_a_proxy_that_refuses_is_told_beside_the_one_line(desk):
+    async with ConnectProxy(login="mill:hunter2") as proxy:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", PROGRAM, desk.file, *SHOWN],
+            env=desk.env | {"PUSHMILL_TRANSPORT": "aiohttp", "PUSHMILL_PROXY_URL": proxy.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stdout.startswith("failed - other connect ")
+    assert done.stderr == "the proxy refuses to connect to a push service: it answers 407\n"
+    assert desk.pushes() == []
+
+
+async def test_a_proxy_without_its_transport_is_refused(desk):
+    line = refused(await desk.send(PROXY_URL="http://mill:hunter2@proxy:3128"))
+    assert "PUSHMILL_TRANSPORT=aiohttp" in line
+    assert "hunter2" not in line
 
 
 async def test_a_transport_that_is_none_is_refused(desk):

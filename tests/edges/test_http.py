@@ -21,14 +21,16 @@ import uvloop
 from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import generate_vapid_key, sign
+from tests.edges.connect_proxy import in_a_thread
 from worker.answers import Answer, PushResponse, TransportFailure
 from worker.demo.certificates import Certificates
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer as Scripted
 from worker.demo.push_service_answers import Fault
-from worker.edges.http import TRANSPORTS, HttptoolsTransport, tls_context
+from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport, tls_context
 from worker.edges.transport import ANSWER_MAX_BYTES
 from worker.job import Urgency
+from worker.proxy import Proxy
 from worker.request import PushHeaders, PushRequest, build_request
 from worker.services import Endpoints, HostRule
 
@@ -42,10 +44,27 @@ KEY = generate_vapid_key()
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
 
-@pytest.fixture(params=TRANSPORTS)
+PROXIED = "aiohttp-through-a-proxy"
+
+
+@pytest.fixture(params=[*TRANSPORTS, PROXIED])
 def transport(request):
     """A factory: it takes `timeout`, `tls` and `allow_private`, and is called inside a running loop."""
+    if request.param == PROXIED:
+        return partial(AiohttpTransport, proxy=Proxy(request.getfixturevalue("proxy").url))
     return TRANSPORTS[request.param]
+
+
+@pytest.fixture(params=TRANSPORTS)
+def direct(request):
+    """As `transport`, of those that look names up to connect to them."""
+    return TRANSPORTS[request.param]
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    with in_a_thread() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -697,9 +716,9 @@ def with_names(names, scenario):
 NAME = "push.example"
 
 
-def test_a_name_that_does_not_exist(transport):
+def test_a_name_that_does_not_exist(direct):
     async def scenario():
-        async with opened(transport) as made:
+        async with opened(direct) as made:
             return await ask(made, to(443, host=NAME))
 
     assert with_names({}, scenario) is TransportFailure.DNS
@@ -756,10 +775,10 @@ async def test_a_private_address_in_the_endpoint_where_it_is_allowed(transport, 
         assert await ask(made, to(server.port, host="127.0.0.1")) == PushResponse(201)
 
 
-def test_the_next_address_is_tried_where_one_refuses(transport):
+def test_the_next_address_is_tried_where_one_refuses(direct):
     async def scenario():
         served = Certificates(NAME)
-        async with scripted(served, saying(CREATED)) as server, opened(transport, served) as made:
+        async with scripted(served, saying(CREATED)) as server, opened(direct, served) as made:
             return await ask(made, to(server.port, host=NAME)), len(server.arrived)
 
     # Nobody listens on 127.0.0.9: the server is bound to 127.0.0.1 alone.
@@ -767,9 +786,9 @@ def test_the_next_address_is_tried_where_one_refuses(transport):
 
 
 @pytest.mark.parametrize("host", ["xn--a.example", "xn--zzzzzz999999.example"])
-def test_a_host_name_that_looks_international_and_is_not(transport, host):
+def test_a_host_name_that_looks_international_and_is_not(direct, host):
     async def scenario():
-        async with opened(transport) as made:
+        async with opened(direct) as made:
             return await ask(made, to(443, host=host))
 
     assert with_names({}, scenario) is TransportFailure.DNS

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worker.config import PREFIX, ConfigError, Settings, load_settings, settings_table, unknown_variables
+from worker.proxy import Proxy
 from worker.services import HostRule
 
 CONTRACT = {
@@ -69,7 +70,7 @@ def test_defaults_are_the_contracts(load, tmp_path):
 
 
 def test_every_setting_is_in_the_contract():
-    ours = {PREFIX + name for name in (*CONTRACT, "TRANSPORT", "VAPID_DIR", "VAPID_SUBJECT")}
+    ours = {PREFIX + name for name in (*CONTRACT, "TRANSPORT", "PROXY_URL", "VAPID_DIR", "VAPID_SUBJECT")}
     assert {name for name, _, _ in settings_table()} == ours
 
 
@@ -224,6 +225,55 @@ def test_a_secret_is_never_shown(refused, load):
     ]
 
 
+PROXY_URL = "http://mill:hunter2@proxy.example:3128"
+
+
+def test_there_is_no_proxy_unless_it_is_set(load):
+    assert load().proxy is None
+    assert load(TRANSPORT="aiohttp", PROXY_URL="").proxy is None
+    proxy = load(TRANSPORT="aiohttp", PROXY_URL=f" {PROXY_URL}\n").proxy
+    assert proxy == Proxy("http://proxy.example:3128", "Basic bWlsbDpodW50ZXIy")
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"])
+def test_a_proxy_of_the_environment_is_none(tmp_path, name):
+    environ = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:push@example.org"}
+    settings = load_settings(environ | {"PUSHMILL_TRANSPORT": "aiohttp", name: PROXY_URL})
+    assert settings.proxy is None
+
+
+@pytest.mark.parametrize("transport", ["", "httptools"])
+def test_a_proxy_needs_the_transport_that_goes_through_one(refused, transport):
+    (problem,) = refused(TRANSPORT=transport, PROXY_URL=PROXY_URL)
+    assert problem.startswith("PUSHMILL_PROXY_URL: needs PUSHMILL_TRANSPORT=aiohttp; ")
+
+
+@pytest.mark.parametrize(
+    ("url", "way_out"),
+    [
+        ("https://mill:hunter2@proxy.example:3128", "begin with http://"),
+        ("http://mill:hunter2@proxy.example", "http://host:port"),
+        ("http://mill:hunter2@b@proxy.example:3128", "percent-encoded"),
+        ("hunter2", "http://host:port"),
+    ],
+)
+@pytest.mark.parametrize("transport", ["httptools", "aiohttp", "curl"])
+def test_a_proxy_that_is_none_is_told_without_repeating_it(refused, transport, url, way_out):
+    problem = refused(TRANSPORT=transport, PROXY_URL=url)[-1]
+    assert problem.startswith("PUSHMILL_PROXY_URL: should ")
+    assert way_out in problem
+    assert "hunter2" not in problem
+
+
+def test_a_proxys_password_is_never_shown(load, refused):
+    settings = load(TRANSPORT="aiohttp", PROXY_URL=PROXY_URL)
+    for text in (repr(settings), str(settings), repr(settings.proxy), repr(settings.model_dump())):
+        assert "hunter2" not in text
+        assert "bWlsbDpodW50ZXIy" not in text
+    problems = refused(TRANSPORT="aiohttp", PROXY_URL=PROXY_URL, LOG_LEVEL="x")
+    assert [problem for problem in problems if "hunter2" in problem] == []
+
+
 def test_settings_are_built_without_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("PUSHMILL_GROUP_ID", "from-outside")
     settings = Settings(vapid_dir=tmp_path, vapid_subject="https://example.org", max_attempts=3)
@@ -278,7 +328,8 @@ def test_the_table_says_something_of_every_setting():
 
 @given(
     st.dictionaries(
-        st.sampled_from([PREFIX + name for name in (*CONTRACT, "VAPID_DIR")]), st.text(max_size=20)
+        st.sampled_from([PREFIX + name for name in (*CONTRACT, "PROXY_URL", "VAPID_DIR")]),
+        st.text(max_size=20),
     )
 )
 def test_any_text_gives_settings_or_one_message(environ):

@@ -45,7 +45,7 @@ _HERE = "pushmill-send"
 
 _READ = (
     *("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT"),
-    "TRANSPORT",
+    *("TRANSPORT", "PROXY_URL"),
 )
 _decode_subscription = msgspec.json.Decoder(Subscription).decode
 
@@ -199,6 +199,7 @@ def _transport(settings: Settings) -> AiohttpTransport | HttptoolsTransport:
         timeout=settings.request_timeout,
         tls=tls,
         allow_private=settings.allow_private_endpoints,
+        proxy=settings.proxy,
     )
 
 

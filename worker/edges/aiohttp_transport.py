@@ -1,29 +1,35 @@
 """Posting a request to a push service with aiohttp, and saying what came of it.
 
-For whoever needs what an HTTP client brings along; the other transport costs a quarter of its CPU time.
+For whoever needs what an HTTP client brings along, such as a way through a proxy; the other transport costs
+a quarter of its CPU time.
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.client_reqrep import ClientRequest, ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
 from worker.addresses import is_public
 from worker.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
-from worker.edges.resolver import ADDRESSES_KEPT_SECONDS, AddressRefusedError, look_up
+from worker.edges.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, AddressRefusedError, look_up
 from worker.edges.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, Landed
+from worker.proxy import Proxy
 from worker.request import PushRequest
+from worker.services import HTTPS_PORT
+
+_log = logging.getLogger(__name__)
 
 
 class GuardedResolver(AbstractResolver):
@@ -66,7 +72,28 @@ class _Connector(aiohttp.TCPConnector):
 
     aiohttp would take such bytes for the answer to the next request: a stale 408 or 410 for a push that was
     taken. And it would wait half a minute for a server that hangs to end TLS, longer than the loop may live.
+
+    Args:
+        book: Where the addresses of endpoints are checked, if it is a proxy that connects to them.
+        how: As for `TCPConnector`.
     """
+
+    def __init__(self, *, book: AddressBook | None, **how: Any) -> None:
+        super().__init__(**how)
+        self._book = book
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for the whole request
+    ) -> ResponseHandler:
+        if self._book is not None:
+            try:
+                await self._book.find(req.host, req.port or HTTPS_PORT)
+            except OSError as error:
+                raise aiohttp.ClientConnectorDNSError(req.connection_key, error) from error
+        return await super()._create_connection(req, traces, timeout)
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
         while (connection := await super()._get(key, traces)) is not None:
@@ -82,13 +109,24 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class AiohttpTransport:
-    """A `Transport` on one aiohttp session; must be created inside a running event loop."""
+    """A `Transport` on one aiohttp session; must be created inside a running event loop.
 
-    def __init__(self, *, timeout: float, tls: ssl.SSLContext, allow_private: bool) -> None:
+    With a proxy, all requests go through tunnels of it, with TLS from here to the push service. The proxy is
+    asked for names: aiohttp's CONNECT has the endpoint's name for its Host whatever it asks for, and proxies
+    let through what they know by name. So addresses are checked here before each tunnel, and the proxy, which
+    looks names up once more, must itself keep out of private networks.
+    """
+
+    def __init__(
+        self, *, timeout: float, tls: ssl.SSLContext, allow_private: bool, proxy: Proxy | None = None
+    ) -> None:
         self._allow_private = allow_private
+        self._book = None if proxy is None or allow_private else AddressBook(allow_private=False)
         connector = _Connector(
+            book=self._book,
             limit=0,  # the limiter decides how many requests there are
-            resolver=GuardedResolver(allow_private=allow_private),
+            # All that it resolves with a proxy is the proxy, which is the operator's and may be anywhere.
+            resolver=GuardedResolver(allow_private=allow_private or proxy is not None),
             ttl_dns_cache=int(ADDRESSES_KEPT_SECONDS),
             keepalive_timeout=IDLE_SECONDS,
             ssl=tls,
@@ -101,7 +139,10 @@ class AiohttpTransport:
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
             auto_decompress=False,
             trust_env=False,
+            proxy=proxy.url if proxy else None,
         )
+        login = proxy.authorization if proxy else None
+        self._for_proxy = {"Proxy-Authorization": login} if login else None
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def __aenter__(self) -> Self:
@@ -124,6 +165,8 @@ class AiohttpTransport:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._session.close()
+        if self._book:
+            self._book.close()
 
     def _land(self, landed: Landed, task: asyncio.Task[Answer]) -> None:
         # Not in the task itself: one that is cancelled before its first step runs no line of its own.
@@ -139,8 +182,16 @@ class AiohttpTransport:
         url = URL(request.endpoint.origin.url + request.endpoint.target, encoded=True)
         try:
             response = await self._session.post(
-                url, data=request.body, headers=request.headers, allow_redirects=False
+                url,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy_headers=self._for_proxy,
             )
+        except aiohttp.ClientHttpProxyError as error:
+            # The standard library's log, which tells it on standard error where nobody has set any up.
+            _log.warning("the proxy refuses to connect to a push service: it answers %d", error.status)
+            return TransportFailure.CONNECT
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return _failure(error)
         return await _read(response)

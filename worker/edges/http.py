@@ -6,6 +6,7 @@ from typing import Literal
 from worker.edges.aiohttp_transport import AiohttpTransport
 from worker.edges.httptools_transport import HttptoolsTransport
 from worker.edges.transport import Transport, tls_context
+from worker.proxy import Proxy
 
 __all__ = [
     "TRANSPORTS",
@@ -23,7 +24,20 @@ TRANSPORTS: dict[str, type[AiohttpTransport] | type[HttptoolsTransport]] = {
 
 
 def make_transport(
-    kind: Literal["httptools", "aiohttp"], *, timeout: float, tls: ssl.SSLContext, allow_private: bool
+    kind: Literal["httptools", "aiohttp"],
+    *,
+    timeout: float,
+    tls: ssl.SSLContext,
+    allow_private: bool,
+    proxy: Proxy | None,
 ) -> AiohttpTransport | HttptoolsTransport:
-    """Make a transport; must be called inside a running event loop."""
-    return TRANSPORTS[kind](timeout=timeout, tls=tls, allow_private=allow_private)
+    """Make a transport; must be called inside a running event loop.
+
+    Raises:
+        ValueError: A proxy is given to a transport that goes through none.
+    """
+    if proxy is None:
+        return TRANSPORTS[kind](timeout=timeout, tls=tls, allow_private=allow_private)
+    if kind != "aiohttp":
+        raise ValueError(f"{kind} goes through no proxy")
+    return AiohttpTransport(timeout=timeout, tls=tls, allow_private=allow_private, proxy=proxy)
