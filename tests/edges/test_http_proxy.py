@@ -91,6 +91,7 @@ async def test_a_name_of_its_own_is_that_of_the_certificate(certificates):
         opened(through(proxy), certificates) as made,
     ):
         assert await ask(made, to(server.port)) is TransportFailure.TLS
+        await until(lambda: proxy.open_connections == 0)
     assert (proxy.tunnels, server.arrived) == (1, [])
 
 
@@ -124,6 +125,7 @@ async def test_no_answer_of_the_proxy_is_taken_for_the_push_services(certificate
         opened(through(proxy, "mill:hunter2"), certificates) as made,
     ):
         answer = await ask(made, to(server.port, "/send/token"))
+        await until(lambda: proxy.open_connections == 0)
     assert answer is TransportFailure.CONNECT
     assert not isinstance(classify(PushService.FCM, answer), Settled)
     assert (server.connections, len(proxy.asked)) == (0, 1)  # and it is not asked again by itself
@@ -175,12 +177,14 @@ def test_a_proxy_whose_name_does_not_exist():
 async def test_a_proxy_that_hangs(certificates):
     async with ConnectProxy(hangs=True) as proxy, opened(through(proxy), certificates, within=SHORT) as made:
         assert await ask(made, to(443)) is TransportFailure.TIMEOUT
+        await until(lambda: proxy.open_connections == 0)
     assert proxy.asked == ["CONNECT localhost:443"]
 
 
 async def test_a_proxy_that_hangs_once_it_has_given_a_tunnel(certificates):
     async with ConnectProxy(says=TUNNEL) as proxy, opened(through(proxy), certificates, within=SHORT) as made:
         assert await ask(made, to(443)) is TransportFailure.TIMEOUT
+        await until(lambda: proxy.open_connections == 0)
 
 
 GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 4\r\n\r\ngone"
@@ -219,6 +223,7 @@ async def test_an_answer_that_lies_in_the_tunnel_before_tls_answers_nothing(cert
         opened(through(proxy), certificates, within=1.0) as made,
     ):
         assert await ask(made, to(server.port)) in {TransportFailure.TLS, TransportFailure.TIMEOUT}
+        await until(lambda: proxy.open_connections == 0)
     assert server.arrived == []
 
 
