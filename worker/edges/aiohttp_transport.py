@@ -1,7 +1,7 @@
 """Posting a request to a push service with aiohttp, and saying what came of it.
 
 For whoever needs what an HTTP client brings along, such as a way through a proxy; the other transport costs
-a quarter of its CPU time.
+a fraction of its CPU time (benchmarks/results/results.md).
 """
 
 import asyncio
