@@ -6,7 +6,8 @@
 The embedded broker ends a generation as soon as somebody joins, never ends a session, and answers fetches
 that find nothing at once. Here members hand over first (see `group`), and such fetches wait. Offsets are
 stored in the broker, without a member, once the group has said that they may be. And things can be made to
-go wrong: see the methods under "faults".
+go wrong: see the methods under "faults". Who logs in (SASL, whatever the password) has a name by which a
+`Witness` is told what it writes and what its commits are answered.
 
 Speaks the versions that aiokafka 0.14 takes, and tells clients so; acknowledgements (acks) other than 0.
 """
@@ -15,14 +16,14 @@ import asyncio
 import struct
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from aiokafka.protocol.admin import ApiVersionResponse_v0
+from aiokafka.protocol.admin import ApiVersionResponse_v0, SaslAuthenticateRequest_v1
 from aiokafka.protocol.api import RequestHeader_v1, Response
 from aiokafka.protocol.commit import (
     OffsetCommitRequest_v3,
@@ -43,16 +44,19 @@ from aiokafka.protocol.group import (
     SyncGroupResponse_v3,
 )
 from aiokafka.protocol.metadata import MetadataRequest_v5, MetadataResponse_v5
+from aiokafka.protocol.produce import ProduceRequest_v7
+from aiokafka.record.memory_records import MemoryRecords
 
 from tests.kafka.group import Error, Group, Join, Joined, Replies, Sync, Synced
 
 TICK_SECONDS = 0.05
-PRODUCE, API_VERSIONS = 0, 18
-"""Keys of the requests that are not parsed here, in whatever version."""
+API_VERSIONS = 18
+"""Key of the request that is not parsed here, in whatever version."""
 
 VERSIONS = {
     request.API_KEY: request.API_VERSION
     for request in (
+        ProduceRequest_v7,
         FetchRequest_v11,
         MetadataRequest_v5,
         FindCoordinatorRequest_v1,
@@ -62,6 +66,7 @@ VERSIONS = {
         LeaveGroupRequest_v1,
         OffsetCommitRequest_v3,
         OffsetFetchRequest_v3,
+        SaslAuthenticateRequest_v1,
     )
 }
 """Of the requests that are: the newest that aiokafka 0.14 has."""
@@ -100,9 +105,10 @@ class Call:
 
 
 class Upstream:
-    """A client's connection to the broker."""
+    """A client's connection to the broker; `user` is who has logged in."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.user = ""
         self._reader = reader
         self._writer = writer
 
@@ -114,12 +120,23 @@ class Upstream:
 Answer = Callable[[Call], Awaitable[bytes | Response]]
 
 
+class Witness(Protocol):
+    """Is told what clients do that have logged in, in the order in which they do it."""
+
+    def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
+        """Records are on their way to the broker; they are told again if the client sends them again."""
+
+    def commits(self, user: str, error: Error) -> None:
+        """A commit is stored, or refused."""
+
+
 class KafkaProxy:
     """Listens on a free loopback port while it is entered; `initial_delay` as in `Group`."""
 
     def __init__(self, broker: str, *, initial_delay: float = 0.0) -> None:
         host, _, port = broker.rpartition(":")
         self._broker = (host, int(port))
+        self.witness: Witness | None = None
         self._groups: dict[str, Group] = defaultdict(partial(Group, initial_delay))
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -133,7 +150,8 @@ class KafkaProxy:
         self._fetch_faults: deque[Error] = deque()
         self._answers: dict[int, Answer] = {
             API_VERSIONS: self._api_versions,
-            PRODUCE: self._produce,
+            SaslAuthenticateRequest_v1.API_KEY: self._authenticate,
+            ProduceRequest_v7.API_KEY: self._produce,
             FetchRequest_v11.API_KEY: self._fetch,
             MetadataRequest_v5.API_KEY: self._metadata,
             FindCoordinatorRequest_v1.API_KEY: self._find_coordinator,
@@ -280,7 +298,17 @@ class KafkaProxy:
         ]
         return answer[:4] + body.encode()
 
+    async def _authenticate(self, call: Call) -> bytes:
+        """Note who it is, of SASL PLAIN's message (RFC 4616)."""
+        _, user, _ = call.parse(SaslAuthenticateRequest_v1).sasl_auth_bytes.split(b"\0")
+        call.upstream.user = user.decode()
+        return await call.pass_on()
+
     async def _produce(self, call: Call) -> bytes:
+        if self.witness and call.upstream.user:
+            for topic, places in call.parse(ProduceRequest_v7).topics:
+                for _, batches in places:
+                    self.witness.writes(call.upstream.user, topic, _values(batches))
         answer = await call.pass_on()
         self._produced.set()
         self._produced = asyncio.Event()
@@ -368,11 +396,16 @@ class KafkaProxy:
     async def _commit(self, call: Call) -> bytes | Response:
         request = call.parse(OffsetCommitRequest_v3)
         error = await self._commit_error(request)
-        if error is not Error.NONE:
+        answer: bytes | Response
+        if error is Error.NONE:
+            outsiders = OffsetCommitRequest_v3(request.consumer_group, -1, "", -1, request.topics)
+            answer = await call.upstream.ask(call.with_body(outsiders))
+        else:
             refused = [(topic, [(place, error) for place, *_ in places]) for topic, places in request.topics]
-            return OffsetCommitResponse_v3(0, refused)
-        outsiders = OffsetCommitRequest_v3(request.consumer_group, -1, "", -1, request.topics)
-        return await call.upstream.ask(call.with_body(outsiders))
+            answer = OffsetCommitResponse_v3(0, refused)
+        if self.witness and call.upstream.user:
+            self.witness.commits(call.upstream.user, error)
+        return answer
 
     async def _commit_error(self, request: Any) -> Error:
         if self._has_moved:
@@ -407,6 +440,12 @@ def _deliver(replies: Replies) -> None:
         assert isinstance(ticket, asyncio.Future)
         if not ticket.done():  # else whoever asked has hung up
             ticket.set_result(answer)
+
+
+def _values(batches: bytes) -> Iterator[bytes | None]:
+    records = MemoryRecords(batches)
+    while batch := records.next_batch():
+        yield from (record.value for record in batch)
 
 
 def _finds_nothing(answer: bytes) -> bool:

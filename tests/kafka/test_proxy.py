@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -25,7 +25,9 @@ PLACES = [TopicPartition("jobs", number) for number in range(PARTITIONS)]
 class Member(ConsumerRebalanceListener):
     """A consumer that commits as it lets its partitions go, and notes what came of it."""
 
-    def __init__(self, kafka: KafkaProxy, instance: str | None = None, session: float = 10.0) -> None:
+    def __init__(
+        self, kafka: KafkaProxy, instance: str | None = None, session: float = 10.0, **login: str
+    ) -> None:
         self.committed: list[bool] = []
         self.assigned = 0
         self.consumer = AIOKafkaConsumer(
@@ -37,6 +39,7 @@ class Member(ConsumerRebalanceListener):
             heartbeat_interval_ms=200,
             session_timeout_ms=int(session * 1000),
             rebalance_timeout_ms=20_000,
+            **login,
         )
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
@@ -158,6 +161,46 @@ async def test_a_fetch_that_finds_nothing_waits_until_something_comes(kafka, joi
 
 def vars_of(request: FetchRequest) -> tuple[Any, ...]:
     return request._min_bytes, request._max_bytes, request._isolation_level, request._topics
+
+
+class Noted:
+    """What a witness is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
+        self.told.append((user, topic, *values))
+
+    def commits(self, user: str, error: Error) -> None:
+        self.told.append((user, error))
+
+
+async def test_a_witness_is_told_what_those_do_who_have_logged_in(kafka, join):
+    noted = kafka.witness = Noted()
+    options = {"bootstrap_servers": kafka.address, "compression_type": "lz4"}
+    nobody, ada = AIOKafkaProducer(**options), AIOKafkaProducer(**options, **login("ada"))
+    await join()
+    for producer in (nobody, ada):
+        await producer.start()
+        sent = [await producer.send("jobs", value, partition=0) for value in (b"one", b"two")]
+        await asyncio.gather(*sent)
+        await producer.stop()
+    assert {told[:2] for told in noted.told} == {("ada", "jobs")}
+    assert [value for _, _, *values in noted.told for value in values] == [b"one", b"two"]
+
+
+async def test_a_witness_is_told_what_commits_are_answered(kafka, join):
+    noted = kafka.witness = Noted()
+    one = await join(**login("ada"))
+    kafka.fail_commits(Error.COORDINATOR_LOAD_IN_PROGRESS)
+    assert await one.commit()
+    assert noted.told == [("ada", Error.COORDINATOR_LOAD_IN_PROGRESS), ("ada", Error.NONE)]
+
+
+def login(user: str) -> dict[str, str]:
+    plain = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
+    return plain | {"sasl_plain_username": user, "sasl_plain_password": "any"}
 
 
 # ── faults ──────────────────────────────────────────────────────────────────────────────────────────────
