@@ -26,20 +26,21 @@ class Worker:
         self.in_hand = False
 
     def _new(self) -> WorkerProcess:
+        name = f"{self._log.stem}-{self._started}"
         own = {
             "PUSHMILL_STATUS_PORT": str(
                 free_port()
             ),  # one that is frozen or dying may still hold the last one
-            "PUSHMILL_VAPID_SUBJECT": f"mailto:{self._log.stem}-{self._started}@chaos.example",
+            "PUSHMILL_VAPID_SUBJECT": f"mailto:{name}@chaos.example",
+            "PUSHMILL_KAFKA_SASL_USERNAME": name,
         }
         self._started += 1
         return WorkerProcess(self.environment | own, self._log)
 
     @property
     def name(self) -> str:
-        """Of the process that has the place now, as the push service sees it."""
-        subject = self.process.environment["PUSHMILL_VAPID_SUBJECT"]
-        return subject.removeprefix("mailto:").partition("@")[0]
+        """Of the process that has the place now, as the push service and Kafka see it."""
+        return self.process.environment["PUSHMILL_KAFKA_SASL_USERNAME"]
 
     async def start(self) -> None:
         """Start a process in this place, and wait until it works; it may die before that."""

@@ -17,11 +17,11 @@ from typing import Any
 
 from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import Fleet
+from tests.chaos.hand_ons import PASSING, HandOns
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
 from tests.chaos.verdict import Repeat, Verdict
 from tests.integration.support import ROOT, Outcomes, World
-from tests.kafka.group import Error
-from tests.kafka.proxy import KafkaProxy
+from tests.kafka.proxy import KafkaProxy, Witness
 from worker.demo import broker as embedded
 from worker.demo.broker import EmbeddedBroker
 from worker.edges.kafka import SESSION_DYNAMIC, SESSION_STATIC
@@ -29,6 +29,9 @@ from worker.edges.kafka import SESSION_DYNAMIC, SESSION_STATIC
 TEST_BROKER = os.environ.get("PUSHMILL_TEST_BROKER")
 QUIET_SECONDS = 120.0
 """In which something must come to an end, once nothing is done to the run any more."""
+
+LOGIN = {"PUSHMILL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "PUSHMILL_KAFKA_SASL_PASSWORD": "any"}
+"""So that the proxy knows which process does what: each has a name of its own, and any password will do."""
 
 LINE_BYTES = 16 << 20
 """Of what the push service's process says in one line."""
@@ -61,10 +64,6 @@ class Options:
     in_flight: int = 128
     per_record: int = 100
     say: Callable[[str], object] = len
-
-
-COMMIT_ERRORS = (Error.COORDINATOR_LOAD_IN_PROGRESS, Error.COORDINATOR_NOT_AVAILABLE, Error.NOT_COORDINATOR)
-"""What the next commits are answered when one is to fail: all of them pass."""
 
 
 class Service:
@@ -112,12 +111,16 @@ class Kafka:
 
 
 @asynccontextmanager
-async def running_kafka() -> AsyncIterator[Kafka]:
-    """Give `PUSHMILL_TEST_BROKER`, or the embedded broker behind a coordinator like Apache Kafka's."""
+async def running_kafka(witness: Witness) -> AsyncIterator[Kafka]:
+    """Give `PUSHMILL_TEST_BROKER`, or the embedded broker behind a coordinator like Apache Kafka's.
+
+    Only the latter has a witness: what is left in two places cannot be told apart on another broker.
+    """
     if TEST_BROKER:
         yield Kafka(TEST_BROKER)
         return
     async with EmbeddedBroker() as broker, KafkaProxy(broker.address) as proxy:
+        proxy.witness = witness
         yield Kafka(proxy.address, broker, proxy)
 
 
@@ -128,6 +131,7 @@ class Run:
         self._options = options
         self._folder = folder
         self._guests = 0
+        self._hand_ons = HandOns()
         self._verdict = Verdict(options.recipients, options.in_flight)
 
     async def run(self) -> Verdict:
@@ -135,7 +139,7 @@ class Run:
         async with AsyncExitStack() as stack:
             # It writes everything when it stops; killed in the middle, it loses what it acknowledged.
             embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
-            kafka = await stack.enter_async_context(running_kafka())
+            kafka = await stack.enter_async_context(running_kafka(self._hand_ons))
             world = World(kafka.address, f"chaos-{uuid.uuid4().hex[:8]}.", self._folder, partitions=6)
             await world.prepare()
             service, port = await stack.enter_async_context(running_service(self._folder, options))
@@ -155,7 +159,8 @@ class Run:
     def _environment(self, world: World, port: int, number: int) -> dict[str, str]:
         services = [SimpleNamespace(port=port)]
         in_flight = str(self._options.in_flight)
-        environment = world.environment(services, number, PUSHMILL_MAX_IN_FLIGHT=in_flight)
+        login = {} if TEST_BROKER else LOGIN
+        environment = world.environment(services, number, PUSHMILL_MAX_IN_FLIGHT=in_flight, **login)
         if not self._options.static:
             del environment["PUSHMILL_INSTANCE_ID"]
         return environment
@@ -250,6 +255,7 @@ class Run:
         verdict.note_repeats(
             repeats, {outcome["recipient_id"]: outcome["attempts"] for outcome in last.values()}
         )
+        verdict.note_hand_ons(self._hand_ons.uncommitted)
 
 
 async def _break_kafka(event: Event, kafka: Kafka) -> None:
@@ -271,6 +277,6 @@ async def _break_kafka(event: Event, kafka: Kafka) -> None:
             async with proxy.moving():
                 await asyncio.sleep(event.lasts)
         case Kind.COMMIT_FAILS:
-            proxy.fail_commits(*COMMIT_ERRORS)
+            proxy.fail_commits(*PASSING)
         case Kind.COMMIT_HANGS:
             proxy.fail_commits(None)

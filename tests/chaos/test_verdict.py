@@ -1,10 +1,13 @@
 """Which repeat comes of what, and what is too many."""
 
+from math import inf
+
 from tests.chaos.schedule import Kind
 from tests.chaos.verdict import (
     GRACE_SECONDS,
     MEMORY_SECONDS,
     STUCK_SECONDS,
+    HandOn,
     Happened,
     Repeat,
     Verdict,
@@ -88,6 +91,77 @@ def test_who_thaws_may_send_again_what_it_had_in_flight_and_no_more():
     made = verdict(repeats=[sent(9.9, "b", 61.0, "a")] * (IN_FLIGHT + 1))
     made.happened.append(freeze)
     assert made.problems() == [f"{IN_FLIGHT + 1} pushes by a of what others had taken over"]
+
+
+def handed_on(at: float, by: str = "b", refused_at: float = inf) -> HandOn:
+    return HandOn("r1", at, by, refused_at)
+
+
+TWICE = Repeat(90.0, "d", 92.0, "d", "r1")
+"""Long after everything, and of one process that lives."""
+
+
+def test_what_a_death_left_in_two_places_comes_of_it_whoever_sends_it_and_whenever():
+    later = Happened(Kind.COMMIT_FAILS, TWICE.first_at + 1)
+    happened = [TERM, KILL, later]
+    assert attributed(happened, [TWICE], [handed_on(KILL.at - 1)]) == {KILL: 1}
+    assert attributed(happened, [TWICE], [handed_on(KILL.at + 0.1)]) == {
+        KILL: 1
+    }  # it was on its way to Kafka
+    assert attributed(happened, [TWICE]) == {later: 1}
+
+
+def test_the_same_without_what_made_it_is_broken():
+    made = verdict(Kind.KILL, Kind.COMMIT_FAILS, repeats=[])
+    kill, failing = made.happened
+    made.note_repeats([sent(failing.at - 1, "d", failing.at + 1, "d")._replace(recipient="r1")], {})
+    assert made.problems() == ["1 repeats of one 'commit fails', where 0 are allowed"]
+    made.note_hand_ons([handed_on(kill.at - 1, "0")])
+    assert not made.problems()
+    assert "open in two places    1" in made.table().splitlines()
+
+
+def test_what_the_living_hand_on_and_do_not_commit_comes_of_no_death():
+    of_another = handed_on(KILL.at - 1, "c")
+    refused_before = handed_on(KILL.at - 3, "b", refused_at=KILL.at - 2)
+    of_somebody_else = handed_on(KILL.at - 1)._replace(recipient="r2")
+    for each in (of_another, refused_before, of_somebody_else):
+        assert attributed([KILL], [TWICE], [each]) == {None: 1}
+
+
+def test_a_process_that_thaws_is_told_that_it_cannot_commit():
+    freeze = Happened(Kind.EXPIRE, 10.0, "b", 5000, thawed_at=60.0, over_at=60.0)
+    told = handed_on(9.9, refused_at=60.1), handed_on(60.1, refused_at=60.2)
+    for each in told:
+        assert attributed([freeze], [TWICE], [each]) == {freeze: 1}
+    assert attributed([freeze], [TWICE], [handed_on(70.0, refused_at=71.0)]) == {None: 1}
+
+
+def test_one_hand_on_makes_one_repeat_and_only_of_what_is_sent_after_it():
+    assert attributed([KILL], [TWICE, TWICE], [handed_on(KILL.at)]) == {KILL: 1, None: 1}
+    assert attributed([KILL], [TWICE, TWICE], [handed_on(KILL.at), handed_on(KILL.at)]) == {KILL: 2}
+    before = Repeat(KILL.at - 2, "d", 92.0, "d", "r1")
+    assert attributed([TERM], [before], [handed_on(KILL.at - 1)]) == {None: 1}
+
+
+def test_what_is_handed_on_counts_with_the_rest_that_a_death_repeats():
+    made = verdict(Kind.KILL, repeats=[sent(9.9, "0")] * CHECKPOINT_MAX)
+    hand_ons = [HandOn(f"r{number}", 9.9, "0") for number in range(IN_FLIGHT + 1)]
+    twice = [TWICE._replace(recipient=each.recipient) for each in hand_ons]
+    made.note_repeats(twice[1:], {})
+    made.note_hand_ons(hand_ons)
+    assert not made.problems()
+    made.note_repeats(twice[:1], {})
+    made.note_hand_ons(hand_ons[:1])
+    [problem] = made.problems()
+    assert f"{IN_FLIGHT + CHECKPOINT_MAX + 1} repeats of one 'kill -9'" in problem
+
+
+def test_what_was_left_in_two_places_is_nothing_that_others_had_taken_over():
+    freeze = Happened(Kind.EXPIRE, 10.0, "a", 5000, thawed_at=60.0, over_at=60.0)
+    both = Repeat(30.0, "b", 61.0, "a", "r1")
+    assert by_the_thawed([freeze], [both]) == {freeze: 1}
+    assert by_the_thawed([freeze], [both], [handed_on(9.9, "a", refused_at=60.1)]) == {}
 
 
 def test_what_its_own_sender_sends_as_another_attempt_had_no_answer():

@@ -1,6 +1,6 @@
 """What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -38,6 +38,18 @@ class Repeat(NamedTuple):
     recipient: str = ""
 
 
+class HandOn(NamedTuple):
+    """A recipient that a process has handed on to a tier, at monotonic seconds, and could not commit.
+
+    `refused_at` is when the group said so; a process that died before has never been told.
+    """
+
+    recipient: str
+    at: float
+    by: str
+    refused_at: float = inf
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """One thing that has been done, at monotonic seconds, and how many repeats may come of it.
@@ -54,21 +66,56 @@ class Happened:
     over_at: float = inf
 
 
-def attributed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened | None, int]:
-    """Say what each repeat comes of: its first sender's death, or else the first thing to happen after it.
+def attributed(
+    happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn] = ()
+) -> dict[Happened | None, int]:
+    """Say what each repeat comes of.
 
-    None stands for nothing that can be told: a worker that sends what another one has sent long ago.
+    That is a death that left its recipient open in two places, or its first sender's death, or else the first
+    thing to happen after it. None stands for nothing that can be told: a worker that sends what another one
+    has sent long ago.
     """
     in_order = sorted(happened, key=lambda each: each.at)
     deaths = [each for each in in_order if each.kind in DEATHS]
     counts: Counter[Happened | None] = Counter()
-    for repeat in repeats:
-        death = next((each for each in deaths if _may_have_ended(each, repeat)), None)
+    for repeat, doubled in by_hand_ons(in_order, repeats, hand_ons):
+        death = doubled or next((each for each in deaths if _may_have_ended(each, repeat)), None)
         later = (each for each in in_order if each.at + GRACE_SECONDS >= repeat.first_at)
         cause = death or next(later, None)
         related = death or (cause and cause.at - repeat.first_at <= MEMORY_SECONDS)
         counts[cause if related else None] += 1
     return dict(counts)
+
+
+def by_hand_ons(
+    happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn]
+) -> Iterator[tuple[Repeat, Happened | None]]:
+    """Say which repeats come of a death between the records of a checkpoint and its commit.
+
+    A recipient that was handed on by then is open in the tier and where it came from, and is sent from both,
+    by whomever, when it is due. Each hand-on makes one repeat, both of whose pushes are later than itself.
+    """
+    deaths = sorted((each for each in happened if each.kind in DEATHS), key=lambda each: each.at)
+    open_twice: defaultdict[str, list[tuple[float, Happened]]] = defaultdict(list)
+    for hand_on in hand_ons:
+        death = next((each for each in deaths if _left_uncommitted(each, hand_on)), None)
+        if death:
+            open_twice[hand_on.recipient].append((hand_on.at, death))
+    for repeat in repeats:
+        left = open_twice.get(repeat.recipient, [])
+        fits = (each for each in left if each[0] <= repeat.first_at and each[1].at <= repeat.again_at)
+        if found := next(fits, None):
+            left.remove(found)
+        yield repeat, found and found[1]
+
+
+def _left_uncommitted(death: Happened, hand_on: HandOn) -> bool:
+    """Whether a process could not commit what it had handed on because it died; it may have thawed since."""
+    return (
+        death.who == hand_on.by
+        and hand_on.at <= death.over_at + GRACE_SECONDS
+        and death.at <= hand_on.refused_at + GRACE_SECONDS
+    )
 
 
 def _may_have_ended(death: Happened, repeat: Repeat) -> bool:
@@ -80,14 +127,17 @@ def _may_have_ended(death: Happened, repeat: Repeat) -> bool:
     )
 
 
-def by_the_thawed(happened: Iterable[Happened], repeats: Iterable[Repeat]) -> dict[Happened, int]:
+def by_the_thawed(
+    happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn] = ()
+) -> dict[Happened, int]:
     """Say how much each process that was frozen has sent after it that another, living one had sent."""
     frozen = {each.who: each for each in happened if each.kind in FREEZES}
     dead = {each.who for each in happened if each.kind in DEATHS}
     again = Counter(
         frozen[repeat.again_by]
-        for repeat in repeats
-        if repeat.again_by in frozen
+        for repeat, doubled in by_hand_ons(happened, repeats, hand_ons)
+        if doubled is None
+        and repeat.again_by in frozen
         and repeat.first_by not in dead | {repeat.again_by}
         and repeat.again_at >= frozen[repeat.again_by].thawed_at
     )
@@ -104,6 +154,7 @@ class Verdict:
         seconds: How long it took.
         happened: Everything that did.
         repeats: Every push that came again.
+        hand_ons: Of those recipients, what was never committed.
         statuses: Recipients by their last outcome.
         reached: Different messages that the push service took.
         taken: All messages that it took.
@@ -118,6 +169,7 @@ class Verdict:
     seconds: float = 0.0
     happened: list[Happened] = field(default_factory=list)
     repeats: list[Repeat] = field(default_factory=list)
+    hand_ons: list[HandOn] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     reached: int = 0
     taken: int = 0
@@ -143,11 +195,22 @@ class Verdict:
             else:
                 self.repeats.append(repeat)
 
+    def note_hand_ons(self, uncommitted: Iterable[HandOn]) -> None:
+        """Note who may have come again for being open in two places."""
+        again = {repeat.recipient for repeat in self.repeats}
+        self.hand_ons += (each for each in uncommitted if each.recipient in again)
+
     @property
     def lost(self) -> int:
         """Recipients without an outcome, or whose outcome says `sent` though nothing came."""
         without = self.recipients - self.statuses.total()
         return without + max(0, self.statuses["sent"] - self.reached)
+
+    @property
+    def handed_on(self) -> int:
+        """How many repeats come of what a death left open in two places."""
+        found = by_hand_ons(self.happened, self.repeats, self.hand_ons)
+        return sum(death is not None for _, death in found)
 
     @property
     def allowed(self) -> int:
@@ -161,19 +224,24 @@ class Verdict:
             found.append(f"{self.lost} recipients are lost")
         if self.statuses.keys() - {"sent"}:
             found.append(f"not all were sent: {dict(self.statuses)}")
-        found += self._too_many(attributed(self.happened, self.repeats))
-        for freeze, repeats in by_the_thawed(self.happened, self.repeats).items():
+        found += self._too_many(self._attributed())
+        for freeze, repeats in self._by_the_thawed().items():
             if repeats > self.in_flight:
                 found.append(f"{repeats} pushes by {freeze.who} of what others had taken over")
         if self.unclean:
             found.append(f"{self.unclean} drains did not end with status 0")
         return found
 
+    def _attributed(self) -> dict[Happened | None, int]:
+        return attributed(self.happened, self.repeats, self.hand_ons)
+
+    def _by_the_thawed(self) -> dict[Happened, int]:
+        return by_the_thawed(self.happened, self.repeats, self.hand_ons)
+
     def _too_many(self, repeats: Mapping[Happened | None, int]) -> Iterator[str]:
         """What is repeated beyond what it comes of allows.
 
-        A death between the records of a checkpoint and its commit hands on to a tier what stays open as well:
-        it is sent twice when it is due, by whomever, and can only be told to be no more than deaths allow.
+        Where nothing can be told, all that can be said is that it is no more than deaths allow.
         """
         left = 0
         for each in self.happened:
@@ -190,7 +258,8 @@ class Verdict:
             "recipients": self.recipients,
             "lost": self.lost,
             "repeated": f"{len(self.repeats)} of {self.allowed} allowed",
-            "by the thawed": sum(by_the_thawed(self.happened, self.repeats).values()),
+            "open in two places": self.handed_on,
+            "by the thawed": sum(self._by_the_thawed().values()),
             "never answered": self.unanswered,
             "tried more than once": self.retried,
             "outcomes": dict(self.statuses),
@@ -202,7 +271,7 @@ class Verdict:
         return "\n".join(lines + [f"{name:<22}{value}" for name, value in facts.items()])
 
     def _rows(self) -> Iterable[tuple[object, ...]]:
-        repeats = attributed(self.happened, self.repeats)
+        repeats = self._attributed()
         for kind in Kind:
             of_kind = [each for each in self.happened if each.kind is kind]
             if of_kind:
