@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -30,10 +31,11 @@ SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0
 
 
 class Counts:
-    """What came, by subscription and plaintext: when it came first, in monotonic seconds, and of whom."""
+    """What came, by subscription and plaintext: when it came, in monotonic seconds, and of whom."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, int], tuple[float, str]] = {}
+        self._again: defaultdict[tuple[str, int], list[tuple[float, str]]] = defaultdict(list)
         self._last = 0.0
         self.repeats: list[Repeat] = []
         self.gap = 0.0
@@ -44,7 +46,9 @@ class Counts:
         self._last = now
         mark = (token, digest(plaintext or b""))
         if mark in self._first:
-            self.repeats.append(Repeat(*self._first[mark], now, sender, _recipient(plaintext)))
+            between = tuple(self._again[mark])
+            self.repeats.append(Repeat(*self._first[mark], now, sender, _recipient(plaintext), between))
+            self._again[mark].append((now, sender))
         else:
             self._first[mark] = (now, sender)
 

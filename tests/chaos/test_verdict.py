@@ -51,6 +51,19 @@ def test_what_a_process_sent_that_dies_comes_of_its_death_whatever_else_happened
     assert attributed([KILL], [sent(KILL.at - STUCK_SECONDS - 1, "b")]) == {None: 1}
 
 
+def test_what_was_sent_again_may_be_lost_again_with_its_sender():
+    cut = Happened(Kind.CUT, 10.0, allowed=1)
+    second = sent(9.9, "a", KILL.at - 1, "b")
+    third = sent(9.9, "a", KILL.at + 2, "c")._replace(between=[(KILL.at - 1, "b")])
+    assert attributed([cut, KILL], [second, third]) == {cut: 1, KILL: 1}
+    before_it = third._replace(again_at=KILL.at - 0.5)
+    assert attributed([cut, KILL], [second, before_it]) == {cut: 2}
+
+
+def test_a_death_repeats_nothing_before_it():
+    assert attributed([TERM, KILL], [sent(9.9, "b", KILL.at - 1)]) == {TERM: 1}
+
+
 def test_a_kill_may_repeat_what_was_in_flight_and_a_checkpoint_and_no_more():
     of_one = IN_FLIGHT + CHECKPOINT_MAX
     assert not verdict(Kind.KILL, repeats=[sent(9.9, "0")] * of_one).problems()

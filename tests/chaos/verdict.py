@@ -1,7 +1,7 @@
 """What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -29,13 +29,23 @@ STUCK_SECONDS = ANSWER_LIMIT + MEMORY_SECONDS
 
 
 class Repeat(NamedTuple):
-    """A push that came again: when, in monotonic seconds, of which processes, and to whom."""
+    """A push that came again: when, in monotonic seconds, of which processes, and to whom.
+
+    `between` are those that had come again before, if this is the third one or a later one.
+    """
 
     first_at: float
     first_by: str
     again_at: float
     again_by: str
     recipient: str = ""
+    between: Sequence[tuple[float, str]] = ()
+
+    @property
+    def earlier(self) -> Iterator[tuple[float, str]]:
+        """All pushes before this one, the last one first."""
+        yield from reversed(self.between)
+        yield self.first_at, self.first_by
 
 
 class HandOn(NamedTuple):
@@ -71,15 +81,15 @@ def attributed(
 ) -> dict[Happened | None, int]:
     """Say what each repeat comes of.
 
-    That is a death that left its recipient open in two places, or its first sender's death, or else the first
-    thing to happen after it. None stands for nothing that can be told: a worker that sends what another one
-    has sent long ago.
+    That is a death that left its recipient open in two places, or the death of who had sent it before, or
+    else the first thing to happen after the first push. None stands for nothing that can be told: a worker
+    that sends what another one has sent long ago.
     """
     in_order = sorted(happened, key=lambda each: each.at)
     deaths = [each for each in in_order if each.kind in DEATHS]
     counts: Counter[Happened | None] = Counter()
     for repeat, doubled in by_hand_ons(in_order, repeats, hand_ons):
-        death = doubled or next((each for each in deaths if _may_have_ended(each, repeat)), None)
+        death = doubled or _of_a_sender(deaths, repeat)
         later = (each for each in in_order if each.at + GRACE_SECONDS >= repeat.first_at)
         cause = death or next(later, None)
         related = death or (cause and cause.at - repeat.first_at <= MEMORY_SECONDS)
@@ -118,13 +128,18 @@ def _left_uncommitted(death: Happened, hand_on: HandOn) -> bool:
     )
 
 
-def _may_have_ended(death: Happened, repeat: Repeat) -> bool:
-    """Whether what was sent first had not been settled as its sender died."""
-    return (
-        death.who == repeat.first_by
-        and death.at - repeat.first_at <= STUCK_SECONDS
-        and repeat.first_at <= death.over_at
+def _of_a_sender(deaths: Sequence[Happened], repeat: Repeat) -> Happened | None:
+    """Find the death that kept an earlier push from being settled."""
+    before = [death for death in deaths if death.at <= repeat.again_at]
+    of_senders = (
+        death for sent_at, by in repeat.earlier for death in before if _may_have_ended(death, sent_at, by)
     )
+    return next(of_senders, None)
+
+
+def _may_have_ended(death: Happened, sent_at: float, by: str) -> bool:
+    """Whether what was sent had not been settled as its sender died."""
+    return death.who == by and death.at - sent_at <= STUCK_SECONDS and sent_at <= death.over_at
 
 
 def by_the_thawed(
