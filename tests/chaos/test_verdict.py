@@ -12,6 +12,7 @@ from tests.chaos.verdict import (
     Repeat,
     Verdict,
     attributed,
+    by_hand_ons,
     by_the_thawed,
 )
 from worker.ledger import CHECKPOINT_MAX
@@ -154,7 +155,14 @@ def test_one_hand_on_makes_one_repeat_and_only_of_what_is_sent_after_it():
     assert attributed([KILL], [TWICE, TWICE], [handed_on(KILL.at)]) == {KILL: 1, None: 1}
     assert attributed([KILL], [TWICE, TWICE], [handed_on(KILL.at), handed_on(KILL.at)]) == {KILL: 2}
     before = Repeat(KILL.at - 2, "d", 92.0, "d", "r1")
-    assert attributed([TERM], [before], [handed_on(KILL.at - 1)]) == {None: 1}
+    assert not any(death for _, death in by_hand_ons([KILL], [before], [handed_on(KILL.at - 1)]))
+
+
+def test_a_hand_on_makes_the_second_push_after_it_whatever_came_before():
+    cut = Happened(Kind.CUT, 10.0, allowed=1)
+    second = sent(9.9, "a", 91.0, "d")._replace(recipient="r1")
+    third = second._replace(again_at=92.0, between=[(91.0, "d")])
+    assert attributed([cut, KILL], [second, third], [handed_on(KILL.at - 1)]) == {cut: 1, KILL: 1}
 
 
 def test_what_is_handed_on_counts_with_the_rest_that_a_death_repeats():

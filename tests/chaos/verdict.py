@@ -103,7 +103,7 @@ def by_hand_ons(
     """Say which repeats come of a death between the records of a checkpoint and its commit.
 
     A recipient that was handed on by then is open in the tier and where it came from, and is sent from both,
-    by whomever, when it is due. Each hand-on makes one repeat, both of whose pushes are later than itself.
+    by whomever, when it is due. Each hand-on makes one repeat: the second push after itself.
     """
     deaths = sorted((each for each in happened if each.kind in DEATHS), key=lambda each: each.at)
     open_twice: defaultdict[str, list[tuple[float, Happened]]] = defaultdict(list)
@@ -113,7 +113,8 @@ def by_hand_ons(
             open_twice[hand_on.recipient].append((hand_on.at, death))
     for repeat in repeats:
         left = open_twice.get(repeat.recipient, [])
-        fits = (each for each in left if each[0] <= repeat.first_at and each[1].at <= repeat.again_at)
+        sent_at, _ = next(repeat.earlier)
+        fits = (each for each in left if each[0] <= sent_at and each[1].at <= repeat.again_at)
         if found := next(fits, None):
             left.remove(found)
         yield repeat, found and found[1]
