@@ -140,6 +140,7 @@ class Run:
             # It writes everything when it stops; killed in the middle, it loses what it acknowledged.
             embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
             kafka = await stack.enter_async_context(running_kafka(self._hand_ons))
+            self._verdict.witnessed = kafka.proxy is not None
             world = World(kafka.address, f"chaos-{uuid.uuid4().hex[:8]}.", self._folder, partitions=6)
             await world.prepare()
             service, port = await stack.enter_async_context(running_service(self._folder, options))

@@ -86,7 +86,14 @@ def test_what_can_be_put_down_to_nothing_may_be_no_more_than_deaths_leave():
     assert verdict(Kind.TERM, repeats=[stray]).problems()
     assert not verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray]).problems()
     [problem] = verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray] * 2).problems()
-    assert "2 repeats that come of nothing, where deaths leave 1" in problem
+    assert "2 repeats that come of nothing, where 1 are allowed" in problem
+
+
+def test_where_every_hand_on_is_known_nothing_may_come_of_nothing():
+    made = verdict(Kind.KILL, repeats=[sent(15.0)])
+    assert not made.problems()
+    made.witnessed = True
+    assert made.problems() == ["1 repeats that come of nothing, where 0 are allowed"]
 
 
 def test_answers_that_are_cut_off_may_be_asked_for_again():

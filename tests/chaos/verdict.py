@@ -171,6 +171,7 @@ class Verdict:
         happened: Everything that did.
         repeats: Every push that came again.
         hand_ons: Of those recipients, what was never committed.
+        witnessed: Whether all hand-ons are known, so that every repeat must come of something.
         statuses: Recipients by their last outcome.
         reached: Different messages that the push service took.
         taken: All messages that it took.
@@ -186,6 +187,7 @@ class Verdict:
     happened: list[Happened] = field(default_factory=list)
     repeats: list[Repeat] = field(default_factory=list)
     hand_ons: list[HandOn] = field(default_factory=list)
+    witnessed: bool = False
     statuses: Counter[str] = field(default_factory=Counter)
     reached: int = 0
     taken: int = 0
@@ -257,16 +259,17 @@ class Verdict:
     def _too_many(self, repeats: Mapping[Happened | None, int]) -> Iterator[str]:
         """What is repeated beyond what it comes of allows.
 
-        Where nothing can be told, all that can be said is that it is no more than deaths allow.
+        What comes of nothing may come of a hand-on that nobody has seen: all that can be said then is that it
+        is no more than deaths allow.
         """
         left = 0
         for each in self.happened:
             of_it = repeats.get(each, 0)
             if of_it > each.allowed:
                 yield f"{of_it} repeats of one '{each.kind}', where {each.allowed} are allowed"
-            left += max(0, each.allowed - of_it) if each.kind in DEATHS else 0
+            left += max(0, each.allowed - of_it) if each.kind in DEATHS and not self.witnessed else 0
         if repeats.get(None, 0) > left:
-            yield f"{repeats[None]} repeats that come of nothing, where deaths leave {left}"
+            yield f"{repeats[None]} repeats that come of nothing, where {left} are allowed"
 
     def table(self) -> str:
         """For people."""
