@@ -7,8 +7,8 @@ The decisions are the pipeline's; this file knows only when to ask it.
 import asyncio
 import gc
 import socket
-from collections.abc import Coroutine, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +88,7 @@ class Worker:
         self._shelf: Shelf[Record] = Shelf()
         self._checkpoint_wanted = asyncio.Event()
         self._checkpointing = asyncio.Lock()
+        self._stuck: KafkaStuckError | None = None
         self._checkpointed_at = 0.0
         self._tokens = TokenCache(settings.vapid_subject)
         self._pipeline = self._make_pipeline()
@@ -279,7 +280,7 @@ class Worker:
 
     async def _checkpoint(self, *, last: bool = False) -> None:
         """Publish what has settled, then commit, then count it as done: never in another order."""
-        async with self._checkpointing:
+        async with self._turn_to_checkpoint():
             if not (last or self._pipeline.unacknowledged or self._renewal_due()):
                 return
             began = clock.stopwatch()
@@ -296,6 +297,22 @@ class Worker:
             self._checkpointed_at = asked_at
         self._dispatcher.wake()
         self._watch.checkpoint(batch, asked_at, clock.stopwatch() - began)
+
+    @asynccontextmanager
+    async def _turn_to_checkpoint(self) -> AsyncIterator[None]:
+        """One at a time, and none after one that Kafka does not acknowledge: it would commit that one, too.
+
+        Raises:
+            KafkaStuckError: Of this checkpoint, or of an earlier one.
+        """
+        async with self._checkpointing:
+            if self._stuck is not None:  # a drain or a rebalance has waited for its turn
+                raise self._stuck
+            try:
+                yield
+            except KafkaStuckError as error:
+                self._stuck = error
+                raise
 
     async def _make_sure(self) -> None:
         """Publish nothing of what another worker may own by now: after a freeze, nobody else knows."""

@@ -44,6 +44,7 @@ class Consumer:
         return PLACES
 
     async def commit(self, offsets: Any) -> None:
+        await asyncio.sleep(0)
         if self.refuses:
             raise CommitFailedError
         self.committed.append(offsets)
@@ -142,6 +143,24 @@ async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_par
         await asyncio.wait_for(worker._inbox.watch(), 5)
     assert not revoked.done()  # the group is not joined again
     revoked.cancel()
+
+
+async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_nothing(worker, monkeypatch):
+    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    keys = {"p256dh": "x", "auth": "x"}
+    waits = {"id": "w", "subscription": {"endpoint": "https://fcm.googleapis.com/fcm/send/w", "keys": keys}}
+    half_settled = JOB | {"recipients": [*JOB["recipients"], waits]}
+    record = Record(Partition("jobs", 0), 1, 0.0, None, json.dumps(half_settled).encode())
+    worker._pipeline.accept(record, 1.0)
+    assert (worker._pipeline.unacknowledged, worker._pipeline.open) == (2, 3)
+    checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
+    await asyncio.sleep(0.01)
+    draining = asyncio.create_task(worker._settle_up())
+    for ending in (checkpoint, draining):
+        with pytest.raises(KafkaStuckError, match="not acknowledged"):
+            await asyncio.wait_for(ending, 1)
+    # It would settle two recipients of whom no record may ever tell.
+    assert not worker._inbox._consumer.committed
 
 
 async def test_a_task_that_loses_its_cancellation_does_not_keep_the_process_from_ending(monkeypatch):
