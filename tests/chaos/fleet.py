@@ -67,7 +67,8 @@ class Fleet:
             Worker(environment, folder / f"worker-{number}.log")
             for number, environment in enumerate(environments)
         ]
-        self.unclean = 0
+        self.unclean: list[str] = []
+        """Processes whose drain did not end with status 0."""
         self._folder = folder
         self._note = note
         self._others: list[WorkerProcess] = []
@@ -109,10 +110,13 @@ class Fleet:
             return
         process.signal(signal.SIGTERM)
         try:
-            self.unclean += await process.wait(DRAIN_SECONDS) != 0
+            clean = await process.wait(DRAIN_SECONDS) == 0
         except TimeoutError:
-            self.unclean += 1
+            clean = False
             await process.kill()
+        if not clean:
+            self.unclean.append(worker.name)
+            self._note(Kind.EXIT, time.monotonic(), worker.name)
 
     async def visit(self, environment: dict[str, str], seconds: float) -> None:
         """Let one more worker join, stay for a while, and leave."""

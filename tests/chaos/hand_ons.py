@@ -34,6 +34,8 @@ class HandOns:
     def __init__(self) -> None:
         self._open: dict[str, list[HandOn]] = defaultdict(list)
         self._refused: list[HandOn] = []
+        self.stuck: set[str] = set()
+        """Who waits for a commit that is never answered, and so must end by itself."""
 
     def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
         """Note whom the records of a tier bring back."""
@@ -41,8 +43,12 @@ class HandOns:
             at = time.monotonic()
             self._open[user] += (HandOn(each, at, user) for value in values for each in _recipients(value))
 
-    def commits(self, user: str, error: Error) -> None:
+    def commits(self, user: str, error: Error | None) -> None:
         """Forget what is settled; keep what was refused for good, as its process may go on committing."""
+        if error is None:
+            self.stuck.add(user)
+            return
+        self.stuck.discard(user)
         if error not in PASSING:
             left, at = self._open.pop(user, []), time.monotonic()
             self._refused += (each._replace(refused_at=at) for each in left if error)

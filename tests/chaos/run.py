@@ -154,7 +154,7 @@ class Run:
             await self._happen(fleet, service, kafka)
             await self._account(world, service)
             self._verdict.seconds = time.monotonic() - began
-            self._verdict.unclean = fleet.unclean
+            self._verdict.unclean = len(set(fleet.unclean) - self._hand_ons.stuck)
         return self._verdict
 
     def _environment(self, world: World, port: int, number: int) -> dict[str, str]:

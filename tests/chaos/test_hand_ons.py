@@ -54,3 +54,13 @@ def test_what_is_refused_for_good_no_later_commit_settles():
     [kept] = hand_ons.uncommitted
     assert kept.by == "a"
     assert kept.at <= kept.refused_at < float("inf")
+
+
+def test_who_waits_for_an_answer_that_never_comes_is_stuck():
+    hand_ons = HandOns()
+    hand_ons.writes("a", TIER, record("r1"))
+    hand_ons.commits("a", None)
+    assert left(hand_ons) == {("a", "r1")}
+    assert hand_ons.stuck == {"a"}
+    hand_ons.commits("a", Error.NONE)  # it has been cut off, and asked again
+    assert not hand_ons.stuck

@@ -176,7 +176,7 @@ class Verdict:
         reached: Different messages that the push service took.
         taken: All messages that it took.
         retried: Recipients that took more than one attempt.
-        unclean: SIGTERMs that were not answered with status 0.
+        unclean: SIGTERMs that were not answered with status 0, though no commit was left without an answer.
         unanswered: Pushes that came again because their sender had no answer to the first in time.
         gap: Longest time without a push, in seconds.
     """

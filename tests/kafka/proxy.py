@@ -126,8 +126,8 @@ class Witness(Protocol):
     def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
         """Records are on their way to the broker; they are told again if the client sends them again."""
 
-    def commits(self, user: str, error: Error) -> None:
-        """A commit is stored, or refused."""
+    def commits(self, user: str, error: Error | None) -> None:
+        """A commit is stored, or refused; None is one that is never answered."""
 
 
 class KafkaProxy:
@@ -395,7 +395,10 @@ class KafkaProxy:
 
     async def _commit(self, call: Call) -> bytes | Response:
         request = call.parse(OffsetCommitRequest_v3)
-        error = await self._commit_error(request)
+        error = self._commit_error(request)
+        if error is None:
+            self._tell_of_commit(call, error)
+            await asyncio.Event().wait()
         answer: bytes | Response
         if error is Error.NONE:
             outsiders = OffsetCommitRequest_v3(request.consumer_group, -1, "", -1, request.topics)
@@ -403,17 +406,18 @@ class KafkaProxy:
         else:
             refused = [(topic, [(place, error) for place, *_ in places]) for topic, places in request.topics]
             answer = OffsetCommitResponse_v3(0, refused)
-        if self.witness and call.upstream.user:
-            self.witness.commits(call.upstream.user, error)
+        self._tell_of_commit(call, error)
         return answer
 
-    async def _commit_error(self, request: Any) -> Error:
+    def _tell_of_commit(self, call: Call, error: Error | None) -> None:
+        if self.witness and call.upstream.user:
+            self.witness.commits(call.upstream.user, error)
+
+    def _commit_error(self, request: Any) -> Error | None:
         if self._has_moved:
             return Error.NOT_COORDINATOR
         fault = self._commit_faults.popleft() if self._commit_faults else Error.NONE
-        if fault is None:
-            await asyncio.Event().wait()
-        if fault:
+        if fault is not Error.NONE:
             return fault
         who = (request.consumer_id, request.consumer_group_generation_id)
         return self._groups[request.consumer_group].may_commit(*who, time.monotonic())

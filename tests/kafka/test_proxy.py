@@ -172,7 +172,7 @@ class Noted:
     def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
         self.told.append((user, topic, *values))
 
-    def commits(self, user: str, error: Error) -> None:
+    def commits(self, user: str, error: Error | None) -> None:
         self.told.append((user, error))
 
 
