@@ -99,6 +99,7 @@ async def test_no_answer_ever(sender):
     subscription = await faulty(sender, Fault.HANG)
     async with sender.connect() as wire:
         wire.send(sender.request(subscription))
+        await until(lambda: sender.service.stats.in_flight == 1)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(wire.response(), 0.1)
         assert sender.service.stats.in_flight == 1

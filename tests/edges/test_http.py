@@ -40,6 +40,9 @@ GENEROUS = 20.0
 SHORT = 0.3
 """Seconds: the time-out of tests that wait for it."""
 
+ARRIVED = 1.0
+"""Seconds: the time-out of tests that wait for it, and whose request has to arrive before."""
+
 KEY = generate_vapid_key()
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
@@ -96,6 +99,12 @@ class Landings:
 async def turns(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def settled() -> None:
+    """What is on its way within this process has come, however slow that is: every turn polls the sockets."""
+    for _ in range(20):
+        await asyncio.sleep(0.002)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -289,7 +298,7 @@ async def test_oversized_headers_are_taken_or_refused_but_never_sent_again(trans
 async def test_no_answer_in_time(transport, certificates, service):
     [subscription] = service.subscribe()
     service.script(subscription, [Scripted(201, fault=Fault.HANG)])
-    async with opened(transport, certificates, within=SHORT) as made:
+    async with opened(transport, certificates, within=ARRIVED) as made:
         assert await ask(made, push(service, subscription)) is TransportFailure.TIMEOUT
         await until(lambda: service.stats.open_connections == 0)
     assert len(service.pushes(subscription)) == 1
@@ -297,9 +306,9 @@ async def test_no_answer_in_time(transport, certificates, service):
 
 async def test_headers_that_drip_too_slowly(transport, certificates, service):
     [subscription] = service.subscribe()
-    service.pace = SHORT / 4
+    service.pace = ARRIVED / 4
     service.script(subscription, [Scripted(201, fault=Fault.SLOW_HEADERS)])
-    async with opened(transport, certificates, within=SHORT) as made:
+    async with opened(transport, certificates, within=ARRIVED) as made:
         assert await ask(made, push(service, subscription)) is TransportFailure.TIMEOUT
     assert len(service.pushes(subscription)) == 1
 
@@ -370,7 +379,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used_again(transpo
     ):
         assert await ask(made, to(server.port)) == PushResponse(201)
         await until(server.writers[0].is_closing)
-        await asyncio.sleep(0.05)  # the end of a connection is on its way to the client
+        await settled()  # the end of a connection is on its way to the client
         assert await ask(made, to(server.port)) == PushResponse(201)
     assert [each.connection for each in server.arrived] == [1, 2]
 
@@ -389,7 +398,7 @@ async def test_a_connection_that_breaks_on_its_second_request_is_a_failure_and_n
     async with scripted(certificates, once) as server, opened(transport, certificates) as made:
         assert await ask(made, to(server.port)) == PushResponse(201)
         assert await ask(made, to(server.port)) is TransportFailure.RESET
-        await asyncio.sleep(0.05)
+        await settled()
     assert [each.connection for each in server.arrived] == [1, 1]
 
 
@@ -406,7 +415,7 @@ async def test_bytes_that_nobody_asked_for_answer_no_later_request(transport, ce
     ):
         for _ in range(3):
             assert await ask(made, to(server.port)) == PushResponse(201)
-            await asyncio.sleep(0.05)  # what comes late comes while the connection is idle
+            await settled()  # what comes late comes while the connection is idle
     assert len(server.arrived) == 3
 
 
@@ -493,7 +502,7 @@ async def test_a_bad_body_in_one_piece_with_its_status_is_never_sent_again(trans
         opened(transport, certificates) as made,
     ):
         answer = await ask(made, to(server.port))
-        await asyncio.sleep(0.02)
+        await settled()
     assert answer is TransportFailure.BAD_ANSWER or answer.status == 201  # a parser may see it all at once
     assert len(server.arrived) == 1
 
@@ -505,7 +514,7 @@ async def test_a_body_that_never_comes_does_not_undo_a_status(transport, certifi
 
     async with (
         scripted(certificates, promise) as server,
-        opened(transport, certificates, within=SHORT) as made,
+        opened(transport, certificates, within=ARRIVED) as made,
     ):
         answer = await ask(made, to(server.port))
         assert answer.status == 201
@@ -533,7 +542,7 @@ async def test_what_is_no_answer(transport, certificates, wire):
         opened(transport, certificates) as made,
     ):
         assert await ask(made, to(server.port)) is TransportFailure.BAD_ANSWER
-        await asyncio.sleep(0.02)
+        await settled()
     assert len(server.arrived) == 1
 
 
@@ -544,7 +553,7 @@ async def test_an_end_before_the_headers_end(transport, certificates, wire):
         opened(transport, certificates) as made,
     ):
         assert await ask(made, to(server.port)) is TransportFailure.RESET
-        await asyncio.sleep(0.02)
+        await settled()
     assert len(server.arrived) == 1
 
 
@@ -818,7 +827,7 @@ async def test_close_does_not_undo_a_status_that_has_come(transport, certificate
         landings = Landings()
         made.post(to(server.port), landings)
         await until(lambda: server.arrived)
-        await asyncio.sleep(0.2)  # the status is on its way
+        await settled()  # the status is on its way
         await made.close()
         [answer] = landings.answers
         assert answer.status == 201

@@ -60,6 +60,12 @@ class Producer:
         return self.acknowledged
 
 
+async def turns() -> None:
+    """Enough of the event loop's for everything that waits for nobody."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 async def worker(tmp_path, monkeypatch):
     async def ask(self, assigned):
@@ -82,11 +88,11 @@ async def worker(tmp_path, monkeypatch):
 async def test_a_checkpoint_under_way_is_not_committed_by_a_later_generation(worker):
     producer, consumer = worker._outbox._producer, worker._inbox._consumer
     checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
-    await asyncio.sleep(0.01)
+    await turns()
     assert producer.records == ["push.outcomes"]
     consumer._coordinator.generation = -1
     revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
-    await asyncio.sleep(0.01)
+    await turns()
     assert worker._state.reason_unready() == "no partitions are assigned"
     assert not revoked.done()  # else the next assignment would come first, and let the commit through
     producer.acknowledged.set_result(None)
@@ -100,7 +106,7 @@ async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(
     producer, consumer = worker._outbox._producer, worker._inbox._consumer
     checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
     revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
-    await asyncio.sleep(0.01)
+    await turns()
     assert not revoked.done()
     producer.acknowledged.set_result(None)
     await asyncio.gather(checkpoint, revoked)
@@ -114,7 +120,7 @@ async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commi
     landed = asyncio.Event()  # until then, a request is on the wire
     monkeypatch.setattr(worker._dispatcher, "all_landed", landed.wait)
     revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
-    await asyncio.sleep(0.01)
+    await turns()
     await worker._checkpoint_or_lose()
     assert consumer.committed
     assert not worker._may_send()  # else there is always something on the wire, and the group waits for it

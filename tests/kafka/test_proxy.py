@@ -111,11 +111,11 @@ async def test_who_leaves_is_missed_at_once_and_who_is_silent_after_a_session(ka
     one, two = await join(session=30.0), await join(session=30.0)
     await until(lambda: one.owned == two.owned, "they share")
     await two.consumer.stop()
-    await until(lambda: one.owned == PARTITIONS, "one has all", 5.0)
-    silent = await join(session=2.0)
+    await until(lambda: one.owned == PARTITIONS, "one has all", 20.0)
+    silent = await join(session=3.0)
     await until(lambda: one.owned == silent.owned, "they share")
     silent.go_silent()
-    await until(lambda: one.owned == PARTITIONS, "one has all again", 10.0)
+    await until(lambda: one.owned == PARTITIONS, "one has all again", 20.0)
     assert not await silent.commit()
 
 
@@ -132,11 +132,11 @@ async def test_a_static_member_comes_back_unnoticed_and_fences_its_elder(kafka, 
 
 
 async def test_an_administrator_removes_a_static_member(kafka, join):
-    one, two = await join(instance="a"), await join(instance="b")
+    one, two = await join(instance="a", session=30.0), await join(instance="b", session=30.0)
     await until(lambda: one.owned == two.owned, "they share")
     await two.consumer.stop()
     kafka.remove_instance("group", "b")
-    await until(lambda: one.owned == PARTITIONS, "one has all", 5.0)
+    await until(lambda: one.owned == PARTITIONS, "one has all", 20.0)
 
 
 async def test_a_fetch_that_finds_nothing_waits_until_something_comes(kafka, join):
@@ -147,14 +147,14 @@ async def test_a_fetch_that_finds_nothing_waits_until_something_comes(kafka, joi
     request = FetchRequest(800, 1, 1 << 20, 0, [("jobs", [(0, 0, 1 << 20)])])
     began = time.monotonic()
     await client.send(broker.nodeId, request)
-    assert 0.75 < time.monotonic() - began < 2.0
+    assert 0.75 < time.monotonic() - began < 10.0
     began = time.monotonic()
     fetching = asyncio.create_task(client.send(broker.nodeId, FetchRequest(30_000, *vars_of(request))))
     producer = AIOKafkaProducer(bootstrap_servers=kafka.address)
     await producer.start()
     await producer.send_and_wait("jobs", b"job", partition=0)
     await fetching
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 20.0
     await producer.stop()
     await client.close()
 
@@ -237,10 +237,10 @@ async def test_a_commit_that_never_returns_stores_nothing(kafka, join):
 
 
 async def test_while_it_is_frozen_nothing_is_answered_and_then_everything(kafka, join):
-    one = await join(session=1.0)
+    one = await join(session=2.0)
     async with kafka.frozen():
         committing = asyncio.create_task(one.commit())
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.5)
         assert not committing.done()
     assert await committing
     assert one.assigned == 1
