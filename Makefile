@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)   ## Run the main job end to end on loopback (ARGS="--help" for more)
 	@$(BIN)/pushmill demo $(ARGS)
 
-test: check      ## Run everything: lint, types, unit, property and integration tests
-	$(BIN)/pytest $(ARGS)
+test: check      ## Run everything: lint, types, unit, property and integration tests (ARGS="-k name")
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .

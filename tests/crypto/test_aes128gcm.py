@@ -1,5 +1,6 @@
 import json
 import os
+from itertools import count
 from pathlib import Path
 
 import http_ece
@@ -201,6 +202,7 @@ class TestTampering:
         (push(b"hello")[:85], "header is cut short"),
         (b"", "header is cut short"),
     ],
+    ids=count(),
 )
 def test_strictness(body, problem):
     with pytest.raises(DecryptionError, match=problem):

@@ -1,5 +1,6 @@
 import copy
 import pickle
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -62,6 +63,7 @@ def test_padding_is_accepted():
         (b"\x04" + b"\xff" * 64, "is not a point on P-256"),
         (POINT[:-1] + bytes([POINT[-1] ^ 1]), "is not a point on P-256"),
     ],
+    ids=count(),
 )
 def test_wrong_points(point, problem):
     error = refusal(base64url.encode(point), AUTH)
@@ -75,7 +77,7 @@ def test_wrong_auth_length(length):
 
 
 @pytest.mark.parametrize(
-    ("p256dh", "auth", "field"), [("+/+/", AUTH, "p256dh"), (RECEIVER.p256dh, "é", "auth")]
+    ("p256dh", "auth", "field"), [("+/+/", AUTH, "p256dh"), (RECEIVER.p256dh, "é", "auth")], ids=count()
 )
 def test_not_base64url(p256dh, auth, field):
     error = refusal(p256dh, auth)
@@ -104,6 +106,7 @@ def test_any_text_is_refused_by_name(p256dh, auth):
         (RECEIVER.p256dh, "secretsecretsecret"),
         (RECEIVER.p256dh, "secret+secret+secret+s"),
     ],
+    ids=count(),
 )
 def test_errors_tell_nothing_of_the_keys(p256dh, auth):
     error = refusal(p256dh, auth)

@@ -1,5 +1,6 @@
 import json
 import subprocess
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -257,6 +258,7 @@ class TestVerify:
     @pytest.mark.parametrize(
         "key",
         [b"", KEY.public[:64], b"\x02" + KEY.public[1:33], b"\x06" + KEY.public[1:], b"\x04" + b"\x01" * 64],
+        ids=count(),
     )
     def test_bad_key(self, key):
         key_text = base64url.encode(key) or "AA"

@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support import World
-from worker.demo.broker import EmbeddedBroker
+from tests.kafka.proxy import KafkaProxy
+from worker.demo.faults import Faults
+from worker.demo.push_service import PushService
+
+GIVEN_BROKER = "PUSHMILL_TEST_BROKER"
 
 
 @pytest.fixture
-async def broker() -> AsyncIterator[str]:
-    """The address of `PUSHMILL_TEST_BROKER`, or of an embedded broker."""
-    given = os.environ.get("PUSHMILL_TEST_BROKER")
-    if given:
-        yield given
-        return
-    async with EmbeddedBroker() as embedded:
-        yield embedded.address
+def broker(request: pytest.FixtureRequest) -> str:
+    """The address of `PUSHMILL_TEST_BROKER`; of `kafka` without it, and for who asks for that one."""
+    if "kafka" in request.fixturenames or GIVEN_BROKER not in os.environ:
+        running: KafkaProxy = request.getfixturevalue("kafka")
+        return running.address
+    return os.environ[GIVEN_BROKER]
 
 
 @pytest.fixture
@@ -28,3 +30,15 @@ async def world(broker: str, tmp_path: Path) -> AsyncIterator[World]:
         yield made
     finally:
         await made.close()
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """What the push service does to those who ask for nothing else: no harm, at once."""
+    return Faults()
+
+
+@pytest.fixture
+async def service(world: World, faults: Faults) -> AsyncIterator[PushService]:
+    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as running:
+        yield running

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -22,22 +24,35 @@ from aiokafka.structs import TopicPartition
 from crypto.vapid import VapidKey, generate_vapid_key
 from worker.config import KafkaSettings
 from worker.demo.certificates import Certificates
+from worker.demo.push_service import PushService
 from worker.edges.topics import create_topics
 
 WAIT_SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
+RUN = ("-m", "worker.cli")
+
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections: such a one could be taken before its server listens, or
+between two of its lives."""
+
+_places = count(random.randrange(len(PORTS)))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that nobody listens on, each time another one."""
+    while True:
+        port = PORTS[next(_places) % len(PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110 - what is waited for is another process's doing
+            # In a thread: who asks a worker must not keep Kafka and the push service from answering it.
+            while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - other processes tell nobody
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"not within {seconds} s: {what}") from None
@@ -80,21 +95,33 @@ class World:
             **more,
         }
 
-    async def start_worker(self, *services: Any, number: int = 0, **more: str) -> "WorkerProcess":
+    async def start_worker(
+        self, *services: Any, number: int = 0, changed: str = "", **more: str
+    ) -> "WorkerProcess":
+        """Start one and wait until it is ready; `changed` is Python that changes what no setting does."""
         worker = WorkerProcess(
-            self.environment(list(services), number, **more), self.folder / f"worker-{number}.log"
+            self.environment(list(services), number, **more), self.folder / f"worker-{number}.log", changed
         )
         self.workers.append(worker)
         await worker.start()
         return worker
 
-    async def produce(self, *jobs: dict[str, Any] | bytes, topic: str = "jobs", headers: Any = None) -> None:
+    async def produce(
+        self,
+        *jobs: dict[str, Any] | bytes,
+        topic: str = "jobs",
+        headers: Any = None,
+        partition: int | None = None,
+    ) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self.broker, max_request_size=2 << 20)
         await producer.start()
         try:
-            for job in jobs:
-                value = job if isinstance(job, bytes) else json.dumps(job).encode()
-                await producer.send(self.prefix + topic, value, headers=headers)
+            values = [job if isinstance(job, bytes) else json.dumps(job).encode() for job in jobs]
+            topic = self.prefix + topic
+            sent = [
+                await producer.send(topic, value, headers=headers, partition=partition) for value in values
+            ]
+            await asyncio.gather(*sent)  # else what is refused is missed much later
         finally:
             await producer.stop()
 
@@ -135,9 +162,10 @@ class World:
 class WorkerProcess:
     """A real `pushmill run`, its log in a file."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, changed: str = "") -> None:
         self.environment = environment
         self.log = log
+        self._program = ("-c", f"{changed}\nfrom worker.cli import main\nmain()") if changed else RUN
         self.process: asyncio.subprocess.Process | None = None
 
     @property
@@ -148,8 +176,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "worker.cli",
+                *self._program,
                 "run",
                 env=self.environment,
                 cwd=ROOT,
@@ -293,3 +320,9 @@ def job(job_id: str, recipients: list[dict[str, Any]], **more: Any) -> dict[str,
 
 def recipient(recipient_id: str, subscription: Any, **more: Any) -> dict[str, Any]:
     return {"id": recipient_id, "subscription": subscription.to_json(), **more}
+
+
+async def campaign(world: World, service: PushService, recipients: int) -> None:
+    """Write a campaign to new subscriptions, 50 in a job."""
+    people = [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(recipients))]
+    await world.produce(*(job(f"j{at}", people[at : at + 50]) for at in range(0, recipients, 50)))

@@ -2,17 +2,9 @@
 
 import json
 
-import pytest
-
 from tests.integration.support import Outcomes, Reader, World, job, recipient
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer
-
-
-@pytest.fixture
-async def service(world: World):
-    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
-        yield running
 
 
 async def test_a_job_becomes_a_push_and_an_outcome(world: World, service: PushService):

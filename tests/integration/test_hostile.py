@@ -4,7 +4,6 @@ import json
 import random
 from pathlib import Path
 
-import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.integration.support import Outcomes, Reader, World, job, recipient, until
@@ -18,12 +17,6 @@ from worker.publication import DEAD_LETTERS, Publication
 MALFORMED = 100_000
 RECORD_MAX_BYTES = 1_048_588
 """That brokers take unless they are configured otherwise."""
-
-
-@pytest.fixture
-async def service(world: World):
-    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
-        yield running
 
 
 def malformed(count: int) -> list[bytes]:

@@ -12,20 +12,11 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import pytest
-
 from tests.integration.support import ROOT, free_port, until
-from worker.demo.broker import EmbeddedBroker
+from tests.kafka.proxy import KafkaProxy
 
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
-
-
-@pytest.fixture
-async def broker():
-    """A broker of its own: the commands use the topics' usual names."""
-    async with EmbeddedBroker() as running:
-        yield running.address
 
 
 def section(title: str) -> list[str]:
@@ -91,7 +82,11 @@ def answers(port: str) -> bool:
         return False
 
 
-async def test_what_it_says_to_type_works_word_for_word(broker: str, tmp_path: Path):
+async def test_what_it_says_to_type_works_word_for_word(
+    kafka: KafkaProxy,  # of its own: the commands use the topics' usual names
+    broker: str,
+    tmp_path: Path,
+):
     status = str(free_port())
     ports = {"8443": str(free_port()), "localhost:9092": broker}
     second, third = Terminal(tmp_path, ports), Terminal(tmp_path, ports)

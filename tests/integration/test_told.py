@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,28 +9,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.integration.support import Outcomes, WorkerProcess, World, job, recipient, until
-from worker.demo.broker import EmbeddedBroker
+from tests.kafka.proxy import KafkaProxy
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer
 from worker.notable import REFUSED
 
-
-@pytest.fixture
-async def embedded():
-    """A broker of these tests' own, which they may freeze: `PUSHMILL_TEST_BROKER` is somebody else's."""
-    async with EmbeddedBroker() as running:
-        yield running
-
-
-@pytest.fixture
-async def broker(embedded: EmbeddedBroker) -> str:
-    return embedded.address
-
-
-@pytest.fixture
-async def service(world: World):
-    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("kafka")
 
 
 def told(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
@@ -96,18 +78,15 @@ async def test_a_first_start_is_no_reset(world: World, service: PushService):
 
 
 async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
-    world: World, service: PushService, embedded: EmbeddedBroker
+    kafka: KafkaProxy, world: World, service: PushService
 ):
     worker = await world.start_worker(service)
     later = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
     await world.produce(job("j", people(service, 3), start_at=later))
     await until(lambda: worker.metric("pushmill_buffered_recipients") == 3, "they wait in memory")
-    assert worker.metric("pushmill_checkpoint_age_seconds") < 2
-    os.kill(embedded.pid, signal.SIGSTOP)
-    try:
+    await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") < 2, "checkpoints go on")
+    async with kafka.frozen():
         await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") > 3, "it is counted")
-    finally:
-        os.kill(embedded.pid, signal.SIGCONT)
     await until(lambda: bool(told(worker, "checkpoints are acknowledged again")), "it is over")
     [line] = told(worker, "no checkpoint is acknowledged; nothing new is sent until one is")
     assert (line["open"], line["level"]) == (3, "warning")
@@ -127,7 +106,7 @@ async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_cam
     await world.produce(job("j", everybody, campaign_id="camp_7", site_id="shop"))
     async with Outcomes(world) as outcomes:
         await outcomes.of(20)
-    await asyncio.sleep(0.5)  # a checkpoint's line comes after its outcomes
+    assert await worker.terminate() == 0  # a checkpoint's line comes after its outcomes
     [line] = told(worker, REFUSED)
     assert (line["site"], line["job"], line["campaign"]) == ("shop", "j", "camp_7")
     assert line["push_service"] == "other"
@@ -135,13 +114,13 @@ async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_cam
 
 
 async def test_a_broker_that_is_away_is_told_of_a_few_times_and_not_without_end(
-    world: World, service: PushService, embedded: EmbeddedBroker
+    kafka: KafkaProxy, world: World, service: PushService
 ):
     worker = await world.start_worker(service)
     before = len(worker.log.read_text().splitlines())
-    os.kill(embedded.pid, signal.SIGKILL)
-    await asyncio.sleep(8)
-    assert 0 < len(worker.log.read_text().splitlines()) - before < 40
+    async with kafka.down():
+        await asyncio.sleep(8)  # in which it tries again and again
+        assert 0 < len(worker.log.read_text().splitlines()) - before < 40
 
 
 async def control(world: World, *values: bytes) -> None:

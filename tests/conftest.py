@@ -1,0 +1,43 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.integration.support import WAIT_SECONDS, free_port
+from tests.kafka.proxy import KafkaProxy
+from worker.demo import broker
+from worker.demo.broker import EmbeddedBroker
+
+WAITING = {"integration", "kafka"}
+"""Folders of tests that look at real processes in real time: they do little but wait."""
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those begin, one after the other: `pytest -n 2 --dist loadgroup` does all else beside them."""
+    items.sort(key=lambda item: not _waits(item))
+    for item in filter(_waits, items):
+        item.add_marker(pytest.mark.xdist_group("waiting"))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return item.path.relative_to(Path(__file__).parent).parts[0] in WAITING
+
+
+@pytest.fixture
+async def embedded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedBroker]:
+    # Killed while it still writes everything down, it loses what it acknowledged.
+    monkeypatch.setattr(broker, "STOP_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(broker, "START_SECONDS", WAIT_SECONDS)
+    async with EmbeddedBroker(free_port()) as running:
+        yield running
+
+
+@pytest.fixture
+async def kafka(embedded: EmbeddedBroker) -> AsyncIterator[KafkaProxy]:
+    """The embedded broker, behaving as Apache Kafka does; and who waits for records keeps no core busy."""
+    async with KafkaProxy(embedded.address) as proxy:
+        yield proxy
