@@ -72,6 +72,13 @@ def plain_json(data: bytes) -> Any:
     return tree
 
 
+def is_subscription(tree: Any) -> bool:
+    """Whether it has what a browser's `PushSubscription.toJSON()` gives."""
+    keys = tree.get("keys") if isinstance(tree, dict) else None
+    found = [tree.get("endpoint"), keys.get("p256dh"), keys.get("auth")] if isinstance(keys, dict) else [None]
+    return all(isinstance(each, str) for each in found)
+
+
 def names(data: bytes) -> list[str]:
     """Every name in a JSON text, at any depth."""
     found: list[str] = []

@@ -4,6 +4,8 @@ One table for whoever feeds it: hypothesis and the kept inputs in `make test`, a
 promised everywhere: a value or the documented exception, nothing of a secret in its text, output in bounds.
 """
 
+import contextlib
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import typer
 
 from crypto import base64url
 from crypto.aes128gcm import RECORD_SIZE, decrypt, encode_content, encrypt
@@ -30,13 +33,16 @@ from worker.answers import (
     retry_after,
 )
 from worker.campaigns import CampaignError, Campaigns, State, change, decode_control
+from worker.commands import MISUSED
+from worker.commands import send as send_command
 from worker.commands.findings import findings
+from worker.config import load_settings
 from worker.edges.http1 import AnswerParser, request_bytes
 from worker.edges.keyring import Keyring
 from worker.edges.transport import ANSWER_MAX_BYTES
-from worker.job import JobError, SendJob, decode_job, decode_later, encode_json
+from worker.job import JobError, SendJob, Subscription, decode_job, decode_later, encode_json
 from worker.ledger import Ledger, Partition
-from worker.outcome import Settled
+from worker.outcome import Settled, Status
 from worker.personalise import BadNotificationError, PayloadTooLargeError, compile_message
 from worker.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
 from worker.request import PushHeaders, PushRequest
@@ -248,6 +254,43 @@ ADMITTING = (
 )
 
 
+SETTINGS = load_settings({"PUSHMILL_VAPID_DIR": ".", "PUSHMILL_VAPID_SUBJECT": "mailto:a@b.example"})
+
+
+def subscription(data: bytes) -> None:
+    """A file for `pushmill send`: a request to its endpoint, or one line about what is wrong with it."""
+    told = io.StringIO()
+    with tempfile.TemporaryDirectory(dir=oracles.MEMORY) as folder, contextlib.redirect_stderr(told):
+        file = Path(folder, "subscription.json")
+        file.write_bytes(data)
+        made = sent_to(file)
+    lines = told.getvalue().replace(str(file), "").splitlines()
+    for line in lines:
+        check_told(line)
+        assert line.isprintable(), "could do something to a terminal"
+    tree = oracles.plain_json(data)
+    if tree is not oracles.NOT_PLAIN:
+        assert (made is not None) is oracles.is_subscription(tree)
+    if isinstance(made, PushRequest):
+        assert lines == []
+        found = msgspec.json.decode(data, type=Subscription)
+        assert made.endpoint.target.lstrip("/") in found.endpoint
+        if (found.keys.p256dh, found.keys.auth) == (RECEIVER.p256dh, RECEIVER.auth_text):
+            assert decrypt(made.body, RECEIVER) == b"hello"
+    else:
+        assert len(lines) == 1 or made == Settled(Status.INVALID, "bad_keys")
+
+
+def sent_to(file: Path) -> PushRequest | Settled | None:
+    """What would be sent, or become of it; None where the file holds no subscription."""
+    try:
+        read = send_command._read_subscription(str(file))
+    except typer.Exit as error:
+        hold(error.exit_code == MISUSED, "ends with another status")
+        return None
+    return send_command._make(send_command._job(read, {"payload": "hello"}), VAPID_KEY, SETTINGS)
+
+
 def endpoint(data: bytes) -> None:
     """A subscription's endpoint: what is let in is where others would connect to."""
     url = data.decode("utf-8", "replace")
@@ -398,7 +441,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         *(job, tier, schema, check, control, stats, metadata),
         *(answer, headers, verdict),
-        *(endpoint, address, keys, template),
+        *(subscription, endpoint, address, keys, template),
         *(key_file, authorization, body),
     )
 }

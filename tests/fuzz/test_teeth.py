@@ -9,6 +9,7 @@ from crypto import aes128gcm
 from tests.fuzz.kept import kept
 from tests.fuzz.targets import TARGETS
 from worker import addresses, answers, campaigns, job, personalise, publication, services
+from worker.commands import send
 from worker.edges.http1 import AnswerParser
 
 NEVER = re.compile(r"(?!)")
@@ -23,6 +24,12 @@ MISTAKES = {
     "an address for a host": ("endpoint", services, "_NUMERIC_HOST", NEVER),
     "a private address": ("address", addresses, "_REFUSED_V4", ()),
     "a time that runs backwards": ("control", campaigns.Control, "shift_at", lambda self, now: -1.0),
+    "a subscription that is refused": (
+        "subscription",
+        send,
+        "_read_subscription",
+        lambda file: send.end(file, 2),
+    ),
     "padding that is not taken off": ("body", aes128gcm, "_unpad", lambda record, delimiter: record),
 }
 
