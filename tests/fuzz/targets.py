@@ -4,11 +4,14 @@ One table for whoever feeds it: hypothesis and the kept inputs in `make test`, a
 promised everywhere: a value or the documented exception, nothing of a secret in its text, output in bounds.
 """
 
+import asyncio
 import contextlib
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,8 @@ from worker.commands import MISUSED
 from worker.commands import send as send_command
 from worker.commands.findings import findings
 from worker.config import load_settings
+from worker.demo.push_service import PushService as SimulatedService
+from worker.demo.push_service_http import PushConnection
 from worker.edges.http1 import AnswerParser, request_bytes
 from worker.edges.keyring import Keyring
 from worker.edges.transport import ANSWER_MAX_BYTES
@@ -245,6 +250,65 @@ def verdict(data: bytes) -> None:
     check_said(PushResponse(200 + int.from_bytes(data[:2]) % 400, {}, data[2 : 2 + ANSWER_MAX_BYTES]))
 
 
+# ── what simulated push services are asked ──────────────────────────────────────────────────────────────────
+
+
+class Client:
+    """Stands for the transport of a client from elsewhere: keeps what it is answered."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.gone = False
+
+    def get_extra_info(self, _name: str) -> tuple[str, int]:
+        return ("192.0.2.1", 1)
+
+    def write(self, data: bytes) -> None:
+        assert not self.gone, "answers who has gone"
+        self.heard += data
+
+    def close(self) -> None:
+        self.gone = True
+
+
+def request(data: bytes) -> None:
+    """Requests on one connection of `pushmill simulate`: whole answers, the same ones in any cut."""
+    every, wire = data[0] if data else 0, data[1:]
+    statuses = asyncio.run(answered([wire]))
+    if every:
+        pieces = [wire[at : at + every] for at in range(0, len(wire), every)]
+        assert asyncio.run(answered(pieces)) == statuses
+
+
+async def answered(pieces: list[bytes]) -> list[bytes]:
+    client = Client()
+    connection = PushConnection(simulated(), set())
+    connection.connection_made(client)  # type: ignore[arg-type]
+    for piece in pieces:
+        if not client.gone:
+            connection.data_received(piece)
+    connection.connection_lost(None)
+    left, statuses = client.heard, []
+    while left:
+        head, _, rest = left.partition(b"\r\n\r\n")
+        found = re.match(rb"HTTP/1\.1 ([1-5]\d\d) [^\r\n]+(?:\r\n[!-~]+: [^\r\n]*)*$", head)
+        hold(found is not None, "is no answer")
+        statuses.append(found[1] if found else b"")
+        length = re.search(rb"Content-Length: (\d+)$", head)
+        left = rest[int(length[1]) :] if length else rest
+    return statuses
+
+
+@cache
+def simulated() -> SimulatedService:
+    """One that listens to nobody."""
+    made = SimulatedService("fcm", ssl_context=None, keep="none", key_pairs=1)
+    for listening in made._sockets:
+        listening.close()
+    made.subscribe(1)
+    return made
+
+
 # ── subscriptions ───────────────────────────────────────────────────────────────────────────────────────────
 
 ADMITTING = (
@@ -440,7 +504,7 @@ TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
         *(job, tier, schema, check, control, stats, metadata),
-        *(answer, headers, verdict),
+        *(answer, headers, verdict, request),
         *(subscription, endpoint, address, keys, template),
         *(key_file, authorization, body),
     )

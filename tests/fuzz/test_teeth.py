@@ -10,6 +10,7 @@ from tests.fuzz.kept import kept
 from tests.fuzz.targets import TARGETS
 from worker import addresses, answers, campaigns, job, personalise, publication, services
 from worker.commands import send
+from worker.demo.push_service_http import PushConnection
 from worker.edges.http1 import AnswerParser
 
 NEVER = re.compile(r"(?!)")
@@ -24,6 +25,12 @@ MISTAKES = {
     "an address for a host": ("endpoint", services, "_NUMERIC_HOST", NEVER),
     "a private address": ("address", addresses, "_REFUSED_V4", ()),
     "a time that runs backwards": ("control", campaigns.Control, "shift_at", lambda self, now: -1.0),
+    "requests that are cut": (
+        "request",
+        PushConnection,
+        "on_url",
+        lambda self, piece: setattr(self, "_target", piece),
+    ),
     "a subscription that is refused": (
         "subscription",
         send,
