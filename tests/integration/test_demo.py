@@ -108,7 +108,7 @@ def test_what_is_asked_for_is_kept(start, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_nothing_behind(start, tmp_path, number):
-    process = start("--notifications", "50000")
+    process = start("--notifications", "20000")
     wait_for_line(process, "workers that have joined")
     children = children_of(process)
     assert len(children) >= 3
@@ -122,7 +122,7 @@ def test_an_interruption_leaves_nothing_behind(start, tmp_path, number):
 
 
 def test_a_worker_that_dies_is_noticed(start, tmp_path):
-    process = start("--notifications", "50000")
+    process = start("--notifications", "20000")
     wait_for_line(process, "workers that have joined")
     children = children_of(process)
     worker = next(pid for pid, command in children.items() if "worker.cli run" in str(command))
