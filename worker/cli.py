@@ -98,6 +98,9 @@ async def _work(settings: Settings, process: int = 0, supervisor: socket.socket 
     with stop_on_signal() as stop:
         try:
             await Worker(settings, process, supervisor).run(stop)
+        except KafkaUnreachableError:
+            if not stop.is_set():  # else it had come to do nothing, and is asked to do no more
+                raise
         except KafkaStuckError as error:
             # No flush, no clean-up: a record that is still on its way must not land after the next start.
             log.critical("ending at once, without a clean-up", problem=str(error))
