@@ -142,6 +142,14 @@ def test_small_records_cost_more_cpu_as_it_was_measured():
     assert plan(Demand(1, 1)).cpu == CPU_MICROSECONDS
 
 
+@pytest.mark.parametrize("cpu", [179.0, 220.0, *range(50, 400, 7)])
+def test_with_more_in_flight_cpu_alone_decides(cpu):
+    slow = Demand(100_000, 0.2, cpu=cpu)
+    better = with_more_in_flight(slow)
+    if better is not None and better.demand.in_flight < IN_FLIGHT_MOST:
+        assert better.processes == plan(slow).processes_for[Bound.CPU]
+
+
 def test_more_in_flight_is_told_where_it_helps_and_only_there():
     slow = Demand(100_000, 0.2)
     better = with_more_in_flight(slow)
