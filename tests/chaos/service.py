@@ -52,11 +52,6 @@ class Counts:
         else:
             self._first[mark] = (now, sender)
 
-    @property
-    def total(self) -> int:
-        """All pushes so far."""
-        return len(self._first) + len(self.repeats)
-
     def told(self) -> dict[str, Any]:
         return {"reached": len(self._first), "repeated": len(self.repeats), "gap": self.gap}
 
@@ -93,12 +88,12 @@ async def serve(folder: Path, seed: int, count: int) -> None:
 
 async def _done(command: str, service: PushService, counts: Counts) -> dict[str, Any]:
     if command == "drop":
-        cut = service.stats.in_flight - counts.total
+        cut = service.stats.in_flight
         with suppress(
             TimeoutError
         ):  # it waits for a moment without connections, and workers come back at once
             await asyncio.wait_for(service.drop_connections(), DROP_SECONDS)
-        return {"cut": cut + counts.total}  # with what was taken off connections that were being cut
+        return {"cut": cut}
     if command == "repeats":
         return {"repeats": counts.repeats}
     return {**counts.told(), "taken": service.stats.taken}
