@@ -256,6 +256,7 @@ class Pipeline:
         return True
 
     def _made(self, delivery: Delivery, made: Flight | Settled, now: float) -> Flight | None:
+        """The flight that a delivery became; one that became none is settled, and gives its slot back."""
         if isinstance(made, Flight):
             return made
         self._politeness.recall(delivery, now)

@@ -27,9 +27,8 @@ def request_bytes(request: PushRequest) -> bytes:
         ValueError: A header holds what could be taken for another one, or is not ASCII.
     """
     endpoint, body = request.endpoint, request.body
-    start = f"POST {endpoint.target} HTTP/1.1\r\nHost: {endpoint.origin.url[_SCHEME_CHARS:]}\r\n".encode(
-        "ascii"
-    )
+    host = endpoint.origin.url[_SCHEME_CHARS:]
+    start = f"POST {endpoint.target} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii")
     if not start.count(b"\n") == start.count(b"\r") == 2:
         raise ValueError("an endpoint holds the end of a line")
     return b"%b%b%d\r\n%b\r\n%b" % (start, _AGENT_AND_LENGTH, len(body), request.headers.lines, body)

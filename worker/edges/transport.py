@@ -1,7 +1,7 @@
 """The seam to the wire, and what every transport has in common, whatever it is made of.
 
-Keep-alive connections, bounded time, bounded answers, no redirects, no cookies, no proxy but one that is
-set; connected to no address that has not been checked (decision 10).
+Keep-alive connections, bounded time, bounded answers, no redirects, no cookies; connected to no address that
+has not been checked (decision 10), but by a proxy that the operator has set, which looks names up again.
 """
 
 import ssl
