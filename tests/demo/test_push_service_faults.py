@@ -5,6 +5,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from tests.waiting import until
 from worker.demo.faults import Faults, FaultShare
 from worker.demo.push_service_answers import STATUSES, UNANSWERED, Answer, Fault
 from worker.demo.push_service_profiles import PROFILES
@@ -20,12 +21,6 @@ async def faulty(sender, fault, **options):
     [subscription] = sender.service.subscribe()
     sender.service.script(subscription, [Answer(STATUSES.get(fault, 201), fault=fault, **options)])
     return subscription
-
-
-async def until(condition):
-    """Wait for what the service, in the same loop, is about to do."""
-    while not condition():  # noqa: ASYNC110 - the service offers no event for this, and should not
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

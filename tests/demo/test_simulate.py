@@ -6,14 +6,10 @@ import sys
 import aiohttp
 import pytest
 
+from tests.waiting import until
 from worker.demo.certificates import Certificates
 from worker.demo.push_service_answers import Fault
 from worker.demo.simulate import HELP, SimulateOptions, simulate
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110 - the service offers no event for this, and should not
-        await asyncio.sleep(0.01)
 
 
 async def started(options, lines):

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from tests.waiting import until
 from tests.worker.support import job, make_pipeline, recipient, record
 from worker.answers import PushResponse
 from worker.edges import clock, dispatcher
@@ -61,11 +62,6 @@ class World:
     async def __aexit__(self, *_):
         self.running.cancel()
         await asyncio.wait([self.running])
-
-
-async def until(condition):
-    while not condition():  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.001)
 
 
 async def few_turns_of_the_loop():

@@ -22,6 +22,7 @@ from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import generate_vapid_key, sign
 from tests.edges.connect_proxy import in_a_thread
+from tests.waiting import GENEROUS, until
 from worker.answers import Answer, PushResponse, TransportFailure
 from worker.demo.certificates import Certificates
 from worker.demo.push_service import PushService
@@ -33,9 +34,6 @@ from worker.job import Urgency
 from worker.proxy import Proxy
 from worker.request import PushHeaders, PushRequest, build_request
 from worker.services import Endpoints, HostRule
-
-GENEROUS = 20.0
-"""Seconds: no test waits for it."""
 
 SHORT = 0.3
 """Seconds: the time-out of tests that wait for it."""
@@ -105,12 +103,6 @@ async def settled() -> None:
     """What is on its way within this process has come, however slow that is: every turn polls the sockets."""
     for _ in range(20):
         await asyncio.sleep(0.002)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(GENEROUS):
-        while not condition():  # noqa: ASYNC110 - what is waited for offers no event, and should not
-            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager
