@@ -10,6 +10,7 @@ from pywebpush import webpush
 from yarl import URL
 
 from crypto.vapid import generate_vapid_key
+from tests.waiting import until
 from worker.demo.faults import Faults, FaultShare
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer, Fault
@@ -366,9 +367,37 @@ async def test_connections_can_be_dropped_while_it_goes_on(start):
     async with sender.connect() as wire:
         wire.send(sender.request(subscription))
         await wire.response()
-        await sender.service.drop_connections()
+        assert await sender.service.drop_connections() == []  # it has been answered
         assert await wire.ended()
     assert (await sender.push(subscription)).status == 201
+
+
+async def test_who_goes_unanswered_as_connections_are_dropped_is_known(start):
+    sender = await start("fcm")
+    service = sender.service
+    late, answered, refused = service.subscribe(3)
+    service.script(late, [Answer(201, delay=60.0)])
+    async with sender.connect() as slow, sender.connect() as quick:
+        slow.send(sender.request(late))
+        quick.send(sender.request(answered))
+        await quick.response()
+        await until(lambda: service.stats.taken == 2)
+        slow.send(sender.request(refused))  # behind the late one: it has not come yet
+        assert await service.drop_connections() == [late]
+        assert await slow.ended()
+    assert (service.stats.in_flight, service.stats.open_connections, service.stats.taken) == (0, 0, 2)
+
+
+async def test_what_has_been_answered_as_connections_are_dropped_gets_out(start):
+    sender = await start("fcm")
+    [subscription] = sender.service.subscribe()
+    async with sender.connect() as wire:
+        await until(lambda: sender.service.stats.open_connections)
+        [connection] = sender.service._connections
+        connection.data_received(sender.request(subscription))
+        assert await sender.service.drop_connections() == []
+        assert (await wire.response()).status == 201
+        assert await wire.ended()
 
 
 @pytest.mark.parametrize(

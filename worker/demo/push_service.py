@@ -115,13 +115,18 @@ class PushService:
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await asyncio.gather(*(server.wait_closed() for server in self._servers))
 
-    async def drop_connections(self) -> None:
-        """Break every open connection, as a restart of the service would; listening goes on."""
+    async def drop_connections(self) -> list[Subscription]:
+        """Break every open connection, as a restart of the service would; listening goes on.
+
+        Returns:
+            The subscription of each push that came and goes unanswered by this.
+        """
         dropped = set(self._connections)  # who comes back meanwhile may stay
-        for connection in dropped:
-            connection.abort()
+        unanswered = [connection.abort() for connection in dropped]
         while dropped & self._connections:  # noqa: ASYNC110 - each is lost within the next turns of the loop
             await asyncio.sleep(0)
+        found = map(self._intake.subscriptions.at, unanswered)
+        return [subscription for subscription in found if subscription is not None]
 
     # --- use
 

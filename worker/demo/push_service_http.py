@@ -64,6 +64,7 @@ class PushConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[ReceivedRequest, bool]] = deque()
+        self._served = b""
         self._out: list[bytes] = []
         self._reading = False
         self._pending: asyncio.TimerHandle | asyncio.Task[None] | None = None
@@ -86,10 +87,7 @@ class PushConnection(asyncio.Protocol):
         self._waiting.clear()
         self._connections.discard(self)
         self._handler.disconnected()
-        if self._pending is not None:
-            self._pending.cancel()
-            self._pending = None
-            self._handler.answered()
+        self._give_up()
 
     def data_received(self, data: bytes) -> None:
         """Parse, answer what is complete, and write it all at once; see asyncio.Protocol."""
@@ -107,9 +105,25 @@ class PushConnection(asyncio.Protocol):
             self._reading = False
             self._flush()
 
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        self._transport.abort()
+    def abort(self) -> bytes:
+        """Drop the connection, and give the target of the request that goes unanswered by it, if one does.
+
+        Nothing more is taken or answered from here on; what has been answered is still on its way out of the
+        transport, which takes until the next turn of the loop.
+        """
+        self._closing = True
+        unanswered = self._served if self._give_up() else b""
+        self._loop.call_soon(self._transport.abort)
+        return unanswered
+
+    def _give_up(self) -> bool:
+        """Give no answer to what still waits for one; whether anything did."""
+        if self._pending is None:
+            return False
+        self._pending.cancel()
+        self._pending = None
+        self._handler.answered()
+        return True
 
     # --- httptools
 
@@ -162,6 +176,7 @@ class PushConnection(asyncio.Protocol):
     # --- answers
 
     def _serve(self, request: ReceivedRequest, keep_alive: bool) -> None:
+        self._served = request.target
         reply = self._handler.answer(request, keep_alive=keep_alive, local=self._local)
         if reply.delay:
             self._pending = self._loop.call_later(reply.delay, self._start_late, reply)
