@@ -11,6 +11,11 @@ NOW, LATE = 0.2, 0.1
 """Shares of recipients that are due at once, and at three fifths of the run; the others are stretched."""
 
 
+def recipient_id(number: int) -> str:
+    """Of the recipient with the subscription of this number."""
+    return f"r{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """Who is sent to.
@@ -49,7 +54,7 @@ class Campaign:
             "site_id": f"site-{site}",
             "notification": {"title": "Hello {{recipient_id}}", "url": "https://shop.example/"},
             "recipients": [
-                {"id": f"r{number}", "subscription": subscription}
+                {"id": recipient_id(number), "subscription": subscription}
                 for number, subscription in enumerate(part, first)
             ],
             **when,

@@ -186,7 +186,7 @@ class Run:
     async def _do(self, event: Event, fleet: Fleet, service: Service, kafka: Kafka) -> None:
         at = time.monotonic()
         if event.kind is Kind.CUT:
-            self._verdict.note(event.kind, at, cut=(await service.ask("drop"))["cut"])
+            self._verdict.note(event.kind, **await service.ask("drop"))
         elif event.kind in OF_OUR_OWN_KAFKA:
             self._verdict.note(event.kind, at)
             await _break_kafka(event, kafka)

@@ -10,7 +10,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from typing import Any
 import uvloop
 
 from crypto import base64url
+from tests.chaos.campaign import recipient_id
 from tests.chaos.verdict import Repeat
 from worker.demo.certificates import Certificates
 from worker.demo.faults import Faults, parse_share
 from worker.demo.push_service import PushService
 from worker.demo.push_service_journal import digest
 
-DROP_SECONDS = 0.1
 LATENCY, JITTER = 0.02, 0.06
 SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0.002", "500=0.0005")
 """None takes a push and hides it: what is repeated is the worker's doing, but for what `drop` cuts."""
@@ -88,12 +87,9 @@ async def serve(folder: Path, seed: int, count: int) -> None:
 
 async def _done(command: str, service: PushService, counts: Counts) -> dict[str, Any]:
     if command == "drop":
-        cut = service.stats.in_flight
-        with suppress(
-            TimeoutError
-        ):  # it waits for a moment without connections, and workers come back at once
-            await asyncio.wait_for(service.drop_connections(), DROP_SECONDS)
-        return {"cut": cut}
+        at = time.monotonic()
+        unanswered = await service.drop_connections()
+        return {"at": at, "cut": [recipient_id(subscription.number) for subscription in unanswered]}
     if command == "repeats":
         return {"repeats": counts.repeats}
     return {**counts.told(), "taken": service.stats.taken}

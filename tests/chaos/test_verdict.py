@@ -29,7 +29,7 @@ def verdict(*kinds: Kind, repeats: list[Repeat]) -> Verdict:
     """What is done first is done at 10 s, to process 0; and so on."""
     made = Verdict(recipients=0, in_flight=IN_FLIGHT, repeats=repeats)
     for number, kind in enumerate(kinds):
-        made.note(kind, 10.0 * (number + 1), str(number), cut=3 if kind is Kind.CUT else 0)
+        made.note(kind, 10.0 * (number + 1), str(number))
     return made
 
 
@@ -53,12 +53,11 @@ def test_what_a_process_sent_that_dies_comes_of_its_death_whatever_else_happened
 
 
 def test_what_was_sent_again_may_be_lost_again_with_its_sender():
-    cut = Happened(Kind.CUT, 10.0, allowed=1)
     second = sent(9.9, "a", KILL.at - 1, "b")
     third = sent(9.9, "a", KILL.at + 2, "c")._replace(between=[(KILL.at - 1, "b")])
-    assert attributed([cut, KILL], [second, third]) == {cut: 1, KILL: 1}
+    assert attributed([TERM, KILL], [second, third]) == {TERM: 1, KILL: 1}
     before_it = third._replace(again_at=KILL.at - 0.5)
-    assert attributed([cut, KILL], [second, before_it]) == {cut: 2}
+    assert attributed([TERM, KILL], [second, before_it]) == {TERM: 2}
 
 
 def test_a_death_repeats_nothing_before_it():
@@ -96,9 +95,32 @@ def test_where_every_hand_on_is_known_nothing_may_come_of_nothing():
     assert made.problems() == ["1 repeats that come of nothing, where 0 are allowed"]
 
 
-def test_answers_that_are_cut_off_may_be_asked_for_again():
-    assert not verdict(Kind.CUT, repeats=[sent(9.9)] * 3).problems()
-    assert verdict(Kind.CUT, repeats=[sent(9.9)] * 4).problems()
+CUT = Happened(Kind.CUT, 10.0, allowed=1, cut=frozenset({"r1"}))
+AGAIN = Repeat(9.9, "a", 12.0, "d", "r1")
+
+
+def test_who_is_not_answered_for_a_cut_may_be_sent_to_again_once():
+    made = verdict(repeats=[AGAIN])
+    made.note(Kind.CUT, 10.0, cut=["r1"])
+    assert not made.problems()
+    made.repeats.append(AGAIN._replace(again_at=13.0, between=[(12.0, "d")]))
+    assert made.problems() == ["1 repeats that come of nothing, where 0 are allowed"]
+
+
+def test_a_cut_pays_for_nobody_else_and_not_for_what_was_sent_after_it():
+    for each in AGAIN._replace(recipient="r2"), AGAIN._replace(first_at=10.1):
+        assert attributed([CUT], [each]) == {None: 1}
+
+
+def test_two_cuts_at_once_are_told_apart():
+    next_one = Happened(Kind.CUT, 10.1, allowed=1, cut=frozenset({"r2"}))
+    of_the_next = AGAIN._replace(recipient="r2")
+    assert attributed([CUT, next_one], [AGAIN, of_the_next]) == {CUT: 1, next_one: 1}
+
+
+def test_a_cut_is_known_whoever_died_beside_it():
+    beside = [TERM, CUT, Happened(Kind.KILL, 10.2, "a", 5)]
+    assert attributed(beside, [AGAIN]) == {CUT: 1}
 
 
 def test_who_thaws_may_send_again_what_it_had_in_flight_and_no_more():
@@ -166,10 +188,9 @@ def test_one_hand_on_makes_one_repeat_and_only_of_what_is_sent_after_it():
 
 
 def test_a_hand_on_makes_the_second_push_after_it_whatever_came_before():
-    cut = Happened(Kind.CUT, 10.0, allowed=1)
     second = sent(9.9, "a", 91.0, "d")._replace(recipient="r1")
     third = second._replace(again_at=92.0, between=[(91.0, "d")])
-    assert attributed([cut, KILL], [second, third], [handed_on(KILL.at - 1)]) == {cut: 1, KILL: 1}
+    assert attributed([CUT, KILL], [second, third], [handed_on(KILL.at - 1)]) == {CUT: 1, KILL: 1}
 
 
 def test_what_is_handed_on_counts_with_the_rest_that_a_death_repeats():
@@ -198,6 +219,14 @@ def test_what_its_own_sender_sends_as_another_attempt_had_no_answer():
     forgotten = Repeat(1.0, "a", 12.0, "a", "r2")
     made.note_repeats([of_one, of_two, forgotten], {"r1": 2, "r2": 1})
     assert (made.unanswered, made.repeats) == (1, [of_two, forgotten])
+
+
+def test_what_was_cut_off_is_known_to_be_that():
+    made = verdict(repeats=[])
+    made.note(Kind.CUT, 10.0, cut=["r1"])
+    again = AGAIN._replace(again_by=AGAIN.first_by)
+    made.note_repeats([again, again._replace(first_at=10.1)], {"r1": 3})
+    assert (made.unanswered, made.repeats) == (1, [again])
 
 
 def test_the_table_says_the_most_at_one():

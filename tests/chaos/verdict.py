@@ -65,7 +65,8 @@ class Happened:
     """One thing that has been done, at monotonic seconds, and how many repeats may come of it.
 
     `who` is the process that it has been done to. One that was frozen has been thawed at `thawed_at`, and one
-    that lives on has got over it at `over_at`.
+    that lives on has got over it at `over_at`. `cut` are the recipients whose push had come by then, and
+    whose answer never left.
     """
 
     kind: Kind
@@ -74,6 +75,7 @@ class Happened:
     allowed: int = 0
     thawed_at: float = inf
     over_at: float = inf
+    cut: frozenset[str] = frozenset()
 
 
 def attributed(
@@ -81,18 +83,20 @@ def attributed(
 ) -> dict[Happened | None, int]:
     """Say what each repeat comes of.
 
-    That is a death that left its recipient open in two places, or the death of who had sent it before, or
-    else the first thing to happen after the first push. None stands for nothing that can be told: a worker
-    that sends what another one has sent long ago.
+    That is a death that left its recipient open in two places, or an answer that was cut off, or the death of
+    who had sent it before, or else the first thing to happen after the first push. None stands for nothing
+    that can be told: a worker that sends what another one has sent long ago.
     """
     in_order = sorted(happened, key=lambda each: each.at)
     deaths = [each for each in in_order if each.kind in DEATHS]
+    cuts = [each for each in in_order if each.cut]
+    others = [each for each in in_order if each.kind is not Kind.CUT]
     counts: Counter[Happened | None] = Counter()
     for repeat, doubled in by_hand_ons(in_order, repeats, hand_ons):
-        death = doubled or _of_a_sender(deaths, repeat)
-        later = (each for each in in_order if each.at + GRACE_SECONDS >= repeat.first_at)
-        cause = death or next(later, None)
-        related = death or (cause and cause.at - repeat.first_at <= MEMORY_SECONDS)
+        certain = doubled or _of_a_cut(cuts, repeat) or _of_a_sender(deaths, repeat)
+        later = (each for each in others if each.at + GRACE_SECONDS >= repeat.first_at)
+        cause = certain or next(later, None)
+        related = certain or (cause and cause.at - repeat.first_at <= MEMORY_SECONDS)
         counts[cause if related else None] += 1
     return dict(counts)
 
@@ -127,6 +131,16 @@ def _left_uncommitted(death: Happened, hand_on: HandOn) -> bool:
         and hand_on.at <= death.over_at + GRACE_SECONDS
         and death.at <= hand_on.refused_at + GRACE_SECONDS
     )
+
+
+def _of_a_cut(cuts: Iterable[Happened], repeat: Repeat) -> Happened | None:
+    """Find the cut that took the answer of the push before this one."""
+    sent_at, _ = next(repeat.earlier)
+    return next((cut for cut in cuts if _has_cut(cut, repeat.recipient, sent_at, repeat.again_at)), None)
+
+
+def _has_cut(cut: Happened, recipient: str, sent_at: float, again_at: float) -> bool:
+    return sent_at <= cut.at <= again_at and recipient in cut.cut
 
 
 def _of_a_sender(deaths: Sequence[Happened], repeat: Repeat) -> Happened | None:
@@ -196,19 +210,23 @@ class Verdict:
     unanswered: int = 0
     gap: float = 0.0
 
-    def note(self, kind: Kind, at: float, who: str = "", *, cut: int = 0, **times: float) -> None:
-        """Note that something has been done; `cut` are answers that are lost with their connection."""
-        allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else cut
-        self.happened.append(Happened(kind, at, who, allowed, **times))
+    def note(self, kind: Kind, at: float, who: str = "", *, cut: Iterable[str] = (), **times: float) -> None:
+        """Note that something has been done; `cut` are the recipients whose answer it took."""
+        lost = frozenset(cut)
+        allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else len(lost)
+        self.happened.append(Happened(kind, at, who, allowed, cut=lost, **times))
 
     def note_repeats(self, repeats: Iterable[Repeat], attempts: Mapping[str, int]) -> None:
         """Note what came again; a sender that knows it for another attempt had no answer to the last one.
 
         That is allowed (a push service may take a push, and its answer be lost), and comes of a machine so
-        busy that an answer takes longer than the request time-out. `attempts` are those of the outcomes.
+        busy that an answer takes longer than the request time-out. What a cut has taken is known, and is not
+        counted as that. `attempts` are those of the outcomes.
         """
+        cuts = [each for each in self.happened if each.cut]
         for repeat in repeats:
-            if repeat.first_by == repeat.again_by and attempts.get(repeat.recipient, 1) > 1:
+            tried_again = repeat.first_by == repeat.again_by and attempts.get(repeat.recipient, 1) > 1
+            if tried_again and not _of_a_cut(cuts, repeat):
                 self.unanswered += 1
             else:
                 self.repeats.append(repeat)
