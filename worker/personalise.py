@@ -5,7 +5,7 @@ notification looks like; knows nothing of encryption or requests.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -40,14 +40,20 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text with variables, and what it must be once they are filled in."""
+    """A text with variables, and what it must be once they are filled in.
 
-    parts: tuple[str | Variable, ...]
+    Attributes:
+        frame: The text with `%s` in each variable's place.
+        variables: In their order.
+    """
+
+    frame: str
+    variables: tuple[Variable, ...] = ()
 
     @property
     def least_bytes(self) -> int:
         """Of what is the same for everyone, as JSON."""
-        return len(encode_json("".join(part for part in self.parts if isinstance(part, str))))
+        return len(encode_json(self.frame % (("",) * len(self.variables))))
 
     def fill(self, values: Mapping[str, Scalar]) -> str:
         """Put a recipient's values in.
@@ -56,20 +62,23 @@ class Text:
             BadNotificationError: The text is not what its field needs.
             PayloadTooLargeError: The text alone is longer than any push may be.
         """
-        filled = []
+        found = []
         room = MAX_PLAINTEXT
-        for part in self.parts:
-            text = part if isinstance(part, str) else self.value(part, values)
+        for variable in self.variables:
+            text = self.value(variable, values)
             room -= len(text)
             if room < 0:  # before it is put together: a few bytes of template could ask for gigabytes
                 raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
-            filled.append(text)
-        return "".join(filled)
+            found.append(text)
+        return self.frame % tuple(found)
 
     def value(self, variable: Variable, values: Mapping[str, Scalar]) -> str:
         """A variable's value as text, or its fallback, cut where it could not be sent anyway."""
         value = values.get(variable.name)
-        return (variable.fallback if value is None else _spell(value))[: MAX_PLAINTEXT + 1]
+        if value is None:
+            value = variable.fallback
+        text = value if isinstance(value, str) else encode_json(value).decode()
+        return text[: MAX_PLAINTEXT + 1]
 
 
 class Title(Text):
@@ -101,11 +110,7 @@ class Url(Text):
         """As `Text.value`, percent-encoded (RFC 3986 section 2.1)."""
         text = Text.value(self, variable, values)
         plain = text.isascii() and text.isalnum()  # needs no `quote`, which costs as much as all the rest
-        return text if plain or len(self.parts) == 1 else quote(text, safe="")
-
-
-def _spell(value: Scalar) -> str:
-    return value if isinstance(value, str) else encode_json(value).decode()
+        return text if plain or self.frame == "%s" else quote(text, safe="")
 
 
 @dataclass(frozen=True)
@@ -114,19 +119,26 @@ class Message:
 
     Attributes:
         content_type: Of what is rendered.
-        pieces: What is rendered, one after the other.
+        frame: The bytes that are the same for everyone, with `%b` in each text's place.
+        texts: In their order.
         template_bytes: Of what it was compiled from; 0 where that is the constant bytes themselves.
     """
 
     content_type: str
-    pieces: tuple[bytes | Text, ...] = field(repr=False)
+    frame: bytes = field(repr=False)
+    texts: tuple[Text, ...] = field(default=(), repr=False)
     template_bytes: int = 0
 
     @cached_property
     def fits(self) -> bool:
         """Whether it can fit into a push at all, whatever the variables are."""
-        least = sum(len(each) if isinstance(each, bytes) else each.least_bytes for each in self.pieces)
-        return least <= MAX_PLAINTEXT and self.template_bytes <= TEMPLATES_MAX_BYTES
+        least = sum(text.least_bytes for text in self.texts)
+        return least <= self._room and self.template_bytes <= TEMPLATES_MAX_BYTES
+
+    @cached_property
+    def _room(self) -> int:
+        """Bytes that are left for the texts."""
+        return MAX_PLAINTEXT - len(self.frame % ((b"",) * len(self.texts)))
 
     def render(self, recipient: Recipient) -> bytes:
         """The plaintext for one recipient, UTF-8.
@@ -136,15 +148,17 @@ class Message:
             PayloadTooLargeError: It is longer than any push may be.
         """
         values = {**(recipient.variables or {}), "recipient_id": recipient.id}
-        rendered = []
-        size = 0
-        for piece in self.pieces:
-            text = piece if isinstance(piece, bytes) else encode_json(piece.fill(values))
-            size += len(text)
-            if size > MAX_PLAINTEXT:  # before it is put together, as in `Text.fill`
-                raise PayloadTooLargeError(size, MAX_PLAINTEXT)
-            rendered.append(text)
-        return b"".join(rendered)
+        filled = []
+        room = self._room
+        for text in self.texts:
+            written = encode_json(text.fill(values))
+            room -= len(written)
+            if room < 0:  # before it is put together, as in `Text.fill`
+                break
+            filled.append(written)
+        if room < 0:
+            raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
+        return self.frame % tuple(filled)
 
 
 def compile_message(job: SendJob) -> Message:
@@ -153,12 +167,19 @@ def compile_message(job: SendJob) -> Message:
     Source: https://www.w3.org/TR/push-api/#declarative-push-message, WebKit's Declarative Web Push.
     """
     if job.notification is None:
-        return Message(OCTETS, ((job.payload or "").encode(),))
+        return Message(OCTETS, _constant((job.payload or "").encode()))
     builtin = {"job_id": job.job_id, "campaign_id": job.campaign_id, "site_id": job.site_id}
     content = _declarative(job.notification, mutable=job.mutable, ids=builtin)
     pieces: list[bytes | Text] = []
     _add_json(content, builtin, pieces)
-    return Message(JSON, tuple(_merge(pieces)), len(encode_json(job.notification)))
+    frame = b"".join(_constant(piece) if isinstance(piece, bytes) else b"%b" for piece in pieces)
+    texts = tuple(piece for piece in pieces if isinstance(piece, Text))
+    return Message(JSON, frame, texts, len(encode_json(job.notification)))
+
+
+def _constant(text: bytes) -> bytes:
+    """Part of a frame that stands for itself."""
+    return text.replace(b"%", b"%%")
 
 
 def _declarative(notification: Notification, *, mutable: bool | None, ids: dict[str, str]) -> dict[str, Any]:
@@ -238,17 +259,21 @@ def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[bytes | Text]
 
 
 def _text(kind: type[Text], template: str, builtin: Mapping[str, str]) -> bytes | Text:
-    text = kind(tuple(_parse(template)))
-    filled = (
-        text.value(p, builtin) if isinstance(p, Variable) and p.name in builtin else p for p in text.parts
-    )
-    text = kind(tuple(filled))
-    if any(isinstance(part, Variable) for part in text.parts):
+    parts = list(_parse(template))
+    text = _framed(kind, parts)
+    known = [text.value(p, builtin) if isinstance(p, Variable) and p.name in builtin else p for p in parts]
+    text = _framed(kind, known)
+    if text.variables:
         return text
     try:
         return encode_json(text.fill({}))
     except (BadNotificationError, PayloadTooLargeError):
         return text  # is wrong for each recipient, and says so for each
+
+
+def _framed(kind: type[Text], parts: Sequence[str | Variable]) -> Text:
+    frame = "".join("%s" if isinstance(part, Variable) else part.replace("%", "%%") for part in parts)
+    return kind(frame, tuple(part for part in parts if isinstance(part, Variable)))
 
 
 def _parse(template: str) -> Iterator[str | Variable]:
@@ -261,15 +286,3 @@ def _parse(template: str) -> Iterator[str | Variable]:
         end = match.end()
     if end < len(template):
         yield template[end:]
-
-
-def _merge(pieces: list[bytes | Text]) -> Iterator[bytes | Text]:
-    constant: list[bytes] = []
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            constant.append(piece)
-            continue
-        yield b"".join(constant)
-        yield piece
-        constant = []
-    yield b"".join(constant)

@@ -283,7 +283,15 @@ def test_a_job_is_compiled_to_constants_but_for_what_differs():
     message = compile_message(
         job_of(notification_of(title="Hi {{name}}", body="b", data={"c": "{{campaign_id}}"}))
     )
-    assert [isinstance(piece, bytes) for piece in message.pieces] == [True, False, True, False, True]
+    assert (message.frame.count(b"%b"), len(message.texts)) == (2, 2)
+
+
+def test_percent_signs_stand_for_themselves():
+    assert filled("100 % off, %s %b %(a)s %%: {{name}}", {"name": "%s %b"}) == "100 % off, %s %b %(a)s %%: %s %b"
+    assert rendered(job_of(payload="50 % %b")) == b"50 % %b"
+    assert shown({"a": "%d"}, url="https://shop.example/%20{{campaign_id}}?{{a}}")["navigate"] == (
+        f"https://shop.example/%20{IDS['campaign_id']}?%25d"
+    )
 
 
 # ── against a reference ─────────────────────────────────────────────────────────────────────────────────
