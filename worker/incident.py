@@ -4,7 +4,7 @@ FCM has had waves of 404 that passed again (web-push-php #224, #405); whoever be
 subscriptions. Decides on shares alone, for one push service.
 """
 
-from math import exp
+from math import exp, inf
 
 RECENT = 100
 """Answers over which the present share is taken, so that a jump costs about as many, whatever the rate."""
@@ -24,13 +24,16 @@ JUMP = 0.35
 CALM = 0.5
 """Of a jump: closer to the level than that, the incident is over."""
 
+TICK = 0.1
+"""Seconds: what passes between two answers is reckoned with once so much has come together."""
+
 
 class Guard:
     """One push service's level of expirations, and whether there is an incident."""
 
     def __init__(self) -> None:
         self._share = USUAL
-        self._at: float | None = None
+        self._at = -inf
         self.level = USUAL
         self.incident = False
 
@@ -41,12 +44,16 @@ class Guard:
             gone: Whether it was a 404 or 410.
             now: Seconds.
         """
-        passed = 0.0 if self._at is None else max(0.0, now - self._at)
+        if not 0 <= now - self._at < TICK:
+            self._let_pass(now)
+        self._share += (gone - self._share) / RECENT
+        self.incident = self._share - self.level >= (JUMP * CALM if self.incident else JUMP)
+
+    def _let_pass(self, now: float) -> None:
+        """Reckon with the time since the last answers: forget them, and learn from them."""
+        passed = max(0.0, now - self._at) if self._at > -inf else 0.0
         self._at = now
         # Without news the share goes back to the level: nothing is concluded, or learned, from silence.
         self._share += (self.level - self._share) * (1 - exp(-passed / FAST))
-        self._share += (gone - self._share) / RECENT
-        above = self._share - self.level
-        self.incident = above >= (JUMP * CALM if self.incident else JUMP)
         # By time and not by number: a thousand bad answers in a second are no new normal.
-        self.level += above * (1 - exp(-passed / SLOW))
+        self.level += (self._share - self.level) * (1 - exp(-passed / SLOW))
