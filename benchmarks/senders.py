@@ -33,7 +33,7 @@ from worker.answers import Answer, PushResponse
 from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport, Transport, tls_context
 from worker.edges.http1 import request_bytes
 from worker.job import Urgency
-from worker.request import PushRequest, build_request
+from worker.request import PushRequest, push_headers
 from worker.services import Endpoint, Endpoints, HostRule
 
 SUBJECT = "mailto:ops@example.com"
@@ -68,15 +68,15 @@ class Press:
     def request(self, subscription: dict[str, Any], text: bytes) -> PushRequest:
         endpoint = self._admit(subscription["endpoint"])
         keys = parse_subscription_keys(subscription["keys"]["p256dh"], subscription["keys"]["auth"])
-        return build_request(
-            endpoint,
+        headers = push_headers(
+            endpoint.origin.service,
             authorization=self._tokens.authorization(self._key, endpoint.origin.url, time.time()),
-            body=encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)),
             content_type="application/json",
             ttl=60,
             urgency=Urgency.NORMAL,
             topic=None,
         )
+        return PushRequest(endpoint, headers, encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)))
 
     def _admit(self, url: str) -> Endpoint:
         if self._endpoints is None:

@@ -18,7 +18,7 @@ from worker.edges.http1 import AnswerParser, request_bytes
 from worker.intake import Record, take_in_hand
 from worker.job import Urgency
 from worker.ledger import Partition
-from worker.request import PushRequest, build_request
+from worker.request import PushRequest, push_headers
 from worker.services import Endpoint, Endpoints, HostRule, PushService
 
 REPEATS = 2000
@@ -82,15 +82,15 @@ def stages(recipients: int = 100) -> dict[str, float]:
 
 
 def _request(endpoint: Endpoint, authorization: str, body: bytes) -> PushRequest:
-    return build_request(
-        endpoint,
+    headers = push_headers(
+        endpoint.origin.service,
         authorization=authorization,
-        body=body,
         content_type="application/json",
         ttl=60,
         urgency=Urgency.NORMAL,
         topic=None,
     )
+    return PushRequest(endpoint, headers, body)
 
 
 def _record(p256dh: str, auth: str, recipients: int) -> Record:

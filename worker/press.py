@@ -4,17 +4,18 @@ Decides what is wrong with a delivery that cannot become one; knows nothing of q
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from crypto.aes128gcm import encrypt
 from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
-from worker.delivery import Delivery, Flight
+from worker.delivery import Delivery, Flight, JobInHand
 from worker.job import Recipient
 from worker.outcome import Settled, Status
 from worker.personalise import BadNotificationError
-from worker.request import build_request
+from worker.request import PushHeaders, PushRequest, push_headers
 from worker.schedule import ttl_left
 
 
@@ -46,6 +47,10 @@ class _Plain(NamedTuple):
     vapid_key: VapidKey
 
 
+_Shared = dict[tuple[JobInHand, str, int, bool], PushHeaders]
+"""Headers by what decides them at one moment: job, origin, TTL, and whether there is a body."""
+
+
 class Press:
     """Makes requests; `stopwatch` and `on_encrypted` are for the durations of encryptions.
 
@@ -75,18 +80,23 @@ class Press:
             deliveries: Whose turn it is.
             now: Seconds since the epoch: `TTL` is what is left of their lives.
         """
-        plains = [self._plain(delivery) for delivery in deliveries]
+        plains = [
+            self._plain(delivery, vapid_key)
+            for job, together in groupby(deliveries, _job)
+            for vapid_key in [self._keys.for_site(job.job.vapid_key, job.job.site_id)]
+            for delivery in together
+        ]
         bodies = self._encrypted([each for each in plains if isinstance(each, _Plain) and each.text])
+        headers: _Shared = {}
         return [
-            self._finished(delivery, plain, bodies, now)
+            self._finished(delivery, plain, bodies, headers, now)
             for delivery, plain in zip(deliveries, plains, strict=True)
         ]
 
-    def _plain(self, delivery: Delivery) -> _Plain | Settled:
-        sent, recipient = delivery.job.job, delivery.recipient
-        vapid_key = self._keys.for_site(sent.vapid_key, sent.site_id)
+    def _plain(self, delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
         if vapid_key is None:
             return Settled(Status.INVALID, "no_vapid_key")
+        recipient = delivery.recipient
         try:
             keys = _keys_of(recipient)
             return _Plain(delivery.job.message.render(recipient), keys, vapid_key)
@@ -110,25 +120,36 @@ class Press:
         return iter(bodies)
 
     def _finished(
-        self, delivery: Delivery, plain: _Plain | Settled, bodies: Iterator[bytes | Settled], now: float
+        self,
+        delivery: Delivery,
+        plain: _Plain | Settled,
+        bodies: Iterator[bytes | Settled],
+        shared: _Shared,
+        now: float,
     ) -> Flight | Settled:
         if isinstance(plain, Settled):
             return plain
         body = next(bodies) if plain.text else b""
         if isinstance(body, Settled):
             return body
-        sent = delivery.job.job
-        ttl = ttl_left(delivery.job.plan, delivery.due, now)
-        request = build_request(
-            delivery.endpoint,
-            authorization=self._tokens.authorization(plain.vapid_key, delivery.endpoint.origin.url, now),
-            body=body,
-            content_type=delivery.job.message.content_type,
-            ttl=ttl,
-            urgency=sent.urgency,
-            topic=sent.topic,
-        )
-        return Flight(delivery, request, ttl, now)
+        job, endpoint = delivery.job, delivery.endpoint
+        ttl = ttl_left(job.plan, delivery.due, now)
+        place = (job, endpoint.origin.url, ttl, bool(body))
+        headers = shared.get(place)
+        if headers is None:
+            headers = shared[place] = push_headers(
+                endpoint.origin.service,
+                authorization=self._tokens.authorization(plain.vapid_key, endpoint.origin.url, now),
+                content_type=job.message.content_type if body else None,
+                ttl=ttl,
+                urgency=job.job.urgency,
+                topic=job.job.topic,
+            )
+        return Flight(delivery, PushRequest(endpoint, headers, body), ttl, now)
+
+
+def _job(delivery: Delivery) -> JobInHand:
+    return delivery.job
 
 
 _INTERNAL_ERROR = Settled(Status.REJECTED, "internal_error")

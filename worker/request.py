@@ -65,36 +65,27 @@ class PushRequest(Struct, frozen=True, gc=False):
         return f"PushRequest({self.endpoint.origin.key}, {len(self.body)} bytes)"
 
 
-def build_request(
-    endpoint: Endpoint,
+@lru_cache(HEADERS_KEPT)
+def push_headers(
+    service: PushService,
     *,
     authorization: str,
-    body: bytes,
-    content_type: str,
+    content_type: str | None,
     ttl: int,
     urgency: Urgency,
     topic: str | None,
-) -> PushRequest:
+) -> PushHeaders:
     """Put a push's headers together (RFC 8030 section 5, RFC 8291 section 4, RFC 8292 section 3).
 
     Args:
-        endpoint: Where to.
+        service: Whose endpoint it goes to.
         authorization: The whole value, `vapid t=…, k=…`.
-        body: Ciphertext; empty for a push without content, since Chromium refuses an encrypted empty text.
-        content_type: Of the plaintext.
+        content_type: Of the plaintext; None for a push without content, whose body is empty, since Chromium
+            refuses an encrypted empty text.
         ttl: Seconds.
         urgency: As the job wants it.
         topic: At most 32 base64url characters, or None.
     """
-    kind = content_type if body else ""
-    headers = _headers(endpoint.origin.service, authorization, kind, ttl, urgency, topic)
-    return PushRequest(endpoint, headers, body)
-
-
-@lru_cache(HEADERS_KEPT)
-def _headers(  # noqa: PLR0917 - keywords are dear in a cache
-    service: PushService, authorization: str, content_type: str, ttl: int, urgency: Urgency, topic: str | None
-) -> PushHeaders:
     headers = {"TTL": str(ttl), "Urgency": _URGENCIES[service, urgency], "Authorization": authorization}
     if content_type:
         headers["Content-Encoding"] = "aes128gcm"

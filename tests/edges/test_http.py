@@ -32,7 +32,7 @@ from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport, 
 from worker.edges.transport import ANSWER_MAX_BYTES
 from worker.job import Urgency
 from worker.proxy import Proxy
-from worker.request import PushHeaders, PushRequest, build_request
+from worker.request import PushHeaders, PushRequest, push_headers
 from worker.services import Endpoints, HostRule
 
 SHORT = 0.3
@@ -133,15 +133,15 @@ def push(service: PushService, subscription) -> PushRequest:
     keys = subscription.to_json()["keys"]
     parsed = parse_subscription_keys(keys["p256dh"], keys["auth"])
     endpoint = Endpoints([HostRule("localhost", service.port)]).parse(subscription.endpoint)
-    return build_request(
-        endpoint,
+    headers = push_headers(
+        endpoint.origin.service,
         authorization=sign(KEY, service.origin, "mailto:ops@example.com", int(time.time()) + 3600),
-        body=encrypt(b"hello", parsed, generate_ephemeral_key(), os.urandom(16)),
         content_type="application/json",
         ttl=60,
         urgency=Urgency.NORMAL,
         topic=None,
     )
+    return PushRequest(endpoint, headers, encrypt(b"hello", parsed, generate_ephemeral_key(), os.urandom(16)))
 
 
 @dataclass
