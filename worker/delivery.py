@@ -45,6 +45,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
         endpoint: Where to, checked.
         due: Its own due time: `ttl` and lateness count from here.
         next: When it may be sent; `due`, or later for one that is tried again.
+        lapses: After which moment it is not sent any more.
         attempts: Requests made so far.
     """
 
@@ -56,6 +57,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
     endpoint: Endpoint
     due: float
     next: float
+    lapses: float
     attempts: int
 
     def __repr__(self) -> str:

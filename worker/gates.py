@@ -100,9 +100,9 @@ class Gates:
             gate.probing_until = now + PROBE_LIMIT
         return None
 
-    def probes(self, key: str, site_id: str) -> bool:
-        """Whether what `holds` has just let through is a probe: on it depends what follows."""
-        return any(gate.closed for _, gate in self._of(key, site_id))
+    def closed_to(self, key: str, site_id: str) -> bool:
+        """Whether a gate is closed: then what `holds` lets through is a probe."""
+        return any(gate.closed for _, gate in self._of(key, site_id)) if self._gates else False
 
     def recalled(self, key: str, site_id: str, sent_at: float) -> None:
         """Note that what was let through never went out, or never reached the push service."""

@@ -33,9 +33,10 @@ class Entry(Generic[Subject, Effect]):
     """A record that is open; bit `i` of `settled` stands for recipient `i`, once a checkpoint holds it.
 
     No record lies between `behind` and its offset: markers of transactions, or what compaction removed.
+    `assigned` is what it is part of as long as this process owns it.
     """
 
-    __slots__ = ("behind", "offset", "open", "partition", "pending", "settled", "size", "subject")
+    __slots__ = ("assigned", "behind", "offset", "open", "partition", "pending", "settled", "size", "subject")
 
     def __init__(
         self,
@@ -46,7 +47,9 @@ class Entry(Generic[Subject, Effect]):
         subject: Subject,
         *,
         behind: int | None = None,
+        assigned: "_Assigned[Subject, Effect] | None" = None,
     ) -> None:
+        self.assigned = assigned
         self.partition = partition
         self.offset = offset
         self.behind = offset if behind is None else behind
@@ -110,6 +113,11 @@ class _Assigned(Generic[Subject, Effect]):
     fresh: bool = True
     crowded: bool = False
 
+    def lose(self) -> None:
+        """Let go of the open records: what comes of them counts no more."""
+        for entry in self.entries.values():
+            entry.assigned = None
+
     def progress(self, chosen: dict[int, int]) -> Progress:
         """The map as it is once the entries in `chosen` (offset to bits) are settled so."""
         ranges: list[tuple[int, int]] = []
@@ -166,6 +174,7 @@ class _Assigned(Generic[Subject, Effect]):
             entry.pending = []
             if settled.bit_count() == entry.size:
                 del self.entries[offset]
+                entry.assigned = None
 
 
 def _joined(
@@ -208,11 +217,15 @@ class Ledger(Generic[Subject, Effect]):
 
     def assign(self, partition: Partition, progress: Progress) -> None:
         """Start a partition where its last checkpoint left it."""
+        if partition in self._assigned:
+            self._assigned[partition].lose()
         commit = Commit(progress.low, encode_progress(progress))
         self._assigned[partition] = _Assigned(progress.low, progress, commit)
 
     def forget(self) -> None:
         """Drop every partition and all that is not acknowledged: somebody else owns them."""
+        for assigned in self._assigned.values():
+            assigned.lose()
         self._assigned.clear()
         self._pending = self._published = 0
 
@@ -247,15 +260,16 @@ class Ledger(Generic[Subject, Effect]):
         if _is_done(assigned.restored, offset):
             return None
         settled = _restored_bits(assigned.restored, offset, size)
-        entry = Entry[Subject, Effect](partition, offset, size, settled, subject, behind=behind)
+        entry = Entry[Subject, Effect](
+            partition, offset, size, settled, subject, behind=behind, assigned=assigned
+        )
         assigned.entries[offset] = entry
         assigned.open += entry.open
         return entry
 
     def knows(self, entry: Entry[Subject, Effect]) -> bool:
         """Whether a record is still this process's to settle."""
-        assigned = self._assigned.get(entry.partition)
-        return assigned is not None and assigned.entries.get(entry.offset) is entry
+        return entry.assigned is not None
 
     def position(self, partition: Partition) -> int:
         """The offset behind the last record that was entered."""
@@ -263,8 +277,8 @@ class Ledger(Generic[Subject, Effect]):
 
     def settle(self, entry: Entry[Subject, Effect], index: int, effect: Effect) -> None:
         """Note what became of a recipient; it counts once a checkpoint with it is acknowledged."""
-        assigned = self._assigned.get(entry.partition)
-        if assigned is None or assigned.entries.get(entry.offset) is not entry:
+        assigned = entry.assigned
+        if assigned is None:
             return  # its partition was lost in the meantime
         entry.pending.append((index, effect))
         entry.open -= 1

@@ -4,6 +4,7 @@ Decides on numbers alone: knows neither requests nor answers, nor who waits (dec
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 from worker.job import Lane
 
@@ -55,29 +56,29 @@ class Limiter:
         """The highest limit that a push service has."""
         return int(self._ceiling)
 
-    def admits(self, key: str, lane: Lane, *, others_wait: bool) -> bool:
-        """Whether a push service may have another request from a lane.
+    def room(self, key: str, lane: Lane, *, others_wait: bool) -> int:
+        """How many more requests from a lane a push service may have.
 
         Args:
             key: `Origin.key` of the push service.
             lane: Whose request it is.
             others_wait: Whether the normal lane has deliveries that are due.
         """
-        if self.in_flight >= self._slots:
-            return False
-        if lane is Lane.URGENT and others_wait and self._urgent >= self._urgent_most:
-            return False
+        room = self._slots - self.in_flight
+        if lane is Lane.URGENT and others_wait:
+            room = min(room, ceil(self._urgent_most - self._urgent))
         share = self._shares.get(key)
-        return share is None or share.in_flight + 1 <= share.limit
+        mine = int(self._ceiling) if share is None else int(share.limit) - share.in_flight
+        return max(0, min(room, mine))
 
-    def take(self, key: str, lane: Lane) -> None:
-        """Hold a slot; `release` gives it back."""
+    def take(self, key: str, lane: Lane, slots: int = 1) -> None:
+        """Hold slots; `release` gives one of them back."""
         share = self._shares.get(key)
         if share is None:
             self._forget_idle()
             share = self._shares[key] = _Share(self._ceiling)
-        share.in_flight += 1
-        self._count(lane, 1)
+        share.in_flight += slots
+        self._count(lane, slots)
 
     def release(self, key: str, lane: Lane, *, troubled: bool, now: float) -> None:
         """Give a slot back, and learn from how it went.

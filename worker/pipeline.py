@@ -26,7 +26,7 @@ from worker.progress import Progress
 from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
-from worker.schedule import Times, lapses_at, times
+from worker.schedule import lapses_at, times
 from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService, service_of
 from worker.stats import Tally
 from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
@@ -126,9 +126,15 @@ class Pipeline:
         entry = self._ledger.open_record(record.partition, record.offset, size, taken.job)
         if entry is None:
             return None
-        placed = [self._place(taken, entry, index, now) for index in entry.unsettled]
+        campaign = self._campaigns.of(taken.job.job.campaign_id)
+        shift = campaign.shift_at(now)
+        placed = [self._place(taken, entry, index, now, shift) for index in entry.unsettled]
+        deliveries = [each for each in placed if each]
+        if campaign.has_resumed and isinstance(taken.job.job, LaterJob):
+            deliveries = [self._eased(each, now) for each in deliveries]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
-        for delivery in sorted(filter(None, placed), key=_next):
+        deliveries.sort(key=_next)
+        for delivery in deliveries:
             self._route(delivery, now)
         return None
 
@@ -140,11 +146,13 @@ class Pipeline:
         self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
         return error
 
-    def _place(self, taken: TakenIn, entry: OpenEntry, index: int, now: float) -> Delivery | None:
+    def _place(
+        self, taken: TakenIn, entry: OpenEntry, index: int, now: float, shift: float
+    ) -> Delivery | None:
         """Find a recipient's moments, unless it cannot be sent to at all."""
         job, recipient = taken.job, taken.recipients[index]
         try:
-            when = self._times(job, recipient, index, now)
+            when = times(job.plan, recipient, index, shift)
             endpoint = self._endpoint(recipient, taken.flaws.get(index))
         except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
             endpoint = Settled(Status.REJECTED, "internal_error")
@@ -153,23 +161,21 @@ class Pipeline:
             self._conclude(job, entry, index, unsent)
             return None
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
-        at = when.next if attempts else self._eased(job, when, now)
-        return Delivery(job, entry, recipient, index, when.number, endpoint, when.due, at, attempts)
+        lapses = lapses_at(job.plan, when.due, attempts)
+        return Delivery(
+            job, entry, recipient, index, when.number, endpoint, when.due, when.next, lapses, attempts
+        )
 
-    def _times(self, job: JobInHand, recipient: Recipient, index: int, now: float) -> Times:
-        return times(job.plan, recipient, index, self._campaigns.of(job.job.campaign_id).shift_at(now))
-
-    def _eased(self, job: JobInHand, when: Times, now: float) -> float:
-        """When a delivery goes out that may come back late from a pause, and many others with it.
+    def _eased(self, delivery: Delivery, now: float) -> Delivery:
+        """A delivery of a campaign that was paused, which may come back late, and many others with it.
 
         Spread over as long as it is late, so that no burst follows a pause; it stays in memory, and well
         within what is left until it lapses.
         """
-        if not (isinstance(job.job, LaterJob) and self._campaigns.of(job.job.campaign_id).has_resumed):
-            return when.next
-        left = lapses_at(job.plan, when.due, 0) - now
-        late = min(now - when.next, left / 2, self._horizon)
-        return now + late * self._entropy.jitter() if late > 0 else when.next
+        late = min(now - delivery.next, (delivery.lapses - now) / 2, self._horizon)
+        if late <= 0 or delivery.attempts:
+            return delivery
+        return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
 
     def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
         if flaw or recipient.subscription is None:
@@ -181,24 +187,29 @@ class Pipeline:
 
     def _route(self, delivery: Delivery, now: float) -> None:
         """Say where a delivery waits: in memory, or in a tier and why."""
-        control = self._campaigns.of(delivery.job.job.campaign_id)
-        tier = choose_tier(delivery.next - now, self._horizon)
-        lapses = lapses_at(delivery.job.plan, delivery.due, delivery.attempts)
+        job, at = delivery.job, delivery.next
+        control = self._campaigns.of(job.job.campaign_id)
+        tier = choose_tier(at - now, self._horizon) if at - now > HORIZON_FULL else None
         if control.state is State.CANCELLED:
             self._settle(delivery, Settled(Status.CANCELLED), now)
-        elif not delivery.job.message.fits:
+        elif not job.message.fits:
             self._settle(delivery, Settled(Status.REJECTED, "payload_too_large"), now)
-        elif max(now, delivery.next) > lapses:
+        elif now > delivery.lapses or at > delivery.lapses:
             self._settle(delivery, Settled(Status.LAPSED), now)
         elif control.state is State.PAUSED:
-            rest = control.rest_at(now, lapses - now)
+            rest = control.rest_at(now, delivery.lapses - now)
             self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
         elif tier:
             self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
-        elif self._queue.of_site(delivery.job.job.site_id, delivery.job.lane) >= self._limits.buffered // 2:
+        elif self._is_surplus(job):
             self._postpone(delivery, SHORTEST, "surplus")
         else:
             self._queue.add(delivery, now)
+
+    def _is_surplus(self, job: JobInHand) -> bool:
+        """Whether a job's site holds so much of the buffer already that its next delivery has no place."""
+        half = self._limits.buffered // 2
+        return len(self._queue) >= half and self._queue.of_site(job.job.site_id, job.lane) >= half
 
     @property
     def _horizon(self) -> float:
@@ -221,9 +232,9 @@ class Pipeline:
         if self._ledger.knows(flight.delivery.entry):
             self._route(flight.delivery, now)
 
-    def _admits(self, lane: Lane, key: str) -> bool:
+    def _room(self, lane: Lane, key: str, site_id: str) -> int:
         others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)
-        return self._politeness.admits(lane, key, others_wait=others_wait)
+        return self._politeness.room(lane, key, site_id, others_wait=others_wait)
 
     def _choose(self, now: float, most: int) -> list[Delivery]:
         """Take out deliveries whose turn it is, with a slot for each, up to the probe of a closed gate.
@@ -231,29 +242,30 @@ class Pipeline:
         If that cannot be made into a request, the next one is the probe.
         """
         chosen: list[Delivery] = []
-        most = min(most, self._politeness.free)
-        for _ in range(self._at_risk_left):  # whatever is taken out is: on the wire, or settled
-            delivery = self._queue.take(self._admits) if len(chosen) < most else None
-            if delivery is None:
+        at_risk_left = self._at_risk_left  # whatever is taken out is: on the wire, or settled
+        while len(chosen) < most and at_risk_left > 0:
+            run = self._queue.take(self._room, min(most - len(chosen), at_risk_left))
+            at_risk_left -= len(run)
+            going = self._may_go(run, now)
+            if going:
+                self._politeness.take(going[0], len(going))
+                chosen += going
+            if not run or (going and self._politeness.probes(going[0])):
                 break
-            if self._may_go(delivery, now):
-                self._politeness.take(delivery)
-                chosen.append(delivery)
-                if self._politeness.probes(delivery):
-                    break
         return chosen
 
-    def _may_go(self, delivery: Delivery, now: float) -> bool:
-        """Whether a delivery has neither lapsed nor met a closed gate; else it is settled or postponed."""
-        if now > lapses_at(delivery.job.plan, delivery.due, delivery.attempts):
+    def _may_go(self, run: list[Delivery], now: float) -> list[Delivery]:
+        """Settle what has lapsed of a run, and postpone the rest if its gate is closed."""
+        for delivery in [each for each in run if now > each.lapses]:
             self._settle(delivery, Settled(Status.LAPSED), now)
-            return False
-        until = self._politeness.holds(delivery, now)
-        if until is not None:
+        going = [each for each in run if now <= each.lapses]
+        until = self._politeness.holds(going[0], now) if going else None
+        if until is None:
+            return going
+        for delivery in going:
             # As it is: one that was never tried must go on moving with the pauses of its campaign.
             self._postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
-            return False
-        return True
+        return []
 
     def _made(self, delivery: Delivery, made: Flight | Settled, now: float) -> Flight | None:
         """The flight that a delivery became; one that became none is settled, and gives its slot back."""
@@ -268,8 +280,7 @@ class Pipeline:
     def land(self, flight: Flight, answer: Answer, now: float) -> None:
         """Take an answer in: its recipient is settled, or tried again later."""
         delivery = flight.delivery
-        origin = delivery.endpoint.origin
-        verdict = classify(origin.service, answer)
+        verdict = classify(delivery.endpoint.origin.service, answer)
         verdict = self._politeness.learn(flight, answer, verdict, now)
         self._measure(flight, answer, now)
         if not self._ledger.knows(delivery.entry):
@@ -298,7 +309,8 @@ class Pipeline:
         self._metrics.retries[service][verdict.reason].inc()
         if verdict is QUARANTINED:
             self._metrics.quarantined[service].inc()
-        self._route(msgspec.structs.replace(delivery, attempts=attempts, next=at), now)
+        lapses = lapses_at(delivery.job.plan, delivery.due, attempts)
+        self._route(msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses), now)
 
     def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
         """Note a recipient's end; `answer` is what an attempt that is not counted yet brought."""
@@ -318,20 +330,15 @@ class Pipeline:
     def _conclude(self, job: JobInHand, entry: OpenEntry, index: int, outcome: Outcome) -> None:
         self._metrics.outcomes[outcome.push_service or NO_SERVICE][outcome.status].inc()
         self._tally.count(job.job, outcome.status)
-        self._leave(job, entry, index, outcome)
+        self._ledger.settle(entry, index, outcome)
 
     def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
         # One that was never tried goes on moving with the pauses of its campaign.
         moved = (delivery.due, delivery.next) if delivery.attempts else None
         effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
         self._metrics.deferred[tier.name][reason].inc()
-        self._leave(delivery.job, delivery.entry, delivery.index, effect)
-
-    def _leave(self, job: JobInHand, entry: OpenEntry, index: int, effect: Effect) -> None:
-        # Here and not on arrival: a record may be read again, but each recipient leaves its input once.
-        if not isinstance(job.job, LaterJob):
-            self._tally.accept(job.job)
-        self._ledger.settle(entry, index, effect)
+        self._tally.count(delivery.job.job, None)
+        self._ledger.settle(delivery.entry, delivery.index, effect)
 
     def _measure(self, flight: Flight, answer: Answer, now: float) -> None:
         delivery = flight.delivery
@@ -343,7 +350,7 @@ class Pipeline:
             self._metrics.requests[service][answer].inc()
             return
         self._metrics.requests[service][answer.status].inc()
-        if lowered_ttl(answer.headers, flight.ttl):
+        if answer.headers and lowered_ttl(answer.headers, flight.ttl):
             self._metrics.ttl_lowered[service].inc()
 
     # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
@@ -406,9 +413,15 @@ class Pipeline:
         campaign = control.campaign_id
         for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
             if not delivery.attempts:
-                when = self._times(delivery.job, delivery.recipient, delivery.index, now)
-                delivery = msgspec.structs.replace(delivery, due=when.due, next=when.next)  # noqa: PLW2901 - the same one, moved
+                delivery = self._moved(delivery, now)  # noqa: PLW2901 - the same one
             self._route(delivery, now)
+
+    def _moved(self, delivery: Delivery, now: float) -> Delivery:
+        """A delivery at the time that the pauses of its campaign have moved it to."""
+        plan, shift = delivery.job.plan, self._campaigns.of(delivery.job.job.campaign_id).shift_at(now)
+        when = times(plan, delivery.recipient, delivery.index, shift)
+        lapses = lapses_at(plan, when.due, 0)
+        return msgspec.structs.replace(delivery, due=when.due, next=when.next, lapses=lapses)
 
     def release(self, campaign_id: str) -> None:
         """Follow a tombstone in the control topic: the campaign runs as planned."""

@@ -5,7 +5,7 @@ Brings together what an answer teaches; the three know nothing of each other, no
 
 from collections import defaultdict
 
-from worker.answers import Answer, PushResponse, TransportFailure, retry_after
+from worker.answers import Answer, TransportFailure, retry_after
 from worker.delivery import Delivery, Flight
 from worker.gates import Gates
 from worker.incident import Guard
@@ -42,21 +42,25 @@ class Politeness:
         """The highest concurrency limit of a push service."""
         return self._limiter.ceiling
 
-    def admits(self, lane: Lane, key: str, *, others_wait: bool) -> bool:
-        """Whether a lane may send another request to a push service (by `Origin.key`)."""
-        return self._limiter.admits(key, lane, others_wait=others_wait)
+    def room(self, lane: Lane, key: str, site_id: str, *, others_wait: bool) -> int:
+        """How many more requests of a lane and a site a push service (by `Origin.key`) may have.
+
+        At most one where a gate is closed, even if that is to hold it: each may be the probe.
+        """
+        room = self._limiter.room(key, lane, others_wait=others_wait)
+        return min(room, 1) if self._gates.closed_to(key, site_id) else room
 
     def holds(self, delivery: Delivery, now: float) -> float | None:
-        """Until when a delivery must wait for a gate, or None where it may go."""
+        """Until when a delivery must wait for a gate, or None where it, and others like it, may go."""
         return self._gates.holds(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
     def probes(self, delivery: Delivery) -> bool:
         """Whether a delivery that no gate holds is the probe of one."""
-        return self._gates.probes(delivery.endpoint.origin.key, delivery.job.job.site_id)
+        return self._gates.closed_to(delivery.endpoint.origin.key, delivery.job.job.site_id)
 
-    def take(self, delivery: Delivery) -> None:
-        """Hold a slot for a request; `learn` or `recall` gives it back."""
-        self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane)
+    def take(self, delivery: Delivery, slots: int = 1) -> None:
+        """Hold slots for requests like this; `learn` or `recall` gives each back."""
+        self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane, slots)
 
     def recall(self, delivery: Delivery, taken_at: float) -> None:
         """Give a slot back whose request never went out."""
@@ -70,9 +74,21 @@ class Politeness:
         Returns:
             `verdict`, or `QUARANTINED` for an expiration in the middle of an incident.
         """
-        self._limit(flight.delivery, answer, verdict, now)
-        self._gate(flight, answer, verdict, now)
-        return self._doubt(flight.delivery.endpoint.origin.service, answer, verdict, now)
+        delivery = flight.delivery
+        origin, site = delivery.endpoint.origin, delivery.job.job.site_id
+        throttled = isinstance(verdict, TryAgain) and verdict.throttled
+        troubled = throttled or answer is TransportFailure.TIMEOUT
+        self._limiter.release(origin.key, delivery.job.lane, troubled=troubled, now=now)
+        if isinstance(answer, TransportFailure):
+            self._fail(origin.key, site, answer, flight.sent_at, now)
+        elif throttled:
+            wait = retry_after(answer.headers, now)
+            self._gates.throttled(origin.key, site, wait, sent_at=flight.sent_at, now=now)
+        else:
+            self._gates.answered(origin.key, site, flight.sent_at)
+            if isinstance(verdict, Settled):
+                return self._doubt(origin.service, verdict, now)
+        return verdict
 
     def limits(self) -> dict[str, tuple[int, int]]:
         """Requests in flight and the limit, for each push service that holds slots or is limited."""
@@ -86,28 +102,14 @@ class Politeness:
         """Push services whose expirations are not believed for now."""
         return frozenset(service for service, guard in self._guards.items() if guard.incident)
 
-    def _limit(self, delivery: Delivery, answer: Answer, verdict: Verdict, now: float) -> None:
-        troubled = answer is TransportFailure.TIMEOUT or (isinstance(verdict, TryAgain) and verdict.throttled)
-        key = delivery.endpoint.origin.key
-        self._limiter.release(key, delivery.job.lane, troubled=troubled, now=now)
-
-    def _gate(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> None:
-        key = flight.delivery.endpoint.origin.key
-        site = flight.delivery.job.job.site_id
-        if answer is TransportFailure.ADDRESS_REFUSED:
-            self._gates.recalled(key, site, flight.sent_at)
-        elif isinstance(answer, TransportFailure):
-            self._gates.unreachable(key, site, sent_at=flight.sent_at, now=now)
-        elif isinstance(verdict, TryAgain) and verdict.throttled:
-            wait = retry_after(answer.headers, now)
-            self._gates.throttled(key, site, wait, sent_at=flight.sent_at, now=now)
+    def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:
+        if failure is TransportFailure.ADDRESS_REFUSED:
+            self._gates.recalled(key, site, sent_at)
         else:
-            self._gates.answered(key, site, flight.sent_at)
+            self._gates.unreachable(key, site, sent_at=sent_at, now=now)
 
-    def _doubt(self, service: PushService, answer: Answer, verdict: Verdict, now: float) -> Verdict:
-        if not isinstance(answer, PushResponse) or isinstance(verdict, TryAgain):
-            return verdict
+    def _doubt(self, service: PushService, verdict: Settled, now: float) -> Verdict:
         gone = verdict.status is Status.EXPIRED
         guard = self._guards[service]
         guard.note(gone=gone, now=now)
-        return QUARANTINED if gone and guard.incident and isinstance(verdict, Settled) else verdict
+        return QUARANTINED if gone and guard.incident else verdict

@@ -1,7 +1,8 @@
 """Who is served next: a heap for what is not due yet, and fair lines for what is.
 
 Deficit round robin between the sites inside each push service (every delivery costs one), round robin between
-the push services, two lanes. Knows nothing of why a push service admits or refuses another request.
+the push services, two lanes. What is taken out in a row is of one push service and one site. Knows nothing of
+why there is room for a request or not.
 """
 
 from collections import Counter, deque
@@ -15,7 +16,8 @@ from worker.job import Lane
 QUANTUM = 16
 """Deliveries that a site is served in a row: neighbours share their message, key and token."""
 
-Admits = Callable[[Lane, str], bool]
+Room = Callable[[Lane, str, str], int]
+"""How many requests more there may be: of a lane, to a push service (by `Origin.key`), of a site."""
 
 
 class _Line:
@@ -42,11 +44,16 @@ class _Line:
             self._turns.append(site)
         queue.append(delivery)
 
-    def take(self) -> Delivery:
+    @property
+    def site(self) -> str:
+        """Whose turn it is."""
+        return self._turns[0]
+
+    def take(self, most: int) -> list[Delivery]:
         site = self._turns[0]
         queue = self._sites[site]
-        delivery = queue.popleft()
-        self._served += 1
+        run = [queue.popleft() for _ in range(min(most, QUANTUM - self._served, len(queue)))]
+        self._served += len(run)
         if not queue:
             del self._sites[site]
             self._turns.popleft()
@@ -54,7 +61,7 @@ class _Line:
         elif self._served >= QUANTUM:
             self._turns.rotate(-1)
             self._served = 0
-        return delivery
+        return run
 
 
 class _Lane:
@@ -80,19 +87,20 @@ class _Lane:
             self._turns.append(key)
         line.add(delivery)
 
-    def take(self, lane: Lane, admits: Admits) -> Delivery | None:
+    def take(self, lane: Lane, room: Room, most: int) -> list[Delivery]:
         for _ in range(len(self._turns)):
             key = self._turns[0]
             self._turns.rotate(-1)
-            if not admits(lane, key):
-                continue
             line = self._lines[key]
-            delivery = line.take()
+            allowed = min(most, room(lane, key, line.site))
+            if allowed < 1:
+                continue
+            run = line.take(allowed)
             if not line:
                 del self._lines[key]
                 self._turns.pop()
-            return delivery
-        return None
+            return run
+        return []
 
 
 class DueQueue:
@@ -149,18 +157,23 @@ class DueQueue:
             delivery = heappop(heap)[2]
             self._lanes[delivery.job.lane].add(delivery)
 
-    def take(self, admits: Admits) -> Delivery | None:
-        """Take out whose turn it is among those that may go now.
+    def take(self, room: Room, most: int) -> list[Delivery]:
+        """Take out whose turn it is among those that may go now, all of one push service and one site.
 
         Args:
-            admits: Whether a lane may send another request to a push service (by `Origin.key`).
+            room: For how many there is, each time that it is somebody's turn.
+            most: How many, at least 1; a turn may be shorter.
+
+        Returns:
+            Nothing where there is nobody, or no room for anybody.
         """
         for lane, lines in self._lanes.items():
-            delivery = lines.take(lane, admits) if lines else None
-            if delivery is not None:
-                self._leave(delivery)
-                return delivery
-        return None
+            run = lines.take(lane, room, most) if lines else []
+            if run:
+                self._size -= len(run)
+                self._leave(run[0].job.job.site_id, lane, len(run))
+                return run
+        return []
 
     def waits(self, lane: Lane) -> bool:
         """Whether a lane has deliveries that are due."""
@@ -185,9 +198,8 @@ class DueQueue:
         self._by_site.clear()
         self._size = 0
 
-    def _leave(self, delivery: Delivery) -> None:
-        place = (delivery.job.job.site_id, delivery.job.lane)
-        self._by_site[place] -= 1
-        self._size -= 1
+    def _leave(self, site: str, lane: Lane, count: int) -> None:
+        place = (site, lane)
+        self._by_site[place] -= count
         if not self._by_site[place]:
             del self._by_site[place]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from worker.job import SendJob, encode_json
+from worker.job import LaterJob, SendJob, encode_json
 from worker.outcome import Status
 from worker.publication import STATS, CampaignStats, Publication
 from worker.schedule import moment
@@ -36,13 +36,17 @@ class Tally:
         self._campaigns: dict[_Campaign, _Counts] = {}
         self._latest: tuple[SendJob, _Counts] | None = None
 
-    def accept(self, job: SendJob, recipients: int = 1) -> None:
-        """Count recipients that upstream sent, once they are settled or on their way to a tier."""
-        self._of(job).accepted += recipients
+    def count(self, job: SendJob, status: Status | None) -> None:
+        """Count one recipient's final status; None for one that goes to a tier.
 
-    def count(self, job: SendJob, status: Status) -> None:
-        """Count one recipient's final status."""
-        self._of(job).by_status[status] += 1
+        As accepted it counts at its first such step: a record may be read again, and only what comes out of
+        a tier has been counted before.
+        """
+        counts = self._of(job)
+        if not isinstance(job, LaterJob):
+            counts.accepted += 1
+        if status is not None:
+            counts.by_status[status] += 1
 
     def due(self, now: float) -> bool:
         """Whether there is something to tell and the interval is over."""

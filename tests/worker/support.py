@@ -13,7 +13,7 @@ from worker.metrics import Metrics
 from worker.personalise import compile_message
 from worker.pipeline import Limits, Pipeline, Record
 from worker.progress import Progress, decode_progress
-from worker.schedule import make_plan, times
+from worker.schedule import lapses_at, make_plan, times
 from worker.services import Endpoints
 
 NOW = 1_800_000_000.0
@@ -81,8 +81,9 @@ def deliver(held, index, entry=None, **fields):
         "due": when.due,
         "next": when.next,
         "attempts": person.attempts if isinstance(person, LaterRecipient) else 0,
-    }
-    return Delivery(**values | fields)
+    } | fields
+    lapses = lapses_at(held.plan, values["due"], values["attempts"])
+    return Delivery(**{"lapses": lapses} | values)
 
 
 class FixedEntropy:

@@ -108,12 +108,12 @@ def test_only_what_goes_through_a_closed_gate_is_a_probe():
     gates = closed()
     throttle(gates, 0.0, "troubled", times=STRIKES - 1)
     assert lets(gates, FIRST_PERIOD)
-    assert gates.probes("fcm", "a")
+    assert gates.closed_to("fcm", "a")
     for site, key in (("troubled", "fcm"), ("b", "fcm"), ("a", "wns")):
         assert lets(gates, FIRST_PERIOD, site, key)
-        assert not gates.probes(key, site)
+        assert not gates.closed_to(key, site)
     good(gates, FIRST_PERIOD)
-    assert not gates.probes("fcm", "a")
+    assert not gates.closed_to("fcm", "a")
 
 
 def test_a_probe_that_never_lands_is_given_up():

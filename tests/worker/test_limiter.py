@@ -12,7 +12,7 @@ NORMAL, URGENT = Lane.NORMAL, Lane.URGENT
 def fill(limiter, key="fcm", lane=NORMAL, most=1000, others_wait=False):
     """Take slots as long as they are given; returns how many."""
     for taken in range(most):
-        if not limiter.admits(key, lane, others_wait=others_wait):
+        if not limiter.room(key, lane, others_wait=others_wait):
             return taken
         limiter.take(key, lane)
     return most
@@ -39,7 +39,7 @@ def test_no_push_service_gets_more_than_its_share(slots):
 def test_the_urgent_lane_leaves_room_while_others_wait():
     limiter = Limiter(100)
     assert sum(fill(limiter, key, URGENT, others_wait=True) for key in ("a", "b")) == 100 * URGENT_SHARE
-    assert limiter.admits("c", NORMAL, others_wait=True)
+    assert limiter.room("c", NORMAL, others_wait=True)
     assert sum(fill(limiter, key, URGENT) for key in ("c", "d")) == 10
 
 
@@ -96,7 +96,7 @@ def test_requests_that_were_on_the_wire_before_the_decrease_wait_for_it():
     fill(limiter)
     limiter.release("fcm", NORMAL, troubled=True, now=0.0)
     assert limiter.limits() == {"fcm": (74, 52)}
-    assert not limiter.admits("fcm", NORMAL, others_wait=False)
+    assert not limiter.room("fcm", NORMAL, others_wait=False)
 
 
 def test_what_is_idle_and_at_its_ceiling_is_forgotten():
@@ -139,7 +139,7 @@ class Traffic(RuleBasedStateMachine):
     @rule(key=keys, lane=lanes, others_wait=st.booleans(), most=st.integers(1, 12))
     def take_what_is_admitted(self, key, lane, others_wait, most):
         for _ in range(most):
-            if not self.limiter.admits(key, lane, others_wait=others_wait):
+            if not self.limiter.room(key, lane, others_wait=others_wait):
                 break
             before = sum(held == key for held, _ in self.held)
             assert before + 1 <= self.limiter.limits().get(key, (0, 9))[1]

@@ -287,7 +287,9 @@ def test_a_job_is_compiled_to_constants_but_for_what_differs():
 
 
 def test_percent_signs_stand_for_themselves():
-    assert filled("100 % off, %s %b %(a)s %%: {{name}}", {"name": "%s %b"}) == "100 % off, %s %b %(a)s %%: %s %b"
+    assert (
+        filled("100 % off, %s %b %(a)s %%: {{name}}", {"name": "%s %b"}) == "100 % off, %s %b %(a)s %%: %s %b"
+    )
     assert rendered(job_of(payload="50 % %b")) == b"50 % %b"
     assert shown({"a": "%d"}, url="https://shop.example/%20{{campaign_id}}?{{a}}")["navigate"] == (
         f"https://shop.example/%20{IDS['campaign_id']}?%25d"

@@ -71,11 +71,11 @@ def test_other_answers_do_not(answer):
 def test_a_slow_push_service_leaves_slots_to_the_others():
     politeness = Politeness(100)
     slow = 0
-    while politeness.admits(Lane.NORMAL, "fcm", others_wait=True):
+    while politeness.room(Lane.NORMAL, "fcm", "site_a", others_wait=True):
         fly(politeness)
         slow += 1
     assert slow == 75
-    assert politeness.admits(Lane.NORMAL, "mozilla", others_wait=True)
+    assert politeness.room(Lane.NORMAL, "mozilla", "site_a", others_wait=True)
 
 
 # ── gates ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,11 +190,13 @@ def test_slots_are_counted_right_whatever_happens():
     for _ in range(5000):
         now += dice.choice([0.0, 0.01, 1.0])
         each = delivery(site=dice.choice("ab"), service=dice.choice(["fcm", "wns", "other"]))
-        if politeness.admits(Lane.NORMAL, each.endpoint.origin.key, others_wait=False) and (
-            politeness.holds(each, now) is None
-        ):
-            politeness.take(each)
-            flights.append(Flight(each, None, 0, now))
+        key, site = each.endpoint.origin.key, each.job.job.site_id
+        room = politeness.room(Lane.NORMAL, key, site, others_wait=False)
+        if room and politeness.holds(each, now) is None:
+            run = dice.randint(1, min(room, 3))
+            assert run == 1 or not politeness.probes(each)
+            politeness.take(each, run)
+            flights += [Flight(each, None, 0, now)] * run
         if flights and dice.random() < 0.45:
             flight = flights.pop(dice.randrange(len(flights)))
             answer = dice.choice([*ANSWERS, OK, OK, OK, OK, OK, OK])

@@ -1,6 +1,8 @@
 import os
+from math import inf
 
 import http_ece
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +108,7 @@ def delivery_of(*, to=None, variables=None, attempts=0, **fields):
     )
     entry = Entry(Partition("jobs", 0), 5, 1, 0, in_hand)
     url = recipient.subscription.endpoint if recipient.subscription else ENDPOINT
-    return Delivery(in_hand, entry, recipient, 0, None, ENDPOINTS.parse(url), T, T, attempts)
+    return Delivery(in_hand, entry, recipient, 0, None, ENDPOINTS.parse(url), T, T, inf, attempts)
 
 
 def both_decrypted(body):
@@ -271,7 +273,7 @@ def test_a_site_without_a_key():
 
 def test_a_recipient_without_a_subscription(bench):
     delivery = delivery_of()
-    bare = Delivery(delivery.job, delivery.entry, Recipient("x"), 0, None, delivery.endpoint, T, T, 0)
+    bare = msgspec.structs.replace(delivery, recipient=Recipient("x"))
     assert bench.request(bare) == Settled(Status.INVALID, "bad_keys")
 
 

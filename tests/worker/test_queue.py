@@ -10,9 +10,16 @@ from tests.worker.support import NOW, delivery
 from worker.job import Lane
 from worker.queue import QUANTUM, DueQueue
 
+ANY_NUMBER = 100_000
 
-def anyone(lane, key):
-    return True
+
+def for_all(_lane, _key, _site):
+    return ANY_NUMBER
+
+
+def but_for(refused):
+    """Room for all but one push service."""
+    return lambda _lane, key, _site: 0 if key == refused else ANY_NUMBER
 
 
 def many(count, site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
@@ -28,10 +35,10 @@ def queued(*deliveries, now=NOW):
     return queue
 
 
-def drain(queue, admits=anyone, most=100_000):
+def drain(queue, room=for_all, most=ANY_NUMBER):
     taken = []
-    while len(taken) < most and (each := queue.take(admits)) is not None:
-        taken.append(each)
+    while len(taken) < most and (run := queue.take(room, most - len(taken))):
+        taken += run
     return taken
 
 
@@ -45,7 +52,7 @@ def services(deliveries):
 
 def test_an_empty_queue_gives_nothing():
     queue = DueQueue()
-    assert queue.take(anyone) is None
+    assert queue.take(for_all, 1) == []
     assert (len(queue), queue.due, queue.waiting, queue.next_due) == (0, 0, 0, None)
 
 
@@ -79,30 +86,43 @@ def test_a_site_that_comes_later_is_no_worse_off_than_its_share():
     assert soon.count("late") == QUANTUM
 
 
-def test_push_services_take_turns_one_by_one():
-    queue = queued(*many(50, service="fcm"), *many(3, service="apple"), *many(2, service="wns"))
-    assert services(drain(queue, most=9)) == [
-        "fcm",
-        "apple",
-        "wns",
-        "fcm",
-        "apple",
-        "wns",
-        "fcm",
-        "apple",
-        "fcm",
-    ]
+def test_push_services_take_turns():
+    queue = queued(*many(50, service="fcm"), *many(QUANTUM + 3, service="apple"), *many(2, service="wns"))
+    a_turn, rest = ["fcm"] * QUANTUM, 50 - 2 * QUANTUM
+    assert services(drain(queue)) == [
+        *a_turn, *["apple"] * QUANTUM, "wns", "wns", *a_turn, *["apple"] * 3, *["fcm"] * rest
+    ]  # fmt: skip
+
+
+def test_push_services_take_turns_where_few_may_go_at_a_time():
+    queue = queued(*many(9, service="fcm"), *many(9, service="apple"))
+    runs = [services(queue.take(for_all, 4)) for _ in range(4)]
+    assert runs == [["fcm"] * 4, ["apple"] * 4, ["fcm"] * 4, ["apple"] * 4]
+
+
+def test_a_turn_is_no_longer_than_there_is_room():
+    queue = queued(*many(50, service="fcm"), *many(50, service="apple"))
+    room = {"fcm": 3, "apple": 5}
+    runs = [services(queue.take(lambda _lane, key, _site: room[key], 10)) for _ in range(2)]
+    assert runs == [["fcm"] * 3, ["apple"] * 5]
+
+
+def test_room_is_asked_for_whose_turn_it_is():
+    queue, asked = queued(*many(20, "a"), *many(20, "b")), []
+    for _ in range(3):
+        queue.take(lambda *whose: asked.append(whose) or ANY_NUMBER, 10)
+    assert asked == [(Lane.NORMAL, "fcm", site) for site in "aab"]
 
 
 def test_hosts_that_nobody_knows_take_turns_each_for_itself():
-    queue = queued(*many(3, service="other"), *many(1, service="fcm"))
+    queue = queued(*many(QUANTUM + 1, service="other"), *many(1, service="fcm"))
     names = [each.endpoint.origin.service for each in drain(queue)]
-    assert names == ["other", "fcm", "other", "other"]
+    assert names == ["other"] * QUANTUM + ["fcm", "other"]
 
 
 def test_a_push_service_that_is_not_admitted_does_not_hold_up_the_others():
     queue = queued(*many(50, service="fcm"), *many(5, service="apple"))
-    assert services(drain(queue, lambda lane, key: key != "fcm")) == ["apple"] * 5
+    assert services(drain(queue, but_for("fcm"))) == ["apple"] * 5
     assert len(queue) == 50
     assert services(drain(queue)) == ["fcm"] * 50
 
@@ -114,7 +134,7 @@ def test_the_urgent_lane_goes_first():
 
 def test_an_urgent_delivery_that_is_not_admitted_lets_the_others_pass():
     queue = queued(*many(2), *many(2, lane=Lane.URGENT))
-    assert len(drain(queue, lambda lane, key: lane is Lane.NORMAL)) == 2
+    assert len(drain(queue, lambda lane, _key, _site: ANY_NUMBER * (lane is Lane.NORMAL))) == 2
     assert queue.waits(Lane.URGENT)
     assert not queue.waits(Lane.NORMAL)
 
@@ -157,9 +177,9 @@ def test_extracting_leaves_the_turns_as_they_were():
 
 def test_extracting_leaves_the_push_services_turns_as_they_were():
     queue = queued(*many(5, service="fcm"), *many(5, service="apple"), *many(5, service="wns"))
-    drain(queue, most=1)
+    drain(queue, most=5)
     queue.extract(lambda each: False, NOW)
-    assert services(drain(queue, most=3)) == ["apple", "wns", "fcm"]
+    assert services(drain(queue)) == ["apple"] * 5 + ["wns"] * 5
 
 
 def test_clearing_forgets_everything():
@@ -220,22 +240,25 @@ class Waiting(RuleBasedStateMachine):
                 self._line(each)
 
     @rule(
-        most=st.integers(1, 3 * QUANTUM), refused=st.sampled_from(["", "fcm", "apple"]), urgent=st.booleans()
+        most=st.integers(1, 3 * QUANTUM),
+        left=st.integers(1, 2 * QUANTUM),
+        refused=st.sampled_from(["", "fcm", "apple"]),
+        urgent=st.booleans(),
     )
-    def take(self, most, refused, urgent):
-        def admits(lane, key):
-            return key != refused and (urgent or lane is Lane.NORMAL)
+    def take(self, most, left, refused, urgent):
+        def room(lane, key, site):
+            assert self.lines[lane, key, site]
+            return left if key != refused and (urgent or lane is Lane.NORMAL) else 0
 
-        for _ in range(most):
-            taken = self.queue.take(admits)
-            ready = [(lane, key) for (lane, key, _), line in self.lines.items() if line and admits(lane, key)]
-            if taken is None:
-                assert not ready
-                break
-            lane, key, site = taken.job.lane, taken.endpoint.origin.key, taken.job.job.site_id
-            assert (lane, key) in ready
-            assert lane is Lane.URGENT or all(other is Lane.NORMAL for other, _ in ready)
-            assert taken is self.lines[lane, key, site].pop(0)
+        run = self.queue.take(room, most)
+        ready = [of for of, line in self.lines.items() if line and room(*of)]
+        assert bool(run) == bool(ready)
+        assert len(run) <= min(most, left, QUANTUM)
+        if run:
+            lane, key, site = run[0].job.lane, run[0].endpoint.origin.key, run[0].job.job.site_id
+            assert (lane, key, site) in ready
+            assert lane is Lane.URGENT or all(other is Lane.NORMAL for other, _, _ in ready)
+            assert run == [self.lines[lane, key, site].pop(0) for _ in run]
 
     @rule(modulus=st.integers(2, 5))
     def extract(self, modulus):

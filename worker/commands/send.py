@@ -5,6 +5,7 @@ import os
 import ssl
 import sys
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -170,6 +171,7 @@ def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
         endpoint=endpoint,
         due=now,
         next=now,
+        lapses=inf,
         attempts=0,
     )
 
