@@ -5,10 +5,10 @@ notification looks like; knows nothing of encryption or requests.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from crypto.aes128gcm import MAX_PLAINTEXT
@@ -23,6 +23,7 @@ JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
 
 _VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(?:\|(.*?))?\}\}", re.DOTALL)
+_HTTPS_HOST = re.compile(r"https://[^\x00-\x20/?#\\@]+[/?#]", re.IGNORECASE)
 _ABSOLUTE_HTTPS = re.compile(r"https://[^\x00-\x20/?#\\@]+(?:[/?#][^\x00-\x1f]*)?", re.IGNORECASE)
 
 
@@ -32,113 +33,98 @@ class BadNotificationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A place in a text that a recipient's own value goes into."""
+    """A place in a text that a recipient's own value goes into.
+
+    Attributes:
+        name: Of the value.
+        fallback: For recipients without it.
+        quoted: Whether it is percent-encoded (RFC 3986 section 2.1).
+    """
 
     name: str
     fallback: str
+    quoted: bool = False
+
+    def value(self, values: Mapping[str, Scalar]) -> str:
+        """What goes in, cut where it could not be sent anyway."""
+        value = values.get(self.name)
+        if value is None:
+            value = self.fallback
+        text = (value if isinstance(value, str) else encode_json(value).decode())[: MAX_PLAINTEXT + 1]
+        plain = not self.quoted or (
+            text.isascii() and text.isalnum()
+        )  # `quote` costs as much as all the rest
+        return text if plain else quote(text, safe="")
+
+    def written(self, values: Mapping[str, Scalar]) -> bytes:
+        """The same as part of a JSON string."""
+        return encode_json(self.value(values))[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text with variables, and what it must be once they are filled in.
+class Checked:
+    """A text that has to be looked at once its variables are filled in: they may make it a wrong one.
 
     Attributes:
-        frame: The text with `%s` in each variable's place.
-        variables: In their order.
+        parts: Constants and variables.
+        is_right: Whether the text is what its field needs.
     """
 
-    frame: str
-    variables: tuple[Variable, ...] = ()
+    parts: tuple[str | Variable, ...]
+    is_right: Callable[[str], bool]
 
     @property
     def least_bytes(self) -> int:
-        """Of what is the same for everyone, as JSON."""
-        return len(encode_json(self.frame % (("",) * len(self.variables))))
+        """Of what is the same for everyone, as part of a JSON string."""
+        return len(encode_json(_constants(self.parts))) - 2
 
-    def fill(self, values: Mapping[str, Scalar]) -> str:
-        """Put a recipient's values in.
+    def written(self, values: Mapping[str, Scalar]) -> bytes:
+        """The text with a recipient's values, as part of a JSON string.
 
         Raises:
-            BadNotificationError: The text is not what its field needs.
-            PayloadTooLargeError: The text alone is longer than any push may be.
+            BadNotificationError: It is not what its field needs.
+            PayloadTooLargeError: It alone is longer than any push may be.
         """
         found = []
         room = MAX_PLAINTEXT
-        for variable in self.variables:
-            text = self.value(variable, values)
+        for part in self.parts:
+            text = part if isinstance(part, str) else part.value(values)
             room -= len(text)
             if room < 0:  # before it is put together: a few bytes of template could ask for gigabytes
                 raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
             found.append(text)
-        return self.frame % tuple(found)
-
-    def value(self, variable: Variable, values: Mapping[str, Scalar]) -> str:
-        """A variable's value as text, or its fallback, cut where it could not be sent anyway."""
-        value = values.get(variable.name)
-        if value is None:
-            value = variable.fallback
-        text = value if isinstance(value, str) else encode_json(value).decode()
-        return text[: MAX_PLAINTEXT + 1]
-
-
-class Title(Text):
-    """A text that must not be empty."""
-
-    __slots__ = ()
-
-    def fill(self, values: Mapping[str, Scalar]) -> str:
-        """As `Text.fill`."""
-        text = Text.fill(self, values)
-        if not text.strip():
+        text = "".join(found)
+        if not self.is_right(text):
             raise BadNotificationError
-        return text
-
-
-class Url(Text):
-    """A text that must be an absolute https URL; values are percent-encoded unless it is one variable."""
-
-    __slots__ = ()
-
-    def fill(self, values: Mapping[str, Scalar]) -> str:
-        """As `Text.fill`."""
-        url = Text.fill(self, values)
-        if not _ABSOLUTE_HTTPS.fullmatch(url):
-            raise BadNotificationError
-        return url
-
-    def value(self, variable: Variable, values: Mapping[str, Scalar]) -> str:
-        """As `Text.value`, percent-encoded (RFC 3986 section 2.1)."""
-        text = Text.value(self, variable, values)
-        plain = text.isascii() and text.isalnum()  # needs no `quote`, which costs as much as all the rest
-        return text if plain or self.frame == "%s" else quote(text, safe="")
+        return encode_json(text)[1:-1]
 
 
 @dataclass(frozen=True)
 class Message:
-    """A job's compiled content: constant bytes, with texts in between that differ by recipient.
+    """A job's compiled content: constant bytes, with places in between for what differs by recipient.
 
     Attributes:
         content_type: Of what is rendered.
-        frame: The bytes that are the same for everyone, with `%b` in each text's place.
-        texts: In their order.
+        frame: The bytes that are the same for everyone, with `%b` in each of these places.
+        places: In their order.
         template_bytes: Of what it was compiled from; 0 where that is the constant bytes themselves.
     """
 
     content_type: str
     frame: bytes = field(repr=False)
-    texts: tuple[Text, ...] = field(default=(), repr=False)
+    places: tuple[Variable | Checked, ...] = field(default=(), repr=False)
     template_bytes: int = 0
 
     @cached_property
     def fits(self) -> bool:
         """Whether it can fit into a push at all, whatever the variables are."""
-        least = sum(text.least_bytes for text in self.texts)
+        least = sum(place.least_bytes for place in self.places if isinstance(place, Checked))
         return least <= self._room and self.template_bytes <= TEMPLATES_MAX_BYTES
 
     @cached_property
     def _room(self) -> int:
-        """Bytes that are left for the texts."""
-        return MAX_PLAINTEXT - len(self.frame % ((b"",) * len(self.texts)))
+        """Bytes that are left for what differs."""
+        return MAX_PLAINTEXT - len(self.frame % ((b"",) * len(self.places)))
 
     def render(self, recipient: Recipient) -> bytes:
         """The plaintext for one recipient, UTF-8.
@@ -150,10 +136,10 @@ class Message:
         values = {**(recipient.variables or {}), "recipient_id": recipient.id}
         filled = []
         room = self._room
-        for text in self.texts:
-            written = encode_json(text.fill(values))
+        for place in self.places:
+            written = place.written(values)
             room -= len(written)
-            if room < 0:  # before it is put together, as in `Text.fill`
+            if room < 0:  # before it is put together, as in `Checked.written`
                 break
             filled.append(written)
         if room < 0:
@@ -170,11 +156,11 @@ def compile_message(job: SendJob) -> Message:
         return Message(OCTETS, _constant((job.payload or "").encode()))
     builtin = {"job_id": job.job_id, "campaign_id": job.campaign_id, "site_id": job.site_id}
     content = _declarative(job.notification, mutable=job.mutable, ids=builtin)
-    pieces: list[bytes | Text] = []
+    pieces: list[_Piece] = []
     _add_json(content, builtin, pieces)
     frame = b"".join(_constant(piece) if isinstance(piece, bytes) else b"%b" for piece in pieces)
-    texts = tuple(piece for piece in pieces if isinstance(piece, Text))
-    return Message(JSON, frame, texts, len(encode_json(job.notification)))
+    places = tuple(piece for piece in pieces if not isinstance(piece, bytes))
+    return Message(JSON, frame, places, len(encode_json(job.notification)))
 
 
 def _constant(text: bytes) -> bytes:
@@ -187,8 +173,8 @@ def _declarative(notification: Notification, *, mutable: bool | None, ids: dict[
     marked = {"job_id": ids["job_id"], "campaign_id": ids["campaign_id"], "recipient_id": _RECIPIENT_ID}
     n = notification
     shown = {
-        "title": _Marked(Title, n.title),
-        "navigate": _Marked(Url, n.url),
+        "title": _Marked(_TITLE, n.title),
+        "navigate": _Marked(_URL, n.url),
         "body": n.body,
         "icon": _url(n.icon),
         "image": _url(n.image),
@@ -211,8 +197,8 @@ def _action(action: Action) -> dict[str, Any]:
     return _given(
         {
             "action": action.action,
-            "title": _Marked(Title, action.title),
-            "navigate": _Marked(Url, action.url),
+            "title": _Marked(_TITLE, action.title),
+            "navigate": _Marked(_URL, action.url),
             "icon": _url(action.icon),
         }
     )
@@ -220,28 +206,63 @@ def _action(action: Action) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    kind: type[Text]
+    kind: "_Kind"
     template: str
 
 
-_RECIPIENT_ID = _Marked(Text, "{{recipient_id}}")
+class _Kind(NamedTuple):
+    """What a field's text must be.
+
+    Attributes:
+        is_right: Whether a text is that.
+        is_sure: Whether it is, whatever its variables' values are.
+        quotes: Whether values are percent-encoded, unless the text is nothing but one.
+    """
+
+    is_right: Callable[[str], bool]
+    is_sure: Callable[[Sequence[str | Variable]], bool]
+    quotes: bool = False
+
+
+def _is_url(text: str) -> bool:
+    return _ABSOLUTE_HTTPS.fullmatch(text) is not None
+
+
+def _is_surely_url(parts: Sequence[str | Variable]) -> bool:
+    """Where the host is written out, percent-encoded values can do no harm behind it."""
+    first = parts[0] if parts else ""
+    return isinstance(first, str) and _HTTPS_HOST.match(first) is not None and _is_url(_constants(parts))
+
+
+def _constants(parts: Sequence[str | Variable]) -> str:
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+_TEXT = _Kind(lambda _text: True, lambda _parts: True)
+_TITLE = _Kind(lambda text: bool(text.strip()), lambda parts: bool(_constants(parts).strip()))
+_URL = _Kind(_is_url, _is_surely_url, quotes=True)
+
+_RECIPIENT_ID = _Marked(_TEXT, "{{recipient_id}}")
 
 
 def _url(template: str | None) -> _Marked | None:
-    return None if template is None else _Marked(Url, template)
+    return None if template is None else _Marked(_URL, template)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[bytes | Text]) -> None:
-    """Encode a tree as JSON, with the texts that hold variables left in between."""
+_Piece = bytes | Variable | Checked
+
+
+def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[_Piece]) -> None:
+    """Encode a tree as JSON, with what differs by recipient left in between."""
     match value:
         case _Marked(kind, template):
-            pieces.append(_text(kind, template, builtin))
+            pieces += _text(kind, template, builtin)
         case str():
-            pieces.append(_text(Text, value, builtin))
+            pieces += _text(_TEXT, value, builtin)
         case dict():
             pieces.append(b"{")
             for number, (key, item) in enumerate(value.items()):
@@ -258,22 +279,18 @@ def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[bytes | Text]
             pieces.append(encode_json(value))
 
 
-def _text(kind: type[Text], template: str, builtin: Mapping[str, str]) -> bytes | Text:
+def _text(kind: _Kind, template: str, builtin: Mapping[str, str]) -> Iterator[_Piece]:
     parts = list(_parse(template))
-    text = _framed(kind, parts)
-    known = [text.value(p, builtin) if isinstance(p, Variable) and p.name in builtin else p for p in parts]
-    text = _framed(kind, known)
-    if text.variables:
-        return text
-    try:
-        return encode_json(text.fill({}))
-    except (BadNotificationError, PayloadTooLargeError):
-        return text  # is wrong for each recipient, and says so for each
-
-
-def _framed(kind: type[Text], parts: Sequence[str | Variable]) -> Text:
-    frame = "".join("%s" if isinstance(part, Variable) else part.replace("%", "%%") for part in parts)
-    return kind(frame, tuple(part for part in parts if isinstance(part, Variable)))
+    if kind.quotes and len(parts) > 1:
+        parts = [replace(part, quoted=True) if isinstance(part, Variable) else part for part in parts]
+    parts = [p.value(builtin) if isinstance(p, Variable) and p.name in builtin else p for p in parts]
+    constant = all(isinstance(part, str) for part in parts)
+    yield b'"'
+    if kind.is_sure(parts) or (constant and kind.is_right(_constants(parts))):
+        yield from (encode_json(part)[1:-1] if isinstance(part, str) else part for part in parts)
+    else:
+        yield Checked(tuple(parts), kind.is_right)
+    yield b'"'
 
 
 def _parse(template: str) -> Iterator[str | Variable]:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.job import Action, Keys, Notification, Recipient, SendJob, Subscription, encode_json
-from worker.personalise import JSON, OCTETS, TEMPLATES_MAX_BYTES, BadNotificationError, compile_message
+from worker.personalise import (
+    JSON,
+    OCTETS,
+    TEMPLATES_MAX_BYTES,
+    BadNotificationError,
+    Checked,
+    compile_message,
+)
 
 patient = settings(deadline=None)  # a busy machine is no failure
 SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
@@ -283,7 +290,23 @@ def test_a_job_is_compiled_to_constants_but_for_what_differs():
     message = compile_message(
         job_of(notification_of(title="Hi {{name}}", body="b", data={"c": "{{campaign_id}}"}))
     )
-    assert (message.frame.count(b"%b"), len(message.texts)) == (2, 2)
+    assert (message.frame.count(b"%b"), len(message.places)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "looked_at"),
+    [
+        ({"title": "Hi {{name}}", "url": "https://shop.example/{{sku}}?{{a}}", "body": "{{b}}"}, 0),
+        ({"title": " {{name}}"}, 1),
+        ({"url": "https://{{shop}}/"}, 1),
+        ({"url": "https://shop.example{{path}}"}, 1),
+        ({"url": "https://shop.example/\n{{path}}"}, 1),
+        ({"url": "{{url}}"}, 1),
+    ],
+)
+def test_what_no_value_can_make_wrong_is_not_looked_at_again(fields, looked_at):
+    places = compile_message(job_of(notification_of(**fields))).places
+    assert sum(isinstance(place, Checked) for place in places) == looked_at
 
 
 def test_percent_signs_stand_for_themselves():
