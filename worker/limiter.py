@@ -90,30 +90,25 @@ class Limiter:
             now: Seconds.
         """
         share = self._shares[key]
-        share.in_flight -= 1
-        self._count(lane, -1)
         if not troubled:
             share.limit = min(self._ceiling, share.limit + 1 / share.limit)
         elif not 0 <= now - share.decreased_at < COOL_DOWN:  # below 0 if the clock was set back
             share.limit = max(self._floor, share.limit * DECREASE)
             share.decreased_at = now
-        self._forget_unlimited(key, share)
+        self.give_back(key, lane)
 
     def give_back(self, key: str, lane: Lane) -> None:
         """Give a slot back whose request never went out: nothing is learned from it."""
         share = self._shares[key]
         share.in_flight -= 1
         self._count(lane, -1)
-        self._forget_unlimited(key, share)
+        if not share.in_flight and share.limit >= self._ceiling:
+            del self._shares[key]
 
     def _count(self, lane: Lane, slots: int) -> None:
         self.in_flight += slots
         if lane is Lane.URGENT:
             self._urgent += slots
-
-    def _forget_unlimited(self, key: str, share: _Share) -> None:
-        if not share.in_flight and share.limit >= self._ceiling:
-            del self._shares[key]
 
     def _forget_idle(self) -> None:
         if len(self._shares) >= SHARES_KEPT:

@@ -59,7 +59,7 @@ class Dispatcher:
         self._turn = asyncio.Event()
         self._turn_at = self._last_turn = 0.0
         self._timer: asyncio.Handle | None = None
-        self._landed_lately = 0
+        self._on_the_wire = self._landed_lately = 0
         self._all_landed = asyncio.Event()
         self._all_landed.set()
 
@@ -69,6 +69,8 @@ class Dispatcher:
             self._turn.clear()
             self._landed_lately = 0
             self._last_turn = self._loop.time()
+            if self._pipeline.unacknowledged * 2 >= CHECKPOINT_MAX:
+                self._checkpoint_wanted.set()
             if self._dispatch() == BURST:
                 await asyncio.sleep(0)
                 continue
@@ -104,6 +106,7 @@ class Dispatcher:
         now = clock.now()
         flights = self._pipeline.dispatch(now, BURST)
         if flights:
+            self._on_the_wire += len(flights)
             self._all_landed.clear()
         for flight in flights:
             # Once more for each: the process may have been frozen since.
@@ -120,14 +123,13 @@ class Dispatcher:
     def _landed(self, flight: Flight, answer: Answer) -> None:
         self._pipeline.land(flight, answer, clock.now())
         self._note_landed()
-        if self._pipeline.unacknowledged * 2 >= CHECKPOINT_MAX:
-            self._checkpoint_wanted.set()
         self._landed_lately += 1
         if self._landed_lately >= self._enough:
             self._turn.set()
-        else:
+        elif self._landed_lately == 1:
             self.wake()
 
     def _note_landed(self) -> None:
-        if not self._pipeline.in_flight:
+        self._on_the_wire -= 1
+        if not self._on_the_wire:
             self._all_landed.set()
