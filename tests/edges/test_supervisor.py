@@ -168,15 +168,17 @@ async def test_one_that_is_not_ready_makes_all_unready(fleet):
         assert (await running.fetch("/healthz"))[0] == 200
 
 
-async def test_one_that_dies_is_started_again_and_its_counts_stay(fleet):
+async def test_one_that_dies_is_started_again_and_its_counts_stay(fleet, monkeypatch):
     async with fleet() as running:
         await running.is_ready()
         assert await running.sample("pushmill_consumed_records_total") == 10
         [first] = running.pids()
         held = running.folder / "held-0"
         held.touch()
+        monkeypatch.setattr(child_module, "ANSWER_SECONDS", 0.5)  # the next one may have started already
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: running.fetch("/readyz"), lambda said: said[0] == 503)
+        monkeypatch.setattr(child_module, "ANSWER_SECONDS", 20.0)
         held.unlink()
         await running.is_ready()
         assert len(running.pids()) == 2
