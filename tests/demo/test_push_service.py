@@ -1,6 +1,9 @@
 import asyncio
+import contextlib
 import json
 import re
+import socket
+import ssl
 import time
 
 import aiohttp
@@ -10,7 +13,8 @@ from pywebpush import webpush
 from yarl import URL
 
 from crypto.vapid import generate_vapid_key
-from tests.waiting import until
+from tests.waiting import GENEROUS, until
+from worker.demo import push_service
 from worker.demo.faults import Faults, FaultShare
 from worker.demo.push_service import PushService
 from worker.demo.push_service_answers import Answer, Fault
@@ -398,6 +402,69 @@ async def test_what_has_been_answered_as_connections_are_dropped_gets_out(start)
         assert await sender.service.drop_connections() == []
         assert (await wire.response()).status == 201
         assert await wire.ended()
+
+
+class HalfShaken:
+    """A client in the middle of its TLS handshake: the service has answered it, and waits for it."""
+
+    def __init__(self, connection: socket.socket, sender) -> None:
+        self._connection = connection
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = sender.certificates.client_context().wrap_bio(
+            self._in, self._out, server_hostname="localhost"
+        )
+
+    async def begin(self) -> None:
+        with pytest.raises(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        await self._send()
+        self._in.write(await self._receive())
+
+    async def end(self) -> None:
+        self._tls.do_handshake()
+        await self._send()
+
+    async def dropped(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await self._receive():
+                pass
+
+    async def _send(self) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._connection, self._out.read())
+
+    async def _receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self._connection, 1 << 16)
+
+
+@contextlib.asynccontextmanager
+async def half_shaken(sender):
+    with socket.create_connection(("127.0.0.1", sender.service.port)) as connection:
+        connection.setblocking(False)
+        made = HalfShaken(connection, sender)
+        await made.begin()
+        yield made
+
+
+async def test_its_end_waits_for_a_handshake_under_way(start, monkeypatch):
+    monkeypatch.setattr(push_service, "_CLOSE_TIMEOUT", GENEROUS)
+    sender = await start("fcm")
+    async with half_shaken(sender):
+        closing = asyncio.create_task(sender.service.close())
+        await asyncio.wait({closing}, timeout=0.1)
+        assert not closing.done()
+    await asyncio.wait_for(closing, GENEROUS / 2)
+
+
+async def test_who_ends_a_handshake_only_then_is_dropped(start, monkeypatch):
+    monkeypatch.setattr(push_service, "_CLOSE_TIMEOUT", GENEROUS)
+    sender = await start("fcm")
+    async with half_shaken(sender) as client:
+        closing = asyncio.create_task(sender.service.close())
+        await asyncio.sleep(0.01)
+        await client.end()
+        await asyncio.wait_for(client.dropped(), GENEROUS / 2)
+        await asyncio.wait_for(closing, GENEROUS / 2)
+    assert sender.service.stats.open_connections == 0
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ class PushService:
         self._connections: set[PushConnection] = set()
         self._servers: list[asyncio.Server] = []
         self.pace = pace
+        self.closed = False
         self.port: int = self._sockets[0].getsockname()[1]
         self.origin = _origin(advertise or host, self.port, secure=ssl_context is not None)
         subscriptions = Subscriptions(PROFILES[profile], self.origin, key_pairs=key_pairs, seed=seed)
@@ -106,6 +107,10 @@ class PushService:
 
     async def close(self) -> None:
         """Stop listening and drop every connection."""
+        self.closed = True
+        # uvloop, and asyncio before 3.12, wait for nobody where that begins after the end.
+        gone = asyncio.gather(*(server.wait_closed() for server in self._servers))
+        await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         for listening in self._sockets:
@@ -113,7 +118,7 @@ class PushService:
         await self.drop_connections()
         with contextlib.suppress(TimeoutError):  # a handshake that is under way cannot be aborted
             async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await asyncio.gather(*(server.wait_closed() for server in self._servers))
+                await gone
 
     async def drop_connections(self) -> list[Subscription]:
         """Break every open connection, as a restart of the service would; listening goes on.

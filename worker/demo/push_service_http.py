@@ -38,6 +38,7 @@ class Handler(Protocol):
     """Whoever answers requests."""
 
     pace: float
+    closed: bool
 
     def connected(self) -> None:
         """A connection has been opened."""
@@ -80,6 +81,8 @@ class PushConnection(asyncio.Protocol):
         self._local = is_loopback(transport.get_extra_info("peername"))
         self._connections.add(self)
         self._handler.connected()
+        if self._handler.closed:  # since its handshake began
+            self.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Give up what is still open; see asyncio.Protocol."""
