@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
+from tests.serving import serving
+
 TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -41,15 +43,14 @@ class ConnectProxy:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._serving = contextlib.AsyncExitStack()
+        self.port = await self._serving.enter_async_context(serving(self._connected))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._serving.aclose()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -22,6 +22,7 @@ from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import generate_vapid_key, sign
 from tests.edges.connect_proxy import in_a_thread
+from tests.serving import serving
 from tests.waiting import GENEROUS, until
 from worker.answers import Answer, PushResponse, TransportFailure
 from worker.demo.certificates import Certificates
@@ -188,18 +189,14 @@ class ScriptedServer:
 
 
 @contextlib.asynccontextmanager
-async def scripted(certificates, script, host="127.0.0.1") -> AsyncIterator[ScriptedServer]:
+async def scripted(certificates, script) -> AsyncIterator[ScriptedServer]:
     made = ScriptedServer(script)
-    context = certificates.server_context()
-    server = await asyncio.start_server(made.connected, host, 0, ssl=context, limit=1 << 20)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        for writer in made.writers:
-            writer.transport.abort()
-        await turns(5)
+    async with serving(made.connected, ssl=certificates.server_context(), limit=1 << 20) as made.port:
+        try:
+            yield made
+        finally:
+            for writer in made.writers:
+                writer.transport.abort()
 
 
 def saying(*pieces: bytes, lives: bool = True) -> Script:
@@ -641,9 +638,8 @@ async def test_a_tls_version_that_is_too_old(transport, certificates, tmp_path):
     tls = tls_context(certificates.write(tmp_path))
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0, ssl=context)
-    async with server, opened(transport, tls=tls) as made:
-        answer = await ask(made, to(server.sockets[0].getsockname()[1]))
+    async with serving(lambda _r, w: w.close(), ssl=context) as port, opened(transport, tls=tls) as made:
+        answer = await ask(made, to(port))
     # The server says so before it hangs up, or only hangs up.
     assert answer in {TransportFailure.TLS, TransportFailure.CONNECT, TransportFailure.RESET}
 
@@ -654,9 +650,8 @@ async def test_a_server_that_speaks_no_tls(transport, certificates):
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    async with server, opened(transport, certificates) as made:
-        assert await ask(made, to(server.sockets[0].getsockname()[1])) is TransportFailure.TLS
+    async with serving(plain) as port, opened(transport, certificates) as made:
+        assert await ask(made, to(port)) is TransportFailure.TLS
 
 
 async def test_a_server_that_never_shakes_hands(transport, certificates):
@@ -667,16 +662,17 @@ async def test_a_server_that_never_shakes_hands(transport, certificates):
         gone.set()
         writer.close()
 
-    server = await asyncio.start_server(mute, "127.0.0.1", 0)
-    async with server, opened(transport, certificates, within=SHORT) as made:
-        assert await ask(made, to(server.sockets[0].getsockname()[1])) is TransportFailure.TIMEOUT
+    async with serving(mute) as port, opened(transport, certificates, within=SHORT) as made:
+        assert await ask(made, to(port)) is TransportFailure.TIMEOUT
         await asyncio.wait_for(gone.wait(), GENEROUS)
 
 
 async def test_a_server_that_hangs_up_on_the_handshake(transport, certificates):
-    server = await asyncio.start_server(lambda _reader, writer: writer.transport.abort(), "127.0.0.1", 0)
-    async with server, opened(transport, certificates) as made:
-        answer = await ask(made, to(server.sockets[0].getsockname()[1]))
+    async with (
+        serving(lambda _reader, writer: writer.transport.abort()) as port,
+        opened(transport, certificates) as made,
+    ):
+        answer = await ask(made, to(port))
     assert answer in {TransportFailure.CONNECT, TransportFailure.RESET, TransportFailure.TLS}
 
 
@@ -864,6 +860,21 @@ async def test_a_loop_can_end_right_after_a_time_out(transport, certificates, lo
     async with scripted(certificates, silence) as server:
         for _ in range(4):  # what would be left over would not break the end each time
             assert await asyncio.to_thread(in_a_loop_of_its_own, server.port) is TransportFailure.TIMEOUT
+
+
+@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+async def test_a_loop_can_end_right_after_a_failed_handshake(transport, certificates, loop):
+    async def scenario(port):
+        async with opened(transport) as made:
+            return await ask(made, to(port))
+
+    def in_a_loop_of_its_own(port):
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(scenario(port))
+
+    async with scripted(certificates, silence) as server:
+        for _ in range(4):
+            assert await asyncio.to_thread(in_a_loop_of_its_own, server.port) is TransportFailure.TLS
 
 
 async def test_close_twice_and_unused(transport):
