@@ -260,6 +260,17 @@ def test_a_folder_that_is_a_link_itself_is_followed(at, tmp_path_factory):
     assert number(Keyring(link, at.clock).get("site_a")) == 0
 
 
+def test_a_link_that_stays_inside_is_followed_however_it_gets_there(at, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "vapid"
+    link.symlink_to(at.folder)
+    at.folder.joinpath("sub").mkdir()
+    at.disk.write("sub/kept", PEMS[0])
+    at.folder.joinpath("site_a.pem").symlink_to(at.folder / "sub" / "kept.pem")
+    at.folder.joinpath("site_b.pem").symlink_to(link / "sub" / "kept.pem")
+    ring = Keyring(link, at.clock)
+    assert [number(ring.get(name)) for name in ("site_a", "site_b")] == [0, 0]
+
+
 def _loop(path):
     path.symlink_to(path.name)
 

@@ -154,25 +154,33 @@ class Keyring:
 
 def _open_inside(folder: Path, filename: str) -> int:
     try:
-        return _open_resolved(folder, filename)
+        return _open_here(folder, filename)
     except FileNotFoundError:
         if not folder.is_dir():
             raise _FileProblemError("its folder cannot be read") from None
     # A Secret that is swapped loses the folder just resolved: look where its link leads now.
     try:
-        return _open_resolved(folder, filename)
+        return _open_here(folder, filename)
     except FileNotFoundError:
         if Path(folder, filename).is_symlink():
             raise _FileProblemError("is a link that leads nowhere") from None
         raise
 
 
-def _open_resolved(folder: Path, filename: str) -> int:
-    root = os.path.realpath(folder)
-    path = os.path.realpath(Path(root, filename))
-    if not Path(path).is_relative_to(root):
-        raise _FileProblemError("is a link that leads out of the folder")
+def _open_here(folder: Path, filename: str) -> int:
+    path = f"{folder}/{filename}"
+    if stat.S_ISLNK(os.lstat(path).st_mode):
+        path = _resolved(folder, filename)
+    # What is no link cannot lead out of the folder: to resolve its path costs more than to read the key.
     return os.open(path, _OPEN_FLAGS)
+
+
+def _resolved(folder: Path, filename: str) -> str:
+    root = os.path.realpath(folder)
+    path = os.path.realpath(f"{root}/{filename}")
+    if not path.startswith(f"{root.rstrip('/')}/"):
+        raise _FileProblemError("is a link that leads out of the folder")
+    return path
 
 
 def _checked_stamp(found: os.stat_result) -> _Stamp:
