@@ -211,7 +211,15 @@ class TestSign:
         assert verify(authorization, FCM, NOW) == VapidClaims(FCM, 1_795_258_800, SUBJECT, KEY.public)
 
     @pytest.mark.parametrize(
-        "audience", ["", "fcm.googleapis.com", "https://fcm.googleapis.com/", "https://[::1]:8443"]
+        "audience",
+        [
+            "",
+            "fcm.googleapis.com",
+            "https://fcm.googleapis.com/",
+            "https://[::1]:8443",
+            f"{FCM}\n",
+            f"{FCM}:",
+        ],
     )
     def test_audience_must_be_an_origin(self, audience):
         with pytest.raises(VapidTokenError, match="bad_audience"):
