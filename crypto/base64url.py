@@ -27,7 +27,7 @@ def decode(text: str) -> bytes:
     """
     # "replace" gives '?', which is refused; an encoding error would carry the whole text along.
     raw = text.encode("ascii", "replace").translate(_FROM_URL_SAFE)
-    if not raw.endswith(b"="):
+    if raw[-1:] != b"=":
         raw += _PADDING[len(raw) % 4]
     elif len(raw) % 4 or raw.endswith(b"==="):
         raise ValueError("wrong base64url padding")

@@ -39,7 +39,7 @@ def notable(settled: Taken[JobInHand | None, Effect]) -> Iterator[Notable]:
             continue
         job = entry.subject.job
         for _, effect in effects:
-            if isinstance(effect, Outcome) and (event := _event(effect)):
+            if isinstance(effect, Outcome) and effect.status is not Status.SENT and (event := _event(effect)):
                 what = (event, job.site_id, effect.push_service, effect.detail)
                 yield Notable(*what, job.job_id, job.campaign_id)
 

@@ -128,6 +128,7 @@ def moment(seconds: float) -> datetime:
 
     Rounded up to the microseconds that the wire has: what is read back is never earlier than what was meant.
     """
-    seconds = min(max(seconds, _EARLIEST), _LATEST)
+    if not _EARLIEST <= seconds <= _LATEST:
+        seconds = min(max(seconds, _EARLIEST), _LATEST)
     nearest = datetime.fromtimestamp(seconds, UTC)
     return nearest if nearest.timestamp() >= seconds else nearest + _MICROSECOND

@@ -179,6 +179,30 @@ async def test_waiting_for_all_to_land_ends_with_the_last_one():
         assert waiting.done()
 
 
+async def test_a_mistake_over_one_answer_costs_no_other():
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: told.append(what["exception"]))
+    async with World() as world:
+        world.accept(3)
+        await until(lambda: len(world.wire.under_way) == 3)
+        land, numbers = world.pipeline.land, iter(range(3))
+        world.pipeline.land = lambda *landed: 1 / (next(numbers) != 1) and land(*landed)
+        world.wire.land(3)
+        await asyncio.wait_for(world.dispatcher.all_landed(), 1)
+        assert world.pipeline.unacknowledged == 2
+    assert [type(each) for each in told] == [ZeroDivisionError]
+
+
+async def test_answers_that_come_together_are_taken_in_together():
+    async with World() as world:
+        world.accept(5)
+        await until(lambda: len(world.wire.under_way) == 5)
+        world.wire.land(4)
+        assert world.pipeline.unacknowledged == 0
+        await few_turns_of_the_loop()
+        assert (world.pipeline.unacknowledged, world.pipeline.in_flight) == (4, 1)
+
+
 async def test_what_was_called_back_is_not_waited_for():
     async with World() as world:
         left = iter([True])

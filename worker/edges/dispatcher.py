@@ -1,7 +1,8 @@
 """From the queue to the wire and back: when the next requests are made, and that each of them still may go.
 
 What is due goes out at once where nothing went out lately, else within `PAUSE` and together with what else is
-due by then: in a row, requests find warm caches, and a turn costs as much for one as for many.
+due by then: in a row, requests find warm caches, and a turn costs as much for one as for many. So do answers,
+which are taken in together where several have come.
 """
 
 import asyncio
@@ -59,6 +60,7 @@ class Dispatcher:
         self._turn = asyncio.Event()
         self._turn_at = self._last_turn = 0.0
         self._timer: asyncio.Handle | None = None
+        self._landed: list[tuple[Flight, Answer]] = []
         self._on_the_wire = self._landed_lately = 0
         self._all_landed = asyncio.Event()
         self._all_landed.set()
@@ -111,25 +113,37 @@ class Dispatcher:
         for flight in flights:
             # Once more for each: the process may have been frozen since.
             if self._may_send():
-                self._transport.post(flight.request, partial(self._landed, flight))
+                self._transport.post(flight.request, partial(self._note, flight))
             else:
                 self._recall(flight, now)
         return len(flights)
 
     def _recall(self, flight: Flight, now: float) -> None:
         self._pipeline.recall(flight, now)
-        self._note_landed()
+        self._leave_the_wire(1)
 
-    def _landed(self, flight: Flight, answer: Answer) -> None:
-        self._pipeline.land(flight, answer, clock.now())
-        self._note_landed()
-        self._landed_lately += 1
+    def _note(self, flight: Flight, answer: Answer) -> None:
+        """Keep an answer until all have been read that came in the same turn of the event loop."""
+        if not self._landed:
+            self._loop.call_soon(self._land)
+        self._landed.append((flight, answer))
+
+    def _land(self) -> None:
+        landed, self._landed = self._landed, []
+        now = clock.now()
+        for flight, answer in landed:
+            try:
+                self._pipeline.land(flight, answer, now)
+            except Exception as error:  # noqa: BLE001 - a mistake of our own, which costs no other answer
+                self._loop.call_exception_handler({"message": "an answer is lost", "exception": error})
+        self._leave_the_wire(len(landed))
+        self._landed_lately += len(landed)
         if self._landed_lately >= self._enough:
             self._turn.set()
-        elif self._landed_lately == 1:
+        else:
             self.wake()
 
-    def _note_landed(self) -> None:
-        self._on_the_wire -= 1
+    def _leave_the_wire(self, requests: int) -> None:
+        self._on_the_wire -= requests
         if not self._on_the_wire:
             self._all_landed.set()
