@@ -179,28 +179,32 @@ def _agree(
     private: EllipticCurvePrivateKey, public: EllipticCurvePublicKey, auth: bytes, points: bytes
 ) -> bytes:
     """RFC 8291, section 3.4; `points` is the receiver's public key, then the sender's."""
-    inner, outer = _pads(auth)
-    inner, outer = _pads(_hmac(inner, outer, private.exchange(_ECDH, public)))
-    return _hmac(inner, outer, _PUSH_INFO + points + b"\x01")
+    return _expand(_extract(auth, private.exchange(_ECDH, public)), _PUSH_INFO + points + b"\x01")
 
 
 def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Content encryption key and nonce (RFC 8188, sections 2.2 and 2.3)."""
     if len(salt) != SALT_LENGTH:
         raise ValueError("salt must be 16 bytes")
-    inner, outer = _pads(salt)
-    inner, outer = _pads(_hmac(inner, outer, ikm))
-    return _hmac(inner, outer, _KEY_INFO)[:16], _hmac(inner, outer, _NONCE_INFO)[:12]
+    extracted = _extract(salt, ikm)
+    return _expand(extracted, _KEY_INFO)[:16], _expand(extracted, _NONCE_INFO)[:12]
 
 
-def _pads(key: bytes) -> tuple[bytes, bytes]:
-    """What HMAC-SHA-256 hashes first, inside and outside, for a key of 64 bytes at most."""
+def _extract(salt: bytes, ikm: bytes) -> tuple[bytes, bytes]:
+    """RFC 5869, section 2.2: what HMAC hashes first with the extracted key, inside and outside.
+
+    The salt has 64 bytes at most.
+    """
+    block = salt.ljust(_HASH_BLOCK, b"\x00")
+    key = sha256(block.translate(_OUTER) + sha256(block.translate(_INNER) + ikm).digest()).digest()
     block = key.ljust(_HASH_BLOCK, b"\x00")
     return block.translate(_INNER), block.translate(_OUTER)
 
 
-def _hmac(inner: bytes, outer: bytes, message: bytes) -> bytes:
-    return sha256(outer + sha256(inner + message).digest()).digest()
+def _expand(extracted: tuple[bytes, bytes], info: bytes) -> bytes:
+    """RFC 5869, section 2.3: 32 bytes; `info` ends with the counter of the only block."""
+    inner, outer = extracted
+    return sha256(outer + sha256(inner + info).digest()).digest()
 
 
 def _nth(nonce: bytes, index: int) -> bytes:

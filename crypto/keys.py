@@ -117,8 +117,12 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
     Raises:
         SubscriptionKeyError: either of them is anything else; says which, and what is wrong.
     """
-    point = _decode("p256dh", p256dh, POINT_LENGTH)
-    secret = _decode("auth", auth, AUTH_LENGTH)
+    point = _decode("p256dh", p256dh)
+    if len(point) != POINT_LENGTH:
+        raise SubscriptionKeyError("p256dh", f"must be {POINT_LENGTH} bytes, is {len(point)}")
+    secret = _decode("auth", auth)
+    if len(secret) != AUTH_LENGTH:
+        raise SubscriptionKeyError("auth", f"must be {AUTH_LENGTH} bytes, is {len(secret)}")
     if point[0] != 0x04:
         raise SubscriptionKeyError("p256dh", "must start with 0x04, an uncompressed point")
     try:
@@ -153,11 +157,8 @@ def public_point(private_key: EllipticCurvePrivateKey) -> bytes:
     return private_key.public_key().public_bytes(_X962, _UNCOMPRESSED)
 
 
-def _decode(name: str, text: str, length: int) -> bytes:
+def _decode(name: str, text: str) -> bytes:
     try:
-        data = base64url.decode(text)
+        return base64url.decode(text)
     except ValueError:
         raise SubscriptionKeyError(name, "is not base64url") from None
-    if len(data) != length:
-        raise SubscriptionKeyError(name, f"must be {length} bytes, is {len(data)}")
-    return data

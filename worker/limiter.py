@@ -91,7 +91,8 @@ class Limiter:
         """
         share = self._shares[key]
         if not troubled:
-            share.limit = min(self._ceiling, share.limit + 1 / share.limit)
+            if share.limit < self._ceiling:
+                share.limit = min(self._ceiling, share.limit + 1 / share.limit)
         elif not 0 <= now - share.decreased_at < COOL_DOWN:  # below 0 if the clock was set back
             share.limit = max(self._floor, share.limit * DECREASE)
             share.decreased_at = now

@@ -222,8 +222,12 @@ class Pipeline:
         self._queue.ripen(now)
         flights: list[Flight] = []
         while len(flights) < most and (chosen := self._choose(now, most - len(flights))):
-            made = zip(chosen, self._press.requests(chosen, now), strict=True)
-            flights += [flight for each, what in made if (flight := self._made(each, what, now))]
+            made = self._press.requests(chosen, now)
+            flights += [each for each in made if isinstance(each, Flight)]
+            for delivery, why in zip(chosen, made, strict=True):
+                if isinstance(why, Settled):
+                    self._politeness.recall(delivery, now)
+                    self._settle(delivery, why, now)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
@@ -266,14 +270,6 @@ class Pipeline:
             # As it is: one that was never tried must go on moving with the pauses of its campaign.
             self._postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
         return []
-
-    def _made(self, delivery: Delivery, made: Flight | Settled, now: float) -> Flight | None:
-        """The flight that a delivery became; one that became none is settled, and gives its slot back."""
-        if isinstance(made, Flight):
-            return made
-        self._politeness.recall(delivery, now)
-        self._settle(delivery, made, now)
-        return None
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
 
