@@ -1,6 +1,7 @@
 """Spreading, waiting, pausing and cancelling, with real processes and the real clock."""
 
 import asyncio
+import statistics
 import sys
 import time
 from datetime import UTC, datetime
@@ -63,11 +64,13 @@ async def test_stretched_campaigns_are_spread_evenly_and_hold_up_nobody(world: W
     assert min(arrivals[token] for token in by_hash) >= start - EARLY
     for token, place in by_slice.items():
         assert arrivals[token] >= start + stretch * place / RECIPIENTS - EARLY
-    # An even hash is still a hash of 600 only; machines are busy.
-    for places, most in ((by_slice, 0.05), (by_hash, 0.12)):
+    # An even hash is still a hash of 600 only. A machine that is busy may stand still for seconds, which the
+    # largest gap shows; records that go out as a whole, or by the turns of a tier, show in all of them.
+    for places, usual in ((by_slice, 0.02), (by_hash, 0.06)):
         moments = sorted(arrivals[token] for token in places)
         gaps = [abs((at - start) / stretch - done / RECIPIENTS) for done, at in enumerate(moments)]
-        assert max(gaps) < most
+        assert statistics.median(gaps) < usual
+        assert max(gaps) < 0.25
 
 
 async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(world: World, service):
