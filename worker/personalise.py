@@ -51,10 +51,9 @@ class Variable:
         if value is None:
             value = self.fallback
         text = (value if isinstance(value, str) else encode_json(value).decode())[: MAX_PLAINTEXT + 1]
-        plain = not self.quoted or (
-            text.isascii() and text.isalnum()
-        )  # `quote` costs as much as all the rest
-        return text if plain else quote(text, safe="")
+        if not self.quoted or (text.isascii() and text.isalnum()):  # `quote` costs as much as all the rest
+            return text
+        return quote(text, safe="")
 
     def written(self, values: Mapping[str, Scalar]) -> bytes:
         """The same as part of a JSON string."""
