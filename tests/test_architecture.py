@@ -34,11 +34,12 @@ NOT_CORE = {
     "worker.config": "reads the environment and secret files",
     "worker.logs": "writes to standard output",
     "worker.metrics": "fills the process's registry, and asks the platform what it is",
+    "worker.measures": "tells the metrics; has no I/O either",
     "worker.pipeline": "brings the core together; has no I/O either, but knows metrics",
     "worker.app": "the loops of a process: the only one that knows every concrete class",
     "worker.cli": "the command line",
 }
-NO_IO_EITHER = {"worker.pipeline"}
+NO_IO_EITHER = {"worker.measures", "worker.pipeline"}
 ALLOWED_IN_THE_CORE = {
     (
         "crypto.keys",
@@ -51,7 +52,7 @@ LAYERS = (
     ("crypto",),
     ("core",),
     ("worker.config", "worker.logs", "worker.metrics"),
-    ("worker.pipeline",),
+    ("worker.measures", "worker.pipeline"),
     ("worker.edges",),
     ("worker.app",),
     ("worker.cli", "worker.commands", "worker.demo"),

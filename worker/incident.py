@@ -37,16 +37,17 @@ class Guard:
         self.level = USUAL
         self.incident = False
 
-    def note(self, *, gone: bool, now: float) -> None:
-        """Note an answer that says something about a subscription.
+    def note(self, answers: int = 1, *, gone: bool, now: float) -> None:
+        """Note answers that came together, and each say the same about a subscription.
 
         Args:
-            gone: Whether it was a 404 or 410.
+            answers: How many.
+            gone: Whether they were 404s or 410s.
             now: Seconds.
         """
         if not 0 <= now - self._at < TICK:
             self._let_pass(now)
-        self._share += (gone - self._share) / RECENT
+        self._share += (gone - self._share) * (1 - (1 - 1 / RECENT) ** answers)
         self.incident = self._share - self.level >= (JUMP * CALM if self.incident else JUMP)
 
     def _let_pass(self, now: float) -> None:

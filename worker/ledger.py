@@ -4,7 +4,7 @@ Decides what a checkpoint publishes and commits; knows nothing of what a settlem
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
@@ -275,16 +275,16 @@ class Ledger(Generic[Subject, Effect]):
         """The offset behind the last record that was entered."""
         return self._assigned[partition].end
 
-    def settle(self, entry: Entry[Subject, Effect], index: int, effect: Effect) -> None:
-        """Note what became of a recipient; it counts once a checkpoint with it is acknowledged."""
+    def settle(self, entry: Entry[Subject, Effect], effects: Sequence[tuple[int, Effect]]) -> None:
+        """Note what became of recipients, by index; it counts once a checkpoint with it is acknowledged."""
         assigned = entry.assigned
         if assigned is None:
             return  # its partition was lost in the meantime
-        entry.pending.append((index, effect))
-        entry.open -= 1
-        assigned.open -= 1
+        entry.pending += effects
+        entry.open -= len(effects)
+        assigned.open -= len(effects)
         assigned.touched[entry.offset] = entry
-        self._pending += 1
+        self._pending += len(effects)
 
     def checkpoint(self) -> Checkpoint[Subject, Effect] | None:
         """Take what has settled, up to `CHECKPOINT_MAX` recipients, in whole records.

@@ -72,7 +72,7 @@ class Limiter:
         return max(0, min(room, mine))
 
     def take(self, key: str, lane: Lane, slots: int = 1) -> None:
-        """Hold slots; `release` gives one of them back."""
+        """Hold slots; `release` gives them back, be it one by one."""
         share = self._shares.get(key)
         if share is None:
             self._forget_idle()
@@ -80,29 +80,30 @@ class Limiter:
         share.in_flight += slots
         self._count(lane, slots)
 
-    def release(self, key: str, lane: Lane, *, troubled: bool, now: float) -> None:
-        """Give a slot back, and learn from how it went.
+    def release(self, key: str, lane: Lane, slots: int = 1, *, troubled: bool, now: float) -> None:
+        """Give slots back, and learn from how it went.
 
         Args:
             key: As in `take`.
             lane: As in `take`.
+            slots: How many; all went the same way.
             troubled: Whether the push service throttled, was unavailable or did not answer in time.
             now: Seconds.
         """
         share = self._shares[key]
         if not troubled:
             if share.limit < self._ceiling:
-                share.limit = min(self._ceiling, share.limit + 1 / share.limit)
+                share.limit = min(self._ceiling, share.limit + slots / share.limit)
         elif not 0 <= now - share.decreased_at < COOL_DOWN:  # below 0 if the clock was set back
             share.limit = max(self._floor, share.limit * DECREASE)
             share.decreased_at = now
-        self.give_back(key, lane)
+        self.give_back(key, lane, slots)
 
-    def give_back(self, key: str, lane: Lane) -> None:
-        """Give a slot back whose request never went out: nothing is learned from it."""
+    def give_back(self, key: str, lane: Lane, slots: int = 1) -> None:
+        """Give slots back whose requests never went out: nothing is learned from them."""
         share = self._shares[key]
-        share.in_flight -= 1
-        self._count(lane, -1)
+        share.in_flight -= slots
+        self._count(lane, -slots)
         if not share.in_flight and share.limit >= self._ceiling:
             del self._shares[key]
 

@@ -6,11 +6,11 @@ and adds to a number. No label ever takes an id of a campaign, a site or a recip
 
 import platform
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Generic, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Gauge, Metric
@@ -90,6 +90,15 @@ class Spread:
         """Count a duration, or so many of this mean."""
         self._counts[bisect_left(self._bounds, seconds)] += times
         self._sum += seconds * times
+
+    def observe_each(self, durations: Sequence[float]) -> None:
+        """Count durations; one below 0, after the clock was set back, is as one of 0."""
+        if min(durations, default=0.0) < 0:
+            durations = [max(0.0, each) for each in durations]
+        counts = self._counts
+        for place in map(bisect_left, repeat(self._bounds), durations):
+            counts[place] += 1
+        self._sum += sum(durations)
 
     def told(self) -> tuple[list[tuple[str, float]], float]:
         """How many were no longer than each bound, and the sum of all."""

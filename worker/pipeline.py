@@ -6,18 +6,19 @@ What needs a wire lies outside: records are brought in, requests and checkpoints
 acknowledgements are brought back, each with the time at which that happens, in seconds since the epoch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from crypto.vapid import TokenCache
-from worker.answers import Answer, PushResponse, TransportFailure, classify, lowered_ttl, retry_after
+from worker.answers import Answer, PushResponse, classify, retry_after
 from worker.campaigns import CampaignControl, Campaigns, State
 from worker.delivery import Delivery, Flight, JobInHand
 from worker.intake import Record, TakenIn, bury, take_in_hand
 from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob, LaterRecipient, Recipient
 from worker.ledger import CHECKPOINT_MAX, Checkpoint, Commit, Entry, Ledger, Partition
+from worker.measures import measure_landed, measure_levels
 from worker.metrics import NO_SERVICE, Metrics
 from worker.outcome import Outcome, Settled, Status, TryAgain
 from worker.politeness import QUARANTINE, QUARANTINED, Politeness
@@ -27,7 +28,7 @@ from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
 from worker.schedule import lapses_at, times
-from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService, service_of
+from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService
 from worker.stats import Tally
 from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
 
@@ -143,7 +144,7 @@ class Pipeline:
         if entry is None:
             return None
         self._metrics.dead_letters[error.code].inc()
-        self._ledger.settle(entry, 0, bury(record, error, self._limits.topic_prefix))
+        self._ledger.settle(entry, [(0, bury(record, error, self._limits.topic_prefix))])
         return error
 
     def _place(
@@ -158,7 +159,7 @@ class Pipeline:
             endpoint = Settled(Status.REJECTED, "internal_error")
         if isinstance(endpoint, Settled):
             unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
-            self._conclude(job, entry, index, unsent)
+            self._conclude(job, entry, [(index, unsent)])
             return None
         attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
         lapses = lapses_at(job.plan, when.due, attempts)
@@ -273,18 +274,26 @@ class Pipeline:
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
 
-    def land(self, flight: Flight, answer: Answer, now: float) -> None:
-        """Take an answer in: its recipient is settled, or tried again later."""
-        delivery = flight.delivery
-        verdict = classify(delivery.endpoint.origin.service, answer)
-        verdict = self._politeness.learn(flight, answer, verdict, now)
-        self._measure(flight, answer, now)
-        if not self._ledger.knows(delivery.entry):
-            return  # the partition is another worker's by now, and with it what becomes of this recipient
+    def land(self, flights: Sequence[Flight], answer: Answer, now: float) -> None:
+        """Take in an answer that a row of requests got: their recipients are settled, or tried again later.
+
+        Args:
+            flights: One, or a row as in `landing.rows`.
+            answer: What each of them got.
+            now: When.
+        """
+        first = flights[0].delivery
+        verdict = classify(first.endpoint.origin.service, answer)
+        verdict = self._politeness.learn(flights, answer, verdict, now)
+        measure_landed(self._metrics, flights, answer, now)
+        if not self._ledger.knows(first.entry):
+            return  # the partition is another worker's by now, and with it what becomes of these recipients
+        deliveries = [flight.delivery for flight in flights]
         if isinstance(verdict, TryAgain):
-            self._try_again(delivery, verdict, answer, now)
+            for delivery in deliveries:
+                self._try_again(delivery, verdict, answer, now)
         else:
-            self._settle(delivery, verdict, now, answer)
+            self._settle_row(deliveries, verdict, now, answer)
 
     def _try_again(self, delivery: Delivery, verdict: TryAgain, answer: Answer, now: float) -> None:
         attempts = delivery.attempts + 1
@@ -309,24 +318,37 @@ class Pipeline:
         self._route(msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses), now)
 
     def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
-        """Note a recipient's end; `answer` is what an attempt that is not counted yet brought."""
-        expired = settled.status is Status.EXPIRED and delivery.recipient.subscription
-        outcome = Outcome(
-            delivery.recipient.id,
-            settled.status,
-            now,
-            delivery.attempts + (answer is not None),
-            answer.status if isinstance(answer, PushResponse) else None,
-            delivery.endpoint.origin.service,
-            settled.detail,
-            expired.endpoint if expired else None,
-        )
-        self._conclude(delivery.job, delivery.entry, delivery.index, outcome)
+        self._settle_row([delivery], settled, now, answer)
 
-    def _conclude(self, job: JobInHand, entry: OpenEntry, index: int, outcome: Outcome) -> None:
-        self._metrics.outcomes[outcome.push_service or NO_SERVICE][outcome.status].inc()
-        self._tally.count(job.job, outcome.status)
-        self._ledger.settle(entry, index, outcome)
+    def _settle_row(
+        self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None
+    ) -> None:
+        """Note the end of recipients of one record, at one push service.
+
+        Args:
+            deliveries: Whose.
+            settled: What became of them.
+            now: When.
+            answer: What an attempt that is not counted yet brought, if there was one.
+        """
+        first = deliveries[0]
+        status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
+        made = 0 if answer is None else 1
+        code = answer.status if isinstance(answer, PushResponse) else None
+        gone = status is Status.EXPIRED
+        outcomes = []
+        for each in deliveries:
+            attempts, endpoint = each.attempts + made, _endpoint_of(each) if gone else None
+            outcome = Outcome(each.recipient.id, status, now, attempts, code, service, detail, endpoint)
+            outcomes.append((each.index, outcome))
+        self._conclude(first.job, first.entry, outcomes)
+
+    def _conclude(self, job: JobInHand, entry: OpenEntry, outcomes: Sequence[tuple[int, Outcome]]) -> None:
+        """Write down the outcomes of recipients of one record; all but their ids and attempts are alike."""
+        _, alike = outcomes[0]
+        self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(outcomes))
+        self._tally.count(job.job, alike.status, len(outcomes))
+        self._ledger.settle(entry, outcomes)
 
     def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
         # One that was never tried goes on moving with the pauses of its campaign.
@@ -334,20 +356,7 @@ class Pipeline:
         effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
         self._metrics.deferred[tier.name][reason].inc()
         self._tally.count(delivery.job.job, None)
-        self._ledger.settle(delivery.entry, delivery.index, effect)
-
-    def _measure(self, flight: Flight, answer: Answer, now: float) -> None:
-        delivery = flight.delivery
-        service = delivery.endpoint.origin.service
-        if not delivery.attempts:
-            self._metrics.lateness[delivery.job.lane].observe(max(0.0, flight.sent_at - delivery.due))
-        self._metrics.request_duration[service].observe(max(0.0, now - flight.sent_at))
-        if isinstance(answer, TransportFailure):
-            self._metrics.requests[service][answer].inc()
-            return
-        self._metrics.requests[service][answer.status].inc()
-        if answer.headers and lowered_ttl(answer.headers, flight.ttl):
-            self._metrics.ttl_lowered[service].inc()
+        self._ledger.settle(delivery.entry, [(delivery.index, effect)])
 
     # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
 
@@ -461,19 +470,7 @@ class Pipeline:
 
     def gauge(self) -> None:
         """Bring the metrics that are read rather than counted up to date."""
-        self._metrics.buffered.set(self.buffered)
-        self._metrics.due.set(self._queue.due)
-        self._gauge_services()
-
-    def _gauge_services(self) -> None:
-        limits, gates = self._politeness.limits(), self._politeness.closed_gates()
-        for service in PushService:
-            of_service = [limits[key] for key in limits if service_of(key) is service]
-            self._metrics.in_flight[service].set(sum(in_flight for in_flight, _ in of_service))
-            most = self._politeness.ceiling if not of_service else min(limit for _, limit in of_service)
-            self._metrics.concurrency_limit[service].set(most)
-            closed = sum(number for key, number in gates.items() if service_of(key) is service)
-            self._metrics.closed_gates[service].set(closed)
+        measure_levels(self._metrics, self._queue, self._politeness)
 
     def closed_gates(self) -> dict[str, int]:
         """Closed gates by push service (`Origin.key`)."""
@@ -490,6 +487,10 @@ class Pipeline:
 
 def _next(delivery: Delivery) -> float:
     return delivery.next
+
+
+def _endpoint_of(delivery: Delivery) -> str | None:
+    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else None
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

@@ -4,6 +4,7 @@ Brings together what an answer teaches; the three know nothing of each other, no
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from worker.answers import Answer, TransportFailure, retry_after
 from worker.delivery import Delivery, Flight
@@ -59,7 +60,7 @@ class Politeness:
         return self._gates.closed_to(delivery.endpoint.origin.key, delivery.job.job.site_id)
 
     def take(self, delivery: Delivery, slots: int = 1) -> None:
-        """Hold slots for requests like this; `learn` or `recall` gives each back."""
+        """Hold slots for requests like this; `learn` and `recall` give them back."""
         self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane, slots)
 
     def recall(self, delivery: Delivery, taken_at: float) -> None:
@@ -68,26 +69,35 @@ class Politeness:
         self._limiter.give_back(key, delivery.job.lane)
         self._gates.recalled(key, delivery.job.job.site_id, taken_at)
 
-    def learn(self, flight: Flight, answer: Answer, verdict: Verdict, now: float) -> Verdict:
+    def learn(self, flights: Sequence[Flight], answer: Answer, verdict: Verdict, now: float) -> Verdict:
         """Learn from an answer, and say what it means in the light of the others.
+
+        Args:
+            flights: Who got it: one request, or a row of them as in `landing.rows`.
+            answer: What came.
+            verdict: What it means by itself.
+            now: When it came.
 
         Returns:
             `verdict`, or `QUARANTINED` for an expiration in the middle of an incident.
         """
-        delivery = flight.delivery
+        delivery = flights[0].delivery
         origin, site = delivery.endpoint.origin, delivery.job.job.site_id
         throttled = isinstance(verdict, TryAgain) and verdict.throttled
         troubled = throttled or answer is TransportFailure.TIMEOUT
-        self._limiter.release(origin.key, delivery.job.lane, troubled=troubled, now=now)
+        self._limiter.release(origin.key, delivery.job.lane, len(flights), troubled=troubled, now=now)
+        sent_at = max(
+            [flight.sent_at for flight in flights]
+        )  # a gate may open for who went out after it closed
         if isinstance(answer, TransportFailure):
-            self._fail(origin.key, site, answer, flight.sent_at, now)
+            self._fail(origin.key, site, answer, sent_at, now)
         elif throttled:
             wait = retry_after(answer.headers, now)
-            self._gates.throttled(origin.key, site, wait, sent_at=flight.sent_at, now=now)
+            self._gates.throttled(origin.key, site, wait, sent_at=sent_at, now=now)
         else:
-            self._gates.answered(origin.key, site, flight.sent_at)
+            self._gates.answered(origin.key, site, sent_at)
             if isinstance(verdict, Settled):
-                return self._doubt(origin.service, verdict, now)
+                return self._doubt(origin.service, len(flights), verdict, now)
         return verdict
 
     def limits(self) -> dict[str, tuple[int, int]]:
@@ -108,8 +118,8 @@ class Politeness:
         else:
             self._gates.unreachable(key, site, sent_at=sent_at, now=now)
 
-    def _doubt(self, service: PushService, verdict: Settled, now: float) -> Verdict:
+    def _doubt(self, service: PushService, answers: int, verdict: Settled, now: float) -> Verdict:
         gone = verdict.status is Status.EXPIRED
         guard = self._guards[service]
-        guard.note(gone=gone, now=now)
+        guard.note(answers, gone=gone, now=now)
         return QUARANTINED if gone and guard.incident else verdict

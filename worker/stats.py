@@ -36,17 +36,17 @@ class Tally:
         self._campaigns: dict[_Campaign, _Counts] = {}
         self._latest: tuple[SendJob, _Counts] | None = None
 
-    def count(self, job: SendJob, status: Status | None) -> None:
-        """Count one recipient's final status; None for one that goes to a tier.
+    def count(self, job: SendJob, status: Status | None, recipients: int = 1) -> None:
+        """Count recipients' final status; None for those that go to a tier.
 
-        As accepted it counts at its first such step: a record may be read again, and only what comes out of
+        As accepted each counts at its first such step: a record may be read again, and only what comes out of
         a tier has been counted before.
         """
         counts = self._of(job)
         if not isinstance(job, LaterJob):
-            counts.accepted += 1
+            counts.accepted += recipients
         if status is not None:
-            counts.by_status[status] += 1
+            counts.by_status[status] += recipients
 
     def due(self, now: float) -> bool:
         """Whether there is something to tell and the interval is over."""

@@ -179,11 +179,12 @@ async def test_waiting_for_all_to_land_ends_with_the_last_one():
         assert waiting.done()
 
 
-async def test_a_mistake_over_one_answer_costs_no_other():
+async def test_a_mistake_over_one_row_of_answers_costs_no_other():
     told = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, what: told.append(what["exception"]))
     async with World() as world:
-        world.accept(3)
+        for _ in range(3):  # records, each of which is a row
+            world.accept(1)
         await until(lambda: len(world.wire.under_way) == 3)
         land, numbers = world.pipeline.land, iter(range(3))
         world.pipeline.land = lambda *landed: 1 / (next(numbers) != 1) and land(*landed)

@@ -8,6 +8,7 @@ from crypto.keys import ReceiverKeys, generate_ephemeral_key
 from crypto.vapid import TokenCache, generate_vapid_key
 from worker.delivery import Delivery, JobInHand
 from worker.job import Lane, LaterRecipient, decode_job
+from worker.landing import rows
 from worker.ledger import Entry, Partition
 from worker.metrics import Metrics
 from worker.personalise import compile_message
@@ -126,6 +127,12 @@ def make_pipeline(*partitions, now=NOW, metrics=None, entropy=None, **limits):
     for partition in partitions or (JOBS, URGENT):
         pipeline.assign(partition, Progress(0))
     return pipeline
+
+
+def land(pipeline, landed, now):
+    """Bring answers back that came together, as (flight, answer)."""
+    for flights, answer in rows(landed):
+        pipeline.land(flights, answer, now)
 
 
 def restored(commit):

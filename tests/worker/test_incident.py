@@ -87,6 +87,21 @@ def test_a_naturally_high_level_is_accepted_in_time(share, rate):
     assert seconds_until_accepted(Guard(), share, rate=rate) < 2.5 * SLOW
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_answers_that_came_together_count_as_many(gone):
+    guards, now = [], 0.0
+    for many in (1, 25):
+        guard, now = learned()
+        for _ in range(50 // many):
+            guard.note(many, gone=gone, now=now)
+        guards.append(guard)
+    one_by_one, together = guards
+    assert one_by_one.incident == together.incident == gone
+    silence = [guard.note(gone=False, now=now + 60) for guard in guards]
+    assert silence == [None, None]
+    assert one_by_one.level == pytest.approx(together.level)
+
+
 def test_few_answers_conclude_nothing():
     assert feed(Guard(), 1.0, 40, rate=100) is None
     assert feed(Guard(), 1.0, 10_000, rate=0.2) is None

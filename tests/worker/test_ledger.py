@@ -27,7 +27,7 @@ def opened(ledger, *sizes, partition=P0, first=0):
 
 def settle(ledger, entry, *indexes):
     for index in indexes or range(entry.size):
-        ledger.settle(entry, index, f"{entry.offset}/{index}")
+        ledger.settle(entry, [(index, f"{entry.offset}/{index}")])
 
 
 def committed(ledger, partition=P0):
@@ -281,7 +281,7 @@ def test_settling_in_any_order_always_makes_progress(size):
         some = len(waiting) if ledger.crowded() else 4000
         assert not ledger.crowded() or ledger.room(P0) == 0
         for entry, index in [waiting.pop() for _ in range(min(some, len(waiting)))]:
-            ledger.settle(entry, index, None)
+            ledger.settle(entry, [(index, None)])
         checkpoint = ledger.checkpoint()
         commit = checkpoint.commits[P0]
         assert len(commit.metadata) <= METADATA_MAX_CHARS
@@ -369,7 +369,7 @@ class Owners(RuleBasedStateMachine):
     def settle_some(self, dice, share):
         open_now = sorted(set(self.handed) - self.settled)
         for who in dice.sample(open_now, int(len(open_now) * share)):
-            self.ledger.settle(self.handed[who], who[2], who)
+            self.ledger.settle(self.handed[who], [(who[2], who)])
             self.settled.add(who)
 
     @precondition(lambda self: self.outstanding is None)
@@ -409,7 +409,7 @@ class Owners(RuleBasedStateMachine):
         self.ledger.forget()
         self._assign()
         for (_, _, index), entry in lost.items():
-            self.ledger.settle(entry, index, "too late")
+            self.ledger.settle(entry, [(index, "too late")])
 
     @rule()
     def die(self):

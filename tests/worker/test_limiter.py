@@ -99,6 +99,21 @@ def test_requests_that_were_on_the_wire_before_the_decrease_wait_for_it():
     assert not limiter.room("fcm", NORMAL, others_wait=False)
 
 
+def test_slots_that_come_back_together_teach_as_much_as_one_by_one():
+    limits = []
+    for many in (1, 5):
+        limiter = Limiter(100)
+        for second in range(8):
+            trouble(limiter, second)
+        limiter.take("fcm", NORMAL, 20)
+        for _ in range(20 // many):
+            limiter.release("fcm", NORMAL, many, troubled=False, now=9.0)
+        assert limiter.in_flight == 0
+        limits.append(limit(limiter))
+    one_by_one, together = limits
+    assert FLOOR + 3 <= one_by_one <= together <= one_by_one + 1
+
+
 def test_what_is_idle_and_at_its_ceiling_is_forgotten():
     limiter = Limiter(100)
     trouble(limiter, 0.0, troubled=False)

@@ -157,6 +157,24 @@ def test_codes_of_a_hostile_push_service_do_not_make_series_without_end(metrics,
     assert len([each for each in others if each.name.endswith("_total")]) < 100
 
 
+def test_durations_may_be_told_together(metrics, registry):
+    metrics.lateness["normal"].observe_each([0.001, 0.3, 0.3, -2.0])
+    metrics.lateness["urgent"].observe(0.001)
+    metrics.lateness["urgent"].observe(0.3, 2)
+    metrics.lateness["urgent"].observe(0.0)  # the clock was set back
+    values = {
+        lane: {
+            (each.name, each.labels.get("le")): each.value
+            for metric in registry.collect()
+            for each in metric.samples
+            if each.name.startswith("pushmill_lateness") and each.labels["lane"] == lane
+        }
+        for lane in ("normal", "urgent")
+    }
+    assert values["normal"] == pytest.approx(values["urgent"])
+    assert values["normal"]["pushmill_lateness_seconds_sum", None] == pytest.approx(0.601)
+
+
 def test_a_child_is_bound_once(metrics):
     assert metrics.retries["fcm"]["new_reason"] is metrics.retries["fcm"]["new_reason"]
     assert metrics.requests["fcm"][201] is metrics.requests["fcm"][201]

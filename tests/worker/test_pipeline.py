@@ -16,6 +16,7 @@ from tests.worker.support import (
     VAPID_KEY,
     FixedEntropy,
     job,
+    land,
     make_pipeline,
     recipient,
     record,
@@ -37,8 +38,7 @@ BUSY = PushResponse(503)
 def answered(pipeline, answer=OK, now=NOW, most=10_000):
     """Send what may be sent, and let every request end with `answer`."""
     flights = pipeline.dispatch(now, most)
-    for flight in flights:
-        pipeline.land(flight, answer, now)
+    land(pipeline, [(flight, answer) for flight in flights], now)
     return flights
 
 
@@ -101,7 +101,7 @@ def test_a_notification_arrives_encrypted_and_signed(service):
     }
     claims = verify(request.headers["Authorization"], f"https://{HOSTS[service]}", NOW)
     assert claims.public_key == VAPID_KEY.public
-    pipeline.land(flight, OK, NOW)
+    pipeline.land([flight], OK, NOW)
     (outcome,) = outcomes(published(pipeline))
     assert (outcome["status"], outcome["push_service"]) == ("sent", service)
 
@@ -414,8 +414,7 @@ def test_sending_waits_for_the_checkpoint():
         pipeline.accept(record(job(*people(1000), site_id=f"s{offset}"), offset=offset), NOW)
     flights = pipeline.dispatch(NOW, 100_000)
     assert len(flights) == CHECKPOINT_MAX
-    for flight in flights[:3000]:
-        pipeline.land(flight, OK, NOW)
+    land(pipeline, [(flight, OK) for flight in flights[:3000]], NOW)
     assert pipeline.dispatch(NOW, 100_000) == []
     pipeline.acknowledge(pipeline.checkpoint(NOW))
     assert len(pipeline.dispatch(NOW, 100_000)) == 3000
@@ -443,7 +442,7 @@ def test_a_crowded_partition_hands_on_what_waits_and_goes_on():
     for offset in range(21_000):
         pipeline.accept(record(job(recipient("a"), payload=""), offset=offset), NOW)
         for flight in pipeline.dispatch(NOW, 10):
-            pipeline.land(flight, dice.choice([OK, PushResponse(500)]), NOW)
+            pipeline.land([flight], dice.choice([OK, PushResponse(500)]), NOW)
         if offset % 1000 == 999:
             batch = pipeline.checkpoint(NOW)
             commits.append(batch.checkpoint.commits[JOBS])
@@ -476,9 +475,9 @@ def test_a_clean_hand_over_repeats_and_loses_nothing():
     pipeline.accept(first, NOW)
     flights = pipeline.dispatch(NOW, 6)
     for flight in flights[:4]:
-        pipeline.land(flight, OK, NOW)
+        pipeline.land([flight], OK, NOW)
     for flight in flights[4:]:
-        pipeline.land(flight, BUSY, NOW)
+        pipeline.land([flight], BUSY, NOW)
     pipeline.hand_back(NOW)
     assert pipeline.dispatch(NOW + 100, 10) == []
     batch = pipeline.checkpoint(NOW)
@@ -516,7 +515,7 @@ def test_what_was_in_flight_when_its_partition_was_lost_is_let_go(ending):
     if ending == "recall":
         pipeline.recall(flight, NOW)
     else:
-        pipeline.land(flight, OK if ending == "answer" else BUSY, NOW)
+        pipeline.land([flight], OK if ending == "answer" else BUSY, NOW)
     assert (pipeline.in_flight, pipeline.buffered, pipeline.open) == (0, 0, 0)
     assert pipeline.checkpoint(NOW + INTERVAL) is None
     assert pipeline.dispatch(NOW + 100, 10) == []
@@ -536,8 +535,8 @@ def test_metrics_tell_what_happened():
     waiting = recipient("waiting", not_before=at(NOW + 5))
     pipeline.accept(record(job(*people(2), waiting, recipient("far", not_before=at(NOW + 20)))), NOW)
     first, second = pipeline.dispatch(NOW + 1, 10)
-    pipeline.land(first, PushResponse(201, {"ttl": "60"}), NOW + 1.5)
-    pipeline.land(second, TransportFailure.TIMEOUT, NOW + 11)
+    pipeline.land([first], PushResponse(201, {"ttl": "60"}), NOW + 1.5)
+    pipeline.land([second], TransportFailure.TIMEOUT, NOW + 11)
     pipeline.gauge()
 
     def value(name, **labels):

@@ -23,6 +23,7 @@ from tests.worker.support import (
     URGENT,
     FixedEntropy,
     job,
+    land,
     make_pipeline,
     recipient,
     record,
@@ -62,8 +63,7 @@ def names(flights):
 
 def answered(pipeline, answer=OK, now=NOW, most=10_000):
     flights = pipeline.dispatch(now, most)
-    for flight in flights:
-        pipeline.land(flight, answer, now)
+    land(pipeline, [(flight, answer) for flight in flights], now)
     return flights
 
 
@@ -146,8 +146,7 @@ class Worker:
     def land(self, now):
         landed = [each for each in self.landing if each[0] <= now]
         self.landing = [each for each in self.landing if each[0] > now]
-        for _, flight, answer in landed:
-            self.pipeline.land(flight, answer, now)
+        land(self.pipeline, [(flight, answer) for _, flight, answer in landed], now)
 
     def unread(self):
         return [place for place, offset in self.position.items() if offset < len(self.kafka.logs[place])]
@@ -404,8 +403,8 @@ def test_what_is_in_flight_at_a_pause_ends_with_its_answer_and_a_retry_rests():
     pipeline.accept(record(job(*people(2))), NOW)
     first, second = pipeline.dispatch(NOW, 10)
     pipeline.control(control("paused", NOW), NOW)
-    pipeline.land(first, OK, NOW + 1)
-    pipeline.land(second, PushResponse(500), NOW + 1)
+    pipeline.land([first], OK, NOW + 1)
+    pipeline.land([second], PushResponse(500), NOW + 1)
     topics = published(pipeline)
     assert statuses(topics) == {"r0": "sent"}
     assert [person["attempts"] for person in topics["later.10s"][0]["recipients"]] == [1]
@@ -522,7 +521,7 @@ def test_what_is_in_flight_when_it_is_cancelled_ends_with_its_answer(answer, sta
     pipeline.accept(record(job()), NOW)
     (flight,) = pipeline.dispatch(NOW, 10)
     pipeline.control(control("cancelled", NOW), NOW)
-    pipeline.land(flight, answer, NOW + 1)
+    pipeline.land([flight], answer, NOW + 1)
     (outcome,) = outcomes(published(pipeline))
     assert (outcome["status"], outcome["attempts"]) == (status, 1)
 
@@ -568,7 +567,7 @@ def test_a_closed_gate_takes_nothing_from_another_site_of_the_same_push_service(
         assert len(flights) == 20
         assert {flight.delivery.job.job.site_id for flight in flights} == {"site_b"}
         for flight in flights:
-            pipeline.land(flight, OK, NOW + 1)
+            pipeline.land([flight], OK, NOW + 1)
 
 
 def test_a_gate_lets_one_probe_through_and_opens():
@@ -577,7 +576,7 @@ def test_a_gate_lets_one_probe_through_and_opens():
     now = NOW + FIRST_PERIOD
     pipeline.accept(record(job(*people(3)), offset=1), now)
     (probe,) = pipeline.dispatch(now, 10)
-    pipeline.land(probe, OK, now)
+    pipeline.land([probe], OK, now)
     pipeline.accept(record(job(*people(3, "n")), offset=2), now)
     assert len(answered(pipeline, now=now)) == 3
 
@@ -621,7 +620,7 @@ def test_a_slow_push_service_does_not_slow_another():
     for tick in range(60):
         for flight in pipeline.dispatch(NOW + tick / 10, 100):
             if flight.delivery.endpoint.origin.service is PushService.MOZILLA:
-                pipeline.land(flight, OK, NOW + tick / 10)
+                pipeline.land([flight], OK, NOW + tick / 10)
                 done += 1
     assert done == 500
     assert pipeline.in_flight == 30

@@ -13,7 +13,17 @@ from math import inf
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.worker.support import HOSTS, NOW, FixedEntropy, job, make_pipeline, recipient, record, restored
+from tests.worker.support import (
+    HOSTS,
+    NOW,
+    FixedEntropy,
+    job,
+    land,
+    make_pipeline,
+    recipient,
+    record,
+    restored,
+)
 from worker.answers import PushResponse, TransportFailure
 from worker.campaigns import CampaignControl, State
 from worker.ledger import CHECKPOINT_MAX, Commit, Partition
@@ -278,22 +288,16 @@ class World:
                 assert len(promise.answers) == delivery.attempts < ATTEMPTS
                 assert not any(_status(given) in FINAL for given in promise.answers)
             promise.answers.append(answer)
-            self.flights.append(
-                (self.now + self.dice.choice([0.02, 0.3, 5.0]), self.pipeline, flight, answer, promise)
-            )
+            self.flights.append((self.now + self.dice.choice([0.02, 0.3, 5.0]), flight, answer, promise))
         self._check_bounds()
 
     def land(self):
-        still = []
-        for landing in self.flights:
-            when, pipeline, flight, answer, promise = landing
-            if when > self.now:
-                still.append(landing)
-                continue
-            pipeline.land(flight, answer, self.now)
+        landed = [each for each in self.flights if each[0] <= self.now]
+        self.flights = [each for each in self.flights if each[0] > self.now]
+        land(self.pipeline, [(flight, answer) for _, flight, answer, _ in landed], self.now)
+        for _, _, answer, promise in landed:
             asked = answer.headers.get("retry-after", "0") if isinstance(answer, PushResponse) else "0"
             promise.not_before = max(promise.not_before, self.now + float(asked) if asked.isdigit() else 0)
-        self.flights = still
 
     def checkpoint(self, *, die_before_commit=False):
         batch = self.pipeline.checkpoint(self.now)

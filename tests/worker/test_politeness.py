@@ -25,7 +25,7 @@ def learn(politeness, answer, now=NOW, **fields):
     """Send one, and let it be answered; returns the verdict."""
     flight = fly(politeness, now, **fields)
     verdict = classify(flight.delivery.endpoint.origin.service, answer)
-    return politeness.learn(flight, answer, verdict, now)
+    return politeness.learn([flight], answer, verdict, now)
 
 
 def incident(service="fcm"):
@@ -44,7 +44,7 @@ def test_each_answer_gives_exactly_one_slot_back(answer):
     politeness = Politeness(10)
     flights = [fly(politeness) for _ in range(3)]
     for left, flight in zip((2, 1, 0), flights, strict=True):
-        politeness.learn(flight, answer, classify(PushService.FCM, answer), NOW)
+        politeness.learn([flight], answer, classify(PushService.FCM, answer), NOW)
         assert (politeness.in_flight, politeness.free) == (left, 10 - left)
 
 
@@ -204,5 +204,5 @@ def test_slots_are_counted_right_whatever_happens():
             if dice.random() < 0.1:
                 politeness.recall(flight.delivery, flight.sent_at)
             else:
-                politeness.learn(flight, answer, verdict, now)
+                politeness.learn([flight], answer, verdict, now)
         assert politeness.in_flight == len(flights) <= 50

@@ -13,6 +13,7 @@ from worker.answers import Answer
 from worker.delivery import Flight
 from worker.edges import clock
 from worker.edges.transport import Transport
+from worker.landing import Landed, rows
 from worker.ledger import CHECKPOINT_MAX
 from worker.pipeline import Pipeline
 
@@ -60,7 +61,7 @@ class Dispatcher:
         self._turn = asyncio.Event()
         self._turn_at = self._last_turn = 0.0
         self._timer: asyncio.Handle | None = None
-        self._landed: list[tuple[Flight, Answer]] = []
+        self._landed: list[Landed] = []
         self._on_the_wire = self._landed_lately = 0
         self._all_landed = asyncio.Event()
         self._all_landed.set()
@@ -131,11 +132,11 @@ class Dispatcher:
     def _land(self) -> None:
         landed, self._landed = self._landed, []
         now = clock.now()
-        for flight, answer in landed:
+        for flights, answer in rows(landed):
             try:
-                self._pipeline.land(flight, answer, now)
-            except Exception as error:  # noqa: BLE001 - a mistake of our own, which costs no other answer
-                self._loop.call_exception_handler({"message": "an answer is lost", "exception": error})
+                self._pipeline.land(flights, answer, now)
+            except Exception as error:  # noqa: BLE001 - a mistake of our own, which costs no other row
+                self._loop.call_exception_handler({"message": "answers are lost", "exception": error})
         self._leave_the_wire(len(landed))
         self._landed_lately += len(landed)
         if self._landed_lately >= self._enough:
