@@ -1,4 +1,5 @@
 import random
+from itertools import groupby
 
 import pytest
 from hypothesis import settings
@@ -365,12 +366,14 @@ class Owners(RuleBasedStateMachine):
         self.handed.update({(partition, offset, index): entry for index in left})
 
     @precondition(lambda self: self.handed)
-    @rule(dice=st.randoms(use_true_random=False), share=st.floats(0, 1))
+    @rule(dice=st.randoms(use_true_random=True), share=st.floats(0, 1))
     def settle_some(self, dice, share):
         open_now = sorted(set(self.handed) - self.settled)
-        for who in dice.sample(open_now, int(len(open_now) * share)):
-            self.ledger.settle(self.handed[who], [(who[2], who)])
-            self.settled.add(who)
+        chosen = dice.sample(open_now, int(len(open_now) * share))
+        for _, neighbours in groupby(chosen, key=lambda who: who[:2]):
+            together = list(neighbours)
+            self.ledger.settle(self.handed[together[0]], [(who[2], who) for who in together])
+        self.settled.update(chosen)
 
     @precondition(lambda self: self.outstanding is None)
     @rule()
