@@ -32,16 +32,19 @@ _FIXED_HEADER = SALT_LENGTH + 5
 _MORE = b"\x01"
 _LAST = b"\x02"
 
-# The 0x01 that ends each is HKDF's block counter (RFC 5869, section 2.3).
-_PUSH_INFO = b"WebPush: info\x00"
-_KEY_INFO = b"Content-Encoding: aes128gcm\x00\x01"
-_NONCE_INFO = b"Content-Encoding: nonce\x00\x01"
+# HMAC's two pads (RFC 2104): what they make of each byte of a key, and of the rest of SHA-256's block of 64
+# bytes behind a salt of 16 and a key of 32.
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+_INNER_48, _OUTER_48 = _INNER[:1] * 48, _OUTER[:1] * 48
+_INNER_32, _OUTER_32 = _INNER[:1] * 32, _OUTER[:1] * 32
+
+# What `_expand` hashes behind a key; the 0x01 that ends each is HKDF's block counter (RFC 5869, section 2.3).
+_PUSH_INFO = _INNER_32 + b"WebPush: info\x00"
+_KEY_INFO = _INNER_32 + b"Content-Encoding: aes128gcm\x00\x01"
+_NONCE_INFO = _INNER_32 + b"Content-Encoding: nonce\x00\x01"
 
 _PUSH_SIZES = RECORD_SIZE.to_bytes(4) + bytes([POINT_LENGTH])
 _ECDH = ECDH()
-
-_HASH_BLOCK = 64
-_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class Body(NamedTuple):
@@ -79,8 +82,8 @@ def encrypt(plaintext: bytes, keys: SubscriptionKeys, ephemeral: EphemeralKey, s
     if len(plaintext) > MAX_PLAINTEXT:
         raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
     public = ephemeral.public
-    secret = _agree(ephemeral.private_key, keys.public_key, keys.auth, keys.p256dh + public)
-    key, nonce = _derive(secret, salt)
+    ikm = _agree(ephemeral.private_key, keys.public_key, keys.auth, keys.p256dh + public)
+    key, nonce = _derive(ikm, salt)
     return salt + _PUSH_SIZES + public + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
 
 
@@ -190,21 +193,16 @@ def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
     return _expand(extracted, _KEY_INFO)[:16], _expand(extracted, _NONCE_INFO)[:12]
 
 
-def _extract(salt: bytes, ikm: bytes) -> tuple[bytes, bytes]:
-    """RFC 5869, section 2.2: what HMAC hashes first with the extracted key, inside and outside.
-
-    The salt has 64 bytes at most.
-    """
-    block = salt.ljust(_HASH_BLOCK, b"\x00")
-    key = sha256(block.translate(_OUTER) + sha256(block.translate(_INNER) + ikm).digest()).digest()
-    block = key.ljust(_HASH_BLOCK, b"\x00")
-    return block.translate(_INNER), block.translate(_OUTER)
+def _extract(salt: bytes, ikm: bytes) -> bytes:
+    """RFC 5869, section 2.2: HMAC with a salt of 16 bytes."""
+    inner = sha256(salt.translate(_INNER) + _INNER_48 + ikm).digest()
+    return sha256(salt.translate(_OUTER) + _OUTER_48 + inner).digest()
 
 
-def _expand(extracted: tuple[bytes, bytes], info: bytes) -> bytes:
-    """RFC 5869, section 2.3: 32 bytes; `info` ends with the counter of the only block."""
-    inner, outer = extracted
-    return sha256(outer + sha256(inner + info).digest()).digest()
+def _expand(key: bytes, info: bytes) -> bytes:
+    """RFC 5869, section 2.3: 32 bytes by HMAC; `info` begins with the rest of the inner pad."""
+    inner = sha256(key.translate(_INNER) + info).digest()
+    return sha256(key.translate(_OUTER) + _OUTER_32 + inner).digest()
 
 
 def _nth(nonce: bytes, index: int) -> bytes:
