@@ -32,6 +32,21 @@ class BadNotificationError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientId:
+    """A place in a text that the recipient's id goes into.
+
+    Attributes:
+        quoted: As in `Variable`.
+    """
+
+    quoted: bool = False
+
+    def text(self, recipient: Recipient) -> str:
+        """What goes in."""
+        return quote(recipient.id, safe="") if self.quoted else recipient.id
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """A place in a text that a recipient's own value goes into.
 
@@ -45,19 +60,16 @@ class Variable:
     fallback: str
     quoted: bool = False
 
-    def value(self, values: Mapping[str, Scalar]) -> str:
+    def text(self, recipient: Recipient) -> str:
         """What goes in, cut where it could not be sent anyway."""
-        value = values.get(self.name)
-        if value is None:
-            value = self.fallback
+        value = (recipient.variables or _NO_VALUES).get(self.name, self.fallback)
         text = (value if isinstance(value, str) else encode_json(value).decode())[: MAX_PLAINTEXT + 1]
         if not self.quoted or (text.isascii() and text.isalnum()):  # `quote` costs as much as all the rest
             return text
         return quote(text, safe="")
 
-    def written(self, values: Mapping[str, Scalar]) -> bytes:
-        """The same as part of a JSON string."""
-        return encode_json(self.value(values))[1:-1]
+
+_NO_VALUES: Mapping[str, Scalar] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ class Checked:
         is_right: Whether the text is what its field needs.
     """
 
-    parts: tuple[str | Variable, ...]
+    parts: tuple["_Part", ...]
     is_right: Callable[[str], bool]
 
     @property
@@ -77,8 +89,8 @@ class Checked:
         """Of what is the same for everyone, as part of a JSON string."""
         return len(encode_json(_constants(self.parts))) - 2
 
-    def written(self, values: Mapping[str, Scalar]) -> bytes:
-        """The text with a recipient's values, as part of a JSON string.
+    def text(self, recipient: Recipient) -> str:
+        """The text for one recipient.
 
         Raises:
             BadNotificationError: It is not what its field needs.
@@ -87,7 +99,7 @@ class Checked:
         found = []
         room = MAX_PLAINTEXT
         for part in self.parts:
-            text = part if isinstance(part, str) else part.value(values)
+            text = part if isinstance(part, str) else part.text(recipient)
             room -= len(text)
             if room < 0:  # before it is put together: a few bytes of template could ask for gigabytes
                 raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
@@ -95,7 +107,11 @@ class Checked:
         text = "".join(found)
         if not self.is_right(text):
             raise BadNotificationError
-        return encode_json(text)[1:-1]
+        return text
+
+
+_Part = str | Variable | RecipientId
+_Place = Variable | RecipientId | Checked
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,7 @@ class Message:
 
     content_type: str
     frame: bytes = field(repr=False)
-    places: tuple[Variable | Checked, ...] = field(default=(), repr=False)
+    places: tuple[_Place, ...] = field(default=(), repr=False)
     template_bytes: int = 0
 
     @cached_property
@@ -132,13 +148,12 @@ class Message:
             BadNotificationError: Its title or a URL does not come out right.
             PayloadTooLargeError: It is longer than any push may be.
         """
-        values = {**(recipient.variables or {}), "recipient_id": recipient.id}
         filled = []
         room = self._room
         for place in self.places:
-            written = place.written(values)
+            written = encode_json(place.text(recipient))[1:-1]
             room -= len(written)
-            if room < 0:  # before it is put together, as in `Checked.written`
+            if room < 0:  # before it is put together, as in `Checked.text`
                 break
             filled.append(written)
         if room < 0:
@@ -219,7 +234,7 @@ class _Kind(NamedTuple):
     """
 
     is_right: Callable[[str], bool]
-    is_sure: Callable[[Sequence[str | Variable]], bool]
+    is_sure: Callable[[Sequence[_Part]], bool]
     quotes: bool = False
 
 
@@ -227,13 +242,13 @@ def _is_url(text: str) -> bool:
     return _ABSOLUTE_HTTPS.fullmatch(text) is not None
 
 
-def _is_surely_url(parts: Sequence[str | Variable]) -> bool:
+def _is_surely_url(parts: Sequence[_Part]) -> bool:
     """Where the host is written out, percent-encoded values can do no harm behind it."""
     first = parts[0] if parts else ""
     return isinstance(first, str) and _HTTPS_HOST.match(first) is not None and _is_url(_constants(parts))
 
 
-def _constants(parts: Sequence[str | Variable]) -> str:
+def _constants(parts: Sequence[_Part]) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
@@ -252,7 +267,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-_Piece = bytes | Variable | Checked
+_Piece = bytes | _Place
 
 
 def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[_Piece]) -> None:
@@ -279,10 +294,9 @@ def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[_Piece]) -> N
 
 
 def _text(kind: _Kind, template: str, builtin: Mapping[str, str]) -> Iterator[_Piece]:
-    parts = list(_parse(template))
-    if kind.quotes and len(parts) > 1:
-        parts = [replace(part, quoted=True) if isinstance(part, Variable) else part for part in parts]
-    parts = [p.value(builtin) if isinstance(p, Variable) and p.name in builtin else p for p in parts]
+    parsed = list(_parse(template))
+    quoted = kind.quotes and len(parsed) > 1
+    parts = [part if isinstance(part, str) else _bound(part, builtin, quoted=quoted) for part in parsed]
     constant = all(isinstance(part, str) for part in parts)
     yield b'"'
     if kind.is_sure(parts) or (constant and kind.is_right(_constants(parts))):
@@ -290,6 +304,16 @@ def _text(kind: _Kind, template: str, builtin: Mapping[str, str]) -> Iterator[_P
     else:
         yield Checked(tuple(parts), kind.is_right)
     yield b'"'
+
+
+def _bound(variable: Variable, builtin: Mapping[str, str], *, quoted: bool) -> _Part:
+    """What a variable stands for in this job: a text that is the same for everyone, or a place."""
+    if variable.name == "recipient_id":
+        return RecipientId(quoted)
+    if variable.name not in builtin:
+        return replace(variable, quoted=quoted)
+    value = builtin[variable.name]
+    return quote(value, safe="") if quoted else value
 
 
 def _parse(template: str) -> Iterator[str | Variable]:
