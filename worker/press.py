@@ -5,14 +5,16 @@ Decides what is wrong with a delivery that cannot become one; knows nothing of q
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from operator import attrgetter
+from typing import Protocol
+
+from msgspec import Struct
 
 from crypto.aes128gcm import encrypt
 from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
 from worker.delivery import Delivery, Flight, JobInHand
-from worker.job import Recipient
 from worker.outcome import Settled, Status
 from worker.personalise import BadNotificationError
 from worker.request import PushHeaders, PushRequest, push_headers
@@ -39,16 +41,16 @@ class Entropy(Protocol):
         """Uniform in [0, 1)."""
 
 
-class _Plain(NamedTuple):
+class _Plain(Struct, frozen=True, eq=False, gc=False):
     """What is to be sent to one recipient, before it is encrypted."""
 
-    text: bytes
-    keys: SubscriptionKeys
+    delivery: Delivery
     vapid_key: VapidKey
+    keys: SubscriptionKeys
+    text: bytes
 
-
-_Shared = dict[tuple[JobInHand, str, int, bool], PushHeaders]
-"""Headers by what decides them at one moment: job, origin, TTL, and whether there is a body."""
+    def __repr__(self) -> str:
+        return f"_Plain({self.delivery!r}, {len(self.text)} bytes)"
 
 
 class Press:
@@ -81,35 +83,20 @@ class Press:
             now: Seconds since the epoch: `TTL` is what is left of their lives.
         """
         plains = [
-            self._plain(delivery, vapid_key)
+            _plain(delivery, vapid_key)
             for job, together in groupby(deliveries, _job)
             for vapid_key in [self._keys.for_site(job.job.vapid_key, job.job.site_id)]
             for delivery in together
         ]
         bodies = self._encrypted([each for each in plains if isinstance(each, _Plain) and each.text])
-        headers: _Shared = {}
+        departure = _Departure(self._tokens, now)
         return [
-            self._finished(delivery, plain, bodies, headers, now)
-            for delivery, plain in zip(deliveries, plains, strict=True)
+            each if isinstance(each, Settled) else departure.flight(each, next(bodies) if each.text else b"")
+            for each in plains
         ]
 
-    def _plain(self, delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
-        if vapid_key is None:
-            return Settled(Status.INVALID, "no_vapid_key")
-        recipient = delivery.recipient
-        try:
-            keys = _keys_of(recipient)
-            return _Plain(delivery.job.message.render(recipient), keys, vapid_key)
-        except SubscriptionKeyError:
-            return Settled(Status.INVALID, "bad_keys")
-        except BadNotificationError:
-            return Settled(Status.REJECTED, "bad_notification")
-        except PayloadTooLargeError:
-            return Settled(Status.REJECTED, "payload_too_large")
-        except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
-            return _INTERNAL_ERROR
-
-    def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | Settled]:
+    def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | None]:
+        """The bodies in their order; None for one that went wrong."""
         count = len(plains)
         if not count:
             return iter(())
@@ -119,50 +106,70 @@ class Press:
         self._on_encrypted((self._stopwatch() - began) / count, count)
         return iter(bodies)
 
-    def _finished(
-        self,
-        delivery: Delivery,
-        plain: _Plain | Settled,
-        bodies: Iterator[bytes | Settled],
-        shared: _Shared,
-        now: float,
-    ) -> Flight | Settled:
-        if isinstance(plain, Settled):
-            return plain
-        body = next(bodies) if plain.text else b""
-        if isinstance(body, Settled):
-            return body
+
+class _Departure:
+    """Makes the requests of one moment; all that share job, origin and TTL share their headers."""
+
+    def __init__(self, tokens: TokenCache, now: float) -> None:
+        self._tokens = tokens
+        self._now = now
+        self._headers: dict[tuple[JobInHand, str, int], PushHeaders] = {}
+
+    def flight(self, plain: _Plain, body: bytes | None) -> Flight | Settled:
+        if body is None:
+            return _INTERNAL_ERROR
+        delivery = plain.delivery
         job, endpoint = delivery.job, delivery.endpoint
-        ttl = ttl_left(job.plan, delivery.due, now)
-        place = (job, endpoint.origin.url, ttl, bool(body))
-        headers = shared.get(place)
+        ttl = ttl_left(job.plan, delivery.due, self._now)
+        shared = (job, endpoint.origin.url, ttl)
+        headers = self._headers.get(shared)
         if headers is None:
-            headers = shared[place] = push_headers(
-                endpoint.origin.service,
-                authorization=self._tokens.authorization(plain.vapid_key, endpoint.origin.url, now),
-                content_type=job.message.content_type if body else None,
-                ttl=ttl,
-                urgency=job.job.urgency,
-                topic=job.job.topic,
-            )
-        return Flight(delivery, PushRequest(endpoint, headers, body), ttl, now)
+            headers = self._headers[shared] = self._make_headers(plain, ttl)
+        return Flight(delivery, PushRequest(endpoint, headers, body), ttl, self._now)
+
+    def _make_headers(self, plain: _Plain, ttl: int) -> PushHeaders:
+        job, origin = plain.delivery.job, plain.delivery.endpoint.origin
+        return push_headers(
+            origin.service,
+            authorization=self._tokens.authorization(plain.vapid_key, origin.url, self._now),
+            content_type=job.message.content_type if plain.text else None,
+            ttl=ttl,
+            urgency=job.job.urgency,
+            topic=job.job.topic,
+        )
 
 
-def _job(delivery: Delivery) -> JobInHand:
-    return delivery.job
+_job = attrgetter("job")
 
-
+_NO_VAPID_KEY = Settled(Status.INVALID, "no_vapid_key")
+_BAD_KEYS = Settled(Status.INVALID, "bad_keys")
+_BAD_NOTIFICATION = Settled(Status.REJECTED, "bad_notification")
+_TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
 _INTERNAL_ERROR = Settled(Status.REJECTED, "internal_error")
 
 
-def _keys_of(recipient: Recipient) -> SubscriptionKeys:
-    if recipient.subscription is None:
-        raise SubscriptionKeyError("keys", "are missing")
-    return parse_subscription_keys(recipient.subscription.keys.p256dh, recipient.subscription.keys.auth)
+def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
+    recipient = delivery.recipient
+    subscription = recipient.subscription
+    if vapid_key is None:
+        return _NO_VAPID_KEY
+    if subscription is None:
+        return _BAD_KEYS
+    try:
+        keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
+        return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))
+    except SubscriptionKeyError:
+        return _BAD_KEYS
+    except BadNotificationError:
+        return _BAD_NOTIFICATION
+    except PayloadTooLargeError:
+        return _TOO_LARGE
+    except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+        return _INTERNAL_ERROR
 
 
-def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | Settled:
+def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:
     try:
         return encrypt(plain.text, plain.keys, ephemeral, salt)
     except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
-        return _INTERNAL_ERROR
+        return None
