@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from struct import iter_unpack
 
 from crypto.aes128gcm import SALT_LENGTH
 from crypto.keys import EphemeralKey, generate_ephemeral_key
@@ -22,8 +23,7 @@ class SystemEntropy:
 
     def salts(self, count: int) -> list[bytes]:
         """16 unpredictable bytes for each of so many messages."""
-        together = os.urandom(SALT_LENGTH * count)
-        return [together[at : at + SALT_LENGTH] for at in range(0, len(together), SALT_LENGTH)]
+        return [salt for (salt,) in iter_unpack(f"{SALT_LENGTH}s", os.urandom(SALT_LENGTH * count))]
 
     def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
         """A new P-256 key pair for each of so many messages."""
