@@ -22,6 +22,10 @@ TEMPLATES_MAX_BYTES = 65_536
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
 
+# Slices that every place of every message needs, made once.
+_UNQUOTED = slice(1, -1)
+_SENDABLE = slice(MAX_PLAINTEXT + 1)
+
 _VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(?:\|(.*?))?\}\}", re.DOTALL)
 _HTTPS_HOST = re.compile(r"https://[^\x00-\x20/?#\\@]+[/?#]", re.IGNORECASE)
 _ABSOLUTE_HTTPS = re.compile(r"https://[^\x00-\x20/?#\\@]+(?:[/?#][^\x00-\x1f]*)?", re.IGNORECASE)
@@ -63,7 +67,7 @@ class Variable:
     def text(self, recipient: Recipient) -> str:
         """What goes in, cut where it could not be sent anyway."""
         value = (recipient.variables or _NO_VALUES).get(self.name, self.fallback)
-        text = (value if isinstance(value, str) else encode_json(value).decode())[: MAX_PLAINTEXT + 1]
+        text = (value if isinstance(value, str) else encode_json(value).decode())[_SENDABLE]
         if not self.quoted or (text.isascii() and text.isalnum()):  # `quote` costs as much as all the rest
             return text
         return quote(text, safe="")
@@ -151,7 +155,7 @@ class Message:
         filled = []
         room = self._room
         for place in self.places:
-            written = encode_json(place.text(recipient))[1:-1]
+            written = encode_json(place.text(recipient))[_UNQUOTED]
             room -= len(written)
             if room < 0:  # before it is put together, as in `Checked.text`
                 break
@@ -300,7 +304,7 @@ def _text(kind: _Kind, template: str, builtin: Mapping[str, str]) -> Iterator[_P
     constant = all(isinstance(part, str) for part in parts)
     yield b'"'
     if kind.is_sure(parts) or (constant and kind.is_right(_constants(parts))):
-        yield from (encode_json(part)[1:-1] if isinstance(part, str) else part for part in parts)
+        yield from (encode_json(part)[_UNQUOTED] if isinstance(part, str) else part for part in parts)
     else:
         yield Checked(tuple(parts), kind.is_right)
     yield b'"'
