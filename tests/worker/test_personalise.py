@@ -21,7 +21,7 @@ from worker.personalise import (
 
 patient = settings(deadline=None)  # a busy machine is no failure
 SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
-IDS = {"job_id": "j:1", "campaign_id": "c.1", "site_id": "s_1", "recipient_id": "r-1"}
+IDS = {"job_id": "j:1", "campaign_id": "c.1", "site_id": "s_1", "recipient_id": "r:1"}
 PUSHMILL = {name: IDS[name] for name in ("job_id", "campaign_id", "recipient_id")}
 
 
@@ -167,7 +167,7 @@ def test_a_payload_goes_out_as_it_is(payload):
         ),
         ("{{{name}}}", "{Ada}"),
         ("{{name", "{{name"),
-        ("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id|x}}", "j:1 c.1 s_1 r-1"),
+        ("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id|x}}", "j:1 c.1 s_1 r:1"),
     ],
 )
 def test_variables_are_filled_in(template, text):
@@ -216,7 +216,7 @@ def test_variables_are_filled_in_wherever_there_is_text_but_never_in_keys():
 
 def test_built_in_variables_win():
     forged = dict.fromkeys(IDS, "forged")
-    assert filled("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id}}", forged) == "j:1 c.1 s_1 r-1"
+    assert filled("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id}}", forged) == "j:1 c.1 s_1 r:1"
     assert shown(forged)["data"] == {"pushmill": PUSHMILL}
 
 
@@ -227,6 +227,7 @@ def test_built_in_variables_win():
         ("https://a/?q={{x}}&n={{n}}", "https://a/?q=%2F%3F%26%23%20%C3%A4%25&n=1.5"),
         ("https://a/{{nobody|a/b}}", "https://a/a%2Fb"),
         ("https://a/?c={{campaign_id}}&j={{job_id}}", "https://a/?c=c.1&j=j%3A1"),
+        ("https://a/?r={{recipient_id}}", "https://a/?r=r%3A1"),
         ("https://{{host}}/", "https://shop.example/"),
         ("{{whole}}", "https://b/c?d=e f"),
         ("{{nobody|https://b/c}}", "https://b/c"),
