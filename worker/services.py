@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from string import ascii_letters, digits
 
 from msgspec import Struct
 
@@ -108,8 +109,13 @@ class Endpoint(Struct, frozen=True, gc=False):
         return f"Endpoint({self.origin!r})"
 
 
-# No user info, no fragment, no backslash, no space, no IPv6 literal, nothing outside ASCII.
-_ENDPOINT = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!$-;=?-\[\]_a-z~]*)?")
+# RFC 3986 section 2, without the fragment's "#": no backslash, no space, no control, nothing outside ASCII.
+_URL_CHARS = frozenset(ascii_letters + digits + "-._~:/?[]@!$&'()*+,;=%")
+_OTHERS_CHANGED = bytes(code if chr(code) in _URL_CHARS else ord("-") for code in range(256))
+# No user info, no IPv6 literal, a port only with a number.
+_BASE = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?")
+_SCHEME_CHARS = len("https://")
+_NOT_PLAIN = "is not a plain https URL of a host name and a path"
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 # WHATWG URL, "ends in a number": browsers and resolvers read such a host as an IPv4 address.
 _NUMERIC_HOST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
@@ -151,7 +157,7 @@ class Endpoints:
     def __init__(self, extra: Iterable[HostRule] = (), *, any_host: bool = False) -> None:
         self._extra = tuple(extra)
         self._any_host = any_host
-        self._origins: dict[tuple[str, str | None], Origin] = {}
+        self._origins: dict[str, Origin] = {}
 
     def parse(self, url: str) -> Endpoint:
         """Turn a subscription's endpoint URL into one that may be sent to.
@@ -159,23 +165,25 @@ class Endpoints:
         Raises:
             EndpointRefusedError: Not https, not a plain host name, a port or a host that is not allowed.
         """
-        match = _ENDPOINT.fullmatch(url) if len(url) <= ENDPOINT_MAX_CHARS else None
-        if match is None:
-            raise EndpointRefusedError("is not a plain https URL of a host name and a path")
-        host, port, target = match.groups()
-        origin = self._origins.get((host, port)) or self._admit(host, port)
-        target = target or "/"
-        if target[0] != "/":
-            target = "/" + target
-        if not _lies_at(target, origin.path):
+        if len(url) > ENDPOINT_MAX_CHARS or not _has_url_chars(url):
+            raise EndpointRefusedError(_NOT_PLAIN)
+        before, question, query = url.partition("?")
+        end = before.find("/", _SCHEME_CHARS)
+        base, target = (before, f"/{question}{query}") if end < 0 else (url[:end], url[end:])
+        origin = self._origins.get(base) or self._admit(base)
+        if origin.path != "/" and not _lies_at(target, origin.path):
             raise EndpointRefusedError("has a path that this host takes no pushes at")
         return Endpoint(origin, target)
 
-    def _admit(self, host: str, port: str | None) -> Origin:
+    def _admit(self, base: str) -> Origin:
+        match = _BASE.fullmatch(base)
+        if match is None:
+            raise EndpointRefusedError(_NOT_PLAIN)
+        host, port = match.groups()
         origin = self._judge(host.lower(), HTTPS_PORT if port is None else int(port))
         if len(self._origins) >= _AUTHORITIES_KEPT:
             self._origins.clear()
-        self._origins[host, port] = origin
+        self._origins[base] = origin
         return origin
 
     def _judge(self, host: str, port: int) -> Origin:
@@ -192,9 +200,15 @@ class Endpoints:
         return _origin(known, host, port)
 
 
+def _has_url_chars(url: str) -> bool:
+    """Whether it stays as it is where all that no URL holds is changed: far cheaper than a pattern."""
+    chars = url.encode("ascii", "backslashreplace")
+    return chars.translate(_OTHERS_CHANGED) == chars
+
+
 def _lies_at(target: str, path: str) -> bool:
-    """Whether a target is `path` itself, with or without a query; any target is at `/`."""
-    return path == "/" or target.partition("?")[0] in {path, path + "/"}
+    """Whether a target is `path` itself, with or without a query."""
+    return target.partition("?")[0] in {path, path + "/"}
 
 
 def _is_known(row: KnownHost, host: str) -> bool:

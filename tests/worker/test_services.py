@@ -1,5 +1,8 @@
+import re
+from string import printable
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from worker.services import (
@@ -405,6 +408,38 @@ def test_any_text_is_admitted_or_refused(text):
         assert (endpoint.origin.url + endpoint.target).isascii()
         assert endpoint.target.startswith("/")
         assert url.endswith(endpoint.target.lstrip("/"))
+
+
+# What `parse` reads, said once more as one pattern.
+AS_A_PATTERN = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?([/?][!$-;=?-\[\]_a-z~]*)?")
+PIECES = [*printable, "https://", "fcm.googleapis.com", ":443", "/a", "?b", "\0", "\x7f", "\xe9", "\ud800"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("")
+@example("?")
+@example("/?/")
+@example("?/?")
+def test_what_is_admitted_is_of_one_pattern(text):
+    url = f"https://fcm.googleapis.com{text}"
+    match = AS_A_PATTERN.fullmatch(url)
+    if match is None or match[1].lower() != "fcm.googleapis.com" or match[2] not in {None, "443"}:
+        with pytest.raises(EndpointRefusedError):
+            KNOWN_ONLY.parse(url)
+    else:
+        target = match[3] or "/"
+        assert KNOWN_ONLY.parse(url).target == (target if target[0] == "/" else f"/{target}")
+
+
+@pytest.mark.parametrize("before", ["/", "?", "/a?", ""])
+def test_each_character_is_admitted_or_refused_as_by_the_pattern(before):
+    for code in range(0x3000):
+        url = f"https://fcm.googleapis.com{before}{chr(code)}"
+        if AS_A_PATTERN.fullmatch(url) and (before or chr(code) in "/?"):
+            assert KNOWN_ONLY.parse(url).target.endswith(chr(code))
+        else:
+            with pytest.raises(EndpointRefusedError):
+                KNOWN_ONLY.parse(url)
 
 
 @given(st.from_regex(r"[A-Za-z0-9%_.:=&?/+-]{0,200}", fullmatch=True))
