@@ -78,6 +78,15 @@ def test_what_follows_an_answer_at_once_ends_the_connection_and_changes_nothing(
     assert not parser.reusable
 
 
+def test_what_follows_an_answer_as_long_as_may_be_ends_the_connection_too():
+    start, end = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
+    wire = start + b"x" * (WIRE_MAX_BYTES - len(start) - len(end)) + end
+    for surplus in (b"", b"HTTP/1.1 410 Gone"):
+        parser = AnswerParser()
+        assert read(parser, [wire[:-100], wire[-100:] + surplus]) == PushResponse(201)
+        assert parser.reusable is not bool(surplus)
+
+
 @given(st.lists(st.binary(max_size=60), max_size=8))
 def test_any_bytes_end_in_an_answer(pieces):
     parser = AnswerParser()

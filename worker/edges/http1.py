@@ -72,7 +72,7 @@ class AnswerParser:
             return self.cut(TransportFailure.BAD_ANSWER)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self.cut(TransportFailure.BAD_ANSWER)
-        if self._complete:
+        if self._complete and surplus <= 0:
             return self._answer()
         if surplus > 0 or len(self._body) >= ANSWER_MAX_BYTES:
             return self.cut(TransportFailure.BAD_ANSWER)
