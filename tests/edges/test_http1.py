@@ -1,5 +1,7 @@
 """Answers in any cut, from any server: what is read of them is the same, and never what nobody asked for."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +151,11 @@ def test_a_request_is_one_piece_of_bytes():
 
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nX: y", "a\rX: y", "é", "\r\n"])
 def test_what_could_be_taken_for_another_header_is_not_sent(value):
-    for endpoint, headers in ((ENDPOINT, {"TTL": value}), (Endpoint(ENDPOINT.origin, f"/{value}"), {})):
+    elsewhere = replace(ENDPOINT.origin, url=f"https://{value}")
+    for endpoint, headers in (
+        (ENDPOINT, {"TTL": value}),
+        (Endpoint(ENDPOINT.origin, f"/{value}"), {}),
+        (Endpoint(elsewhere, "/"), {}),
+    ):
         with pytest.raises(ValueError, match=r"."):
             request_bytes(PushRequest(endpoint, PushHeaders(headers), b""))

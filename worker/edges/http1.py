@@ -4,6 +4,8 @@ httptools (llhttp) says what the bytes mean. What is decided here: which part of
 of it is looked at, and whether its connection may carry another request.
 """
 
+from functools import lru_cache
+
 import httptools
 
 from worker.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
@@ -13,8 +15,10 @@ from worker.request import PushRequest
 WIRE_MAX_BYTES = 65_536
 """Of an answer in all: interim answers, headers, body, chunks and trailers."""
 
+ORIGINS_KEPT = 4096
+"""Those that what all of their requests have in common is kept for: known push services have some dozens."""
+
 _SCHEME_CHARS = len("https://")
-_AGENT_AND_LENGTH = f"User-Agent: {USER_AGENT}\r\nContent-Length: ".encode("ascii")
 _KEPT = {name.encode(): name for name in ANSWER_HEADERS}
 _PLAIN = {status: PushResponse(status) for status in range(200, 600)}
 """Answers of which nothing but the status matters: nearly all of them, and made once."""
@@ -27,11 +31,21 @@ def request_bytes(request: PushRequest) -> bytes:
         ValueError: A header holds what could be taken for another one, or is not ASCII.
     """
     endpoint, body = request.endpoint, request.body
-    host = endpoint.origin.url[_SCHEME_CHARS:]
-    start = f"POST {endpoint.target} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii")
-    if not start.count(b"\n") == start.count(b"\r") == 2:
+    head = f"POST {_within_a_line(endpoint.target)}{_after_target(endpoint.origin.url)}{len(body)}\r\n"
+    return b"".join((head.encode("ascii"), request.headers.lines, b"\r\n", body))
+
+
+@lru_cache(ORIGINS_KEPT)
+def _after_target(origin: str) -> str:
+    """What stands between the target and the length of the body, for an `Origin.url`."""
+    host = _within_a_line(origin[_SCHEME_CHARS:])
+    return f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nContent-Length: "
+
+
+def _within_a_line(text: str) -> str:
+    if "\n" in text or "\r" in text:
         raise ValueError("an endpoint holds the end of a line")
-    return b"%b%b%d\r\n%b\r\n%b" % (start, _AGENT_AND_LENGTH, len(body), request.headers.lines, body)
+    return text
 
 
 class _StopParsing(Exception):  # noqa: N818 - no error of anybody's, but the way out of httptools' callbacks
