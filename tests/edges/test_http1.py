@@ -64,7 +64,6 @@ def test_an_answer_reads_the_same_however_it_is_cut(data):
         ttl = data.draw(st.sampled_from([None, "60", "0"]))
         interim = data.draw(st.sampled_from([b"", b"HTTP/1.1 103 Early Hints\r\nTTL: 1\r\n\r\n"]))
         header = b"" if ttl is None else b"tTl: %b\r\n" % ttl.encode()
-        parser.begin()
         answer = read(parser, cuts(data.draw, interim + b"HTTP/1.1 %d X\r\n" % status + header + rest))
         headers = {} if ttl is None else {"ttl": ttl}
         assert answer == PushResponse(status, headers, body[:ANSWER_MAX_BYTES])

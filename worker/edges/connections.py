@@ -47,7 +47,6 @@ class Connection(asyncio.BufferedProtocol):
         """Send a request on a connection that is neither busy nor closing."""
         self._landed = landed
         self.since = now
-        self._parser.begin()
         try:
             self._transport.write(wire)
         except (OSError, RuntimeError):

@@ -13,7 +13,7 @@ from worker.edges.transport import ANSWER_MAX_BYTES, USER_AGENT
 from worker.request import PushRequest
 
 WIRE_MAX_BYTES = 65_536
-"""Of an answer in all: interim answers, headers, body, chunks and trailers."""
+"""Of an answer in all (interim answers, headers, body, chunks, trailers): with more and no end it is cut."""
 
 ORIGINS_KEPT = 4096
 """Those that what all of their requests have in common is kept for: known push services have some dozens."""
@@ -53,42 +53,39 @@ class _StopParsing(Exception):  # noqa: N818 - no error of anybody's, but the wa
 
 
 class AnswerParser:
-    """Reads one answer after the other, off one connection; `begin` comes before each.
+    """Reads one answer after the other, off one connection; what is fed after one belongs to the next.
 
     Attributes:
-        reusable: Whether the answer has come to its end, with nothing after it, and the connection lives on.
+        reusable: Whether the last answer has come to its end, with nothing after it, and the connection
+            lives on.
     """
 
     __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_status", "reusable")
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self.begin()
-
-    def begin(self) -> None:
-        """Make ready for the answer to a request that goes out now."""
         self._status = 0  # of the final answer, once all of its headers are there
         self._headers: dict[str, str] = {}
         self._body = b""
         self._received = 0
         self._complete = False
         self.reusable = False
+        self._parser = httptools.HttpResponseParser(self)
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes | memoryview) -> Answer | None:
         """Take in what has come; the answer, as soon as all of it that matters is there."""
-        self._received += len(data)
-        surplus = self._received - WIRE_MAX_BYTES
+        self._complete = False
         try:
-            self._parser.feed_data(data[:-surplus] if surplus > 0 else data)
+            self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, _StopParsing):
                 raise  # a mistake of our own
             return self.cut(TransportFailure.BAD_ANSWER)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self.cut(TransportFailure.BAD_ANSWER)
-        if self._complete and surplus <= 0:
+        if self._complete:
             return self._answer()
-        if surplus > 0 or len(self._body) >= ANSWER_MAX_BYTES:
+        self._received += len(data)
+        if self._received > WIRE_MAX_BYTES or len(self._body) >= ANSWER_MAX_BYTES:
             return self.cut(TransportFailure.BAD_ANSWER)
         return None
 
@@ -98,9 +95,14 @@ class AnswerParser:
         return self._answer() if self._status else failure
 
     def _answer(self) -> PushResponse:
-        if self._headers or self._body:
-            return PushResponse(self._status, self._headers, self._body)
-        return _PLAIN[self._status]
+        """Hand out what has been read: from here on nothing is known of the next answer."""
+        status = self._status
+        self._status = self._received = 0
+        if not self._headers and not self._body:
+            return _PLAIN[status]
+        headers, self._headers = self._headers, {}
+        body, self._body = self._body, b""
+        return PushResponse(status, headers, body)
 
     # ── httptools ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +120,7 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         """See httptools; interim answers (RFC 9110 section 15.2) are passed over."""
         status = self._parser.get_status_code()
-        if 200 <= status < 600:
+        if status in _PLAIN:
             self._status = status
         elif 100 <= status < 200:
             self._headers = {}
