@@ -82,6 +82,11 @@ class World:
             connection.connection_lost(None)
 
 
+def arrive(connection: Connection, data: bytes) -> None:
+    connection.get_buffer(len(data))[: len(data)] = data
+    connection.buffer_updated(len(data))
+
+
 def answer_to(number: int) -> bytes:
     return b"HTTP/1.1 400 X\r\nContent-Length: 4\r\n\r\n%04d" % number
 
@@ -130,15 +135,13 @@ def happen(world: World, event: str, which: int, amount: int) -> None:
 def receive(world: World, connection: Connection, wire: Wire, event: str, amount: int) -> None:
     right = answer_to(int(wire.written[-1])) if wire.written and connection.busy else b""
     if event == "answer" and right:
-        connection.data_received(right)
+        arrive(connection, right)
     elif event == "half" and right:
-        connection.data_received(right[:amount])
+        arrive(connection, right[:amount])
         if not wire.closed and connection.busy and amount < len(right):
-            connection.data_received(right[amount:])
+            arrive(connection, right[amount:])
     elif event == "stale":
-        connection.data_received(
-            (right or b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n") + b"HTTP/1.1 410"
-        )
+        arrive(connection, (right or b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n") + b"HTTP/1.1 410")
         assert wire.closed
     elif event == "eof":
         connection.eof_received()
@@ -152,8 +155,8 @@ def test_an_idle_connection_is_used_again_the_last_one_first():
     for _ in range(2):
         world.post(ORIGINS[0])
     (first, _), (second, wire) = world.wires
-    first.data_received(answer_to(0))
-    second.data_received(answer_to(1))
+    arrive(first, answer_to(0))
+    arrive(second, answer_to(1))
     world.post(ORIGINS[0])
     assert (wire.written, len(world.wires)) == ([b"1", b"2"], 2)
 
@@ -163,7 +166,7 @@ def test_no_more_connections_wait_than_are_allowed():
     for _ in range(3):
         world.post(ORIGINS[0])
     for number, (connection, _) in enumerate(world.wires):
-        connection.data_received(answer_to(number))
+        arrive(connection, answer_to(number))
     assert [wire.closed for _, wire in world.wires] == [False, False, True]
     assert all(isinstance(answer, PushResponse) for [answer] in world.landed.values())
 
@@ -172,7 +175,7 @@ def test_an_idle_connection_that_is_closing_is_passed_over():
     world = World()
     world.post(ORIGINS[0])
     [(connection, wire)] = world.wires
-    connection.data_received(answer_to(0))
+    arrive(connection, answer_to(0))
     wire.closed = True  # known to the transport below, and not told yet
     world.post(ORIGINS[0])
     assert (wire.written, world.wires[1][1].written) == ([b"0"], [b"1"])
@@ -183,7 +186,7 @@ def test_idle_connections_are_closed_in_time(seconds, closed):
     world = World()
     world.post(ORIGINS[0])
     [(connection, wire)] = world.wires
-    connection.data_received(answer_to(0))
+    arrive(connection, answer_to(0))
     world.pool.sweep(seconds, busy=BUSY, idle=IDLE)
     assert wire.closed is closed
 

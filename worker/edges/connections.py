@@ -6,6 +6,7 @@ connection breaks has landed.
 
 import asyncio
 import math
+from collections import defaultdict
 from typing import cast
 
 from worker.answers import TransportFailure
@@ -22,9 +23,10 @@ class Connection(asyncio.BufferedProtocol):
     Attributes:
         origin: `Origin.url` of its push service.
         since: When its last request went out, in the loop's time.
+        closing: Says whether nothing more can be sent.
     """
 
-    __slots__ = ("_landed", "_parser", "_pool", "_transport", "origin", "since")
+    __slots__ = ("_landed", "_parser", "_pool", "_transport", "closing", "origin", "since")
 
     def __init__(self, pool: "Pool", origin: str) -> None:
         self.origin = origin
@@ -37,11 +39,6 @@ class Connection(asyncio.BufferedProtocol):
     def busy(self) -> bool:
         """Whether a request waits for its answer."""
         return self._landed is not None
-
-    @property
-    def closing(self) -> bool:
-        """Whether nothing more can be sent."""
-        return self._transport.is_closing()
 
     def send(self, wire: bytes, landed: Landed, now: float) -> None:
         """Send a request on a connection that is neither busy nor closing."""
@@ -65,6 +62,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.BufferedProtocol."""
         self._transport = cast("asyncio.Transport", transport)
+        self.closing = self._transport.is_closing
         self._pool.enter(self)
 
     def get_buffer(self, _sizehint: int) -> memoryview:
@@ -72,16 +70,12 @@ class Connection(asyncio.BufferedProtocol):
         return self._pool.buffer
 
     def buffer_updated(self, count: int) -> None:
-        """See asyncio.BufferedProtocol."""
-        self.data_received(bytes(self._pool.buffer[:count]))
-
-    def data_received(self, data: bytes) -> None:
-        """Take in what has come; bytes that nobody asked for would be taken for the next answer."""
+        """See asyncio.BufferedProtocol; bytes that nobody asked for would be taken for the next answer."""
         landed = self._landed
         if landed is None:
             self.cut(TransportFailure.RESET)
             return
-        answer = self._parser.feed(data)
+        answer = self._parser.feed(self._pool.buffer[:count])
         if answer is None:
             return
         self._landed = None
@@ -111,7 +105,7 @@ class Pool:
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._idle_max = idle_max
         self._open: set[Connection] = set()
-        self._idle: dict[str, dict[Connection, None]] = {}
+        self._idle: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     @property
     def connections(self) -> tuple[Connection, ...]:
@@ -120,10 +114,10 @@ class Pool:
 
     def take(self, origin: str) -> Connection | None:
         """Take out an idle connection that can be sent on."""
-        idle = self._idle.get(origin)
+        idle = self._idle[origin]
         while idle:
             connection, _ = idle.popitem()
-            if not connection.closing:
+            if not connection.closing():
                 return connection
         return None
 
@@ -133,9 +127,7 @@ class Pool:
 
     def rest(self, connection: Connection) -> None:
         """Keep a connection for the next request, or close it where enough of them wait."""
-        idle = self._idle.get(connection.origin)
-        if idle is None:
-            idle = self._idle[connection.origin] = {}
+        idle = self._idle[connection.origin]
         if len(idle) < self._idle_max:
             idle[connection] = None
         else:
@@ -144,13 +136,12 @@ class Pool:
     def leave(self, connection: Connection) -> None:
         """Forget a connection; once more does no harm."""
         self._open.discard(connection)
-        idle = self._idle.get(connection.origin)
-        if idle is not None:
-            idle.pop(connection, None)
+        self._idle[connection.origin].pop(connection, None)
 
     def sweep(self, now: float, *, busy: float, idle: float) -> None:
         """Close what has waited too long, in seconds: for an answer, or for a request."""
         for connection in self.connections:
             if now - connection.since >= (busy if connection.busy else idle):
                 connection.cut(TransportFailure.TIMEOUT)
-        self._idle = {origin: waiting for origin, waiting in self._idle.items() if waiting}
+        for origin in [origin for origin, waiting in self._idle.items() if not waiting]:
+            del self._idle[origin]

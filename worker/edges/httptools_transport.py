@@ -126,7 +126,7 @@ class HttptoolsTransport:
             landed(_failure(error))
             if not isinstance(error, _OURS_TO_EXPECT):
                 raise error  # a mistake of our own, told by the event loop
-        elif task.result().closing:
+        elif task.result().closing():
             landed(TransportFailure.CONNECT)
         else:
             task.result().send(wire, landed, now)
