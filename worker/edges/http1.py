@@ -113,9 +113,9 @@ class AnswerParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See httptools; of repeated ones the first counts, and trailers do not."""
-        kept = _KEPT.get(name.lower())
-        if kept and not self._status:
-            self._headers.setdefault(kept, value.decode("latin-1"))
+        name = name.lower()
+        if name in _KEPT and not self._status:
+            self._headers.setdefault(_KEPT[name], value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
         """See httptools; interim answers (RFC 9110 section 15.2) are passed over."""
