@@ -6,6 +6,7 @@ finds the same moments.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from math import inf
 
@@ -123,6 +124,7 @@ def ttl_left(plan: Plan, due: float, now: float) -> int:
     return max(0, int(ends_at(plan, due) - now))
 
 
+@lru_cache(maxsize=256)  # many outcomes share theirs: answers land together
 def moment(seconds: float) -> datetime:
     """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999.
 
