@@ -4,7 +4,7 @@ Decides what a checkpoint publishes and commits; knows nothing of what a settlem
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
@@ -60,9 +60,10 @@ class Entry(Generic[Subject, Effect]):
         self.pending: list[tuple[int, Effect]] = []
 
     @property
-    def unsettled(self) -> Iterator[int]:
+    def unsettled(self) -> Iterable[int]:
         """Indexes of the recipients that no checkpoint has settled yet."""
-        return (index for index in range(self.size) if not self.settled >> index & 1)
+        everyone = range(self.size)
+        return (index for index in everyone if not self.settled >> index & 1) if self.settled else everyone
 
     def settled_with(self, effects: list[tuple[int, Effect]]) -> int:
         """The bits as they are once `effects` are settled too."""

@@ -87,20 +87,24 @@ def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> T
         index: Its place in the record, counted from 0.
         shift: Seconds by which the campaign was paused so far: moves planned times, not `not_before`.
     """
-    not_before = recipient.not_before.timestamp() if recipient.not_before else -inf
     number = None if plan.first is None else plan.first + index
     if isinstance(recipient, LaterRecipient):
         number = number if recipient.number is None else recipient.number
         if recipient.due_at:
             due = recipient.due_at.timestamp()
+            not_before = recipient.not_before.timestamp() if recipient.not_before else due
             return Times(due, max(due, not_before), number)
-    due = max(plan.start + plan.stretch * _place(plan, recipient.id, number) + shift, not_before)
+    due = plan.start
+    if plan.stretch:
+        due += plan.stretch * _place(plan, recipient.id, number)
+    due += shift
+    if recipient.not_before:
+        due = max(due, recipient.not_before.timestamp())
     return Times(due, due, number)
 
 
 def _place(plan: Plan, recipient_id: str, number: int | None) -> float:
-    if plan.stretch == 0:
-        return 0.0
+    """Where in the stretch a recipient's turn is, from 0 to 1."""
     if number is not None and plan.total:
         return number / plan.total
     text = f"{plan.campaign_id}/{recipient_id}".encode()
