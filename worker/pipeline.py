@@ -8,6 +8,7 @@ acknowledgements are brought back, each with the time at which that happens, in 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -15,12 +16,13 @@ from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, classify, retry_after
 from worker.campaigns import CampaignControl, Campaigns, State
 from worker.delivery import Delivery, Flight, JobInHand
-from worker.intake import Record, TakenIn, bury, take_in_hand
-from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob, LaterRecipient, Recipient
+from worker.intake import Record, bury, take_in_hand
+from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob
 from worker.ledger import CHECKPOINT_MAX, Checkpoint, Commit, Entry, Ledger, Partition
 from worker.measures import measure_landed, measure_levels
 from worker.metrics import NO_SERVICE, Metrics
 from worker.outcome import Outcome, Settled, Status, TryAgain
+from worker.placement import place
 from worker.politeness import QUARANTINE, QUARANTINED, Politeness
 from worker.press import Entropy, Keys, Press
 from worker.progress import Progress
@@ -28,7 +30,7 @@ from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
 from worker.schedule import lapses_at, times
-from worker.services import Endpoint, EndpointRefusedError, Endpoints, PushService
+from worker.services import Endpoints, PushService
 from worker.stats import Tally
 from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
 
@@ -123,19 +125,19 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
             problem = f"value: cannot be handled: {type(error).__name__}"
             return self._bury(record, JobError("internal_error", problem))
-        size = len(taken.recipients)
-        entry = self._ledger.open_record(record.partition, record.offset, size, taken.job)
+        job = taken.job
+        entry = self._ledger.open_record(record.partition, record.offset, len(taken.recipients), job)
         if entry is None:
             return None
-        campaign = self._campaigns.of(taken.job.job.campaign_id)
-        shift = campaign.shift_at(now)
-        placed = [self._place(taken, entry, index, now, shift) for index in entry.unsettled]
-        deliveries = [each for each in placed if each]
-        if campaign.has_resumed and isinstance(taken.job.job, LaterJob):
+        campaign = self._campaigns.of(job.job.campaign_id)
+        deliveries, unsendable = place(taken, entry, self._endpoints, campaign.shift_at(now))
+        for index, end in unsendable:
+            unsent = Outcome(taken.recipients[index].id, end.status, now, 0, detail=end.detail)
+            self._conclude(job, entry, [(index, unsent)])
+        if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._eased(each, now) for each in deliveries]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
-        deliveries.sort(key=_next)
-        for delivery in deliveries:
+        for delivery in sorted(deliveries, key=attrgetter("next")):
             self._route(delivery, now)
         return None
 
@@ -147,26 +149,6 @@ class Pipeline:
         self._ledger.settle(entry, [(0, bury(record, error, self._limits.topic_prefix))])
         return error
 
-    def _place(
-        self, taken: TakenIn, entry: OpenEntry, index: int, now: float, shift: float
-    ) -> Delivery | None:
-        """Find a recipient's moments, unless it cannot be sent to at all."""
-        job, recipient = taken.job, taken.recipients[index]
-        try:
-            when = times(job.plan, recipient, index, shift)
-            endpoint = self._endpoint(recipient, taken.flaws.get(index))
-        except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
-            endpoint = Settled(Status.REJECTED, "internal_error")
-        if isinstance(endpoint, Settled):
-            unsent = Outcome(recipient.id, endpoint.status, now, 0, detail=endpoint.detail)
-            self._conclude(job, entry, [(index, unsent)])
-            return None
-        attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
-        lapses = lapses_at(job.plan, when.due, attempts)
-        return Delivery(
-            job, entry, recipient, index, when.number, endpoint, when.due, when.next, lapses, attempts
-        )
-
     def _eased(self, delivery: Delivery, now: float) -> Delivery:
         """A delivery of a campaign that was paused, which may come back late, and many others with it.
 
@@ -177,14 +159,6 @@ class Pipeline:
         if late <= 0 or delivery.attempts:
             return delivery
         return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
-
-    def _endpoint(self, recipient: Recipient, flaw: str | None) -> Endpoint | Settled:
-        if flaw or recipient.subscription is None:
-            return Settled(Status.INVALID, flaw)
-        try:
-            return self._endpoints.parse(recipient.subscription.endpoint)
-        except EndpointRefusedError:
-            return Settled(Status.INVALID, "endpoint_not_allowed")
 
     def _route(self, delivery: Delivery, now: float) -> None:
         """Say where a delivery waits: in memory, or in a tier and why."""
@@ -483,10 +457,6 @@ class Pipeline:
     @property
     def _at_risk_left(self) -> int:
         return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
-
-
-def _next(delivery: Delivery) -> float:
-    return delivery.next
 
 
 def _endpoint_of(delivery: Delivery) -> str | None:
