@@ -8,13 +8,14 @@ acknowledgements are brought back, each with the time at which that happens, in 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 
 import msgspec
 
 from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, classify, retry_after
-from worker.campaigns import CampaignControl, Campaigns, State
+from worker.campaigns import CampaignControl, Campaigns, Control, State
 from worker.delivery import Delivery, Flight, JobInHand
 from worker.intake import Record, bury, take_in_hand
 from worker.job import RECIPIENTS_MAX, JobError, Lane, LaterJob
@@ -137,8 +138,7 @@ class Pipeline:
         if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._eased(each, now) for each in deliveries]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
-        for delivery in sorted(deliveries, key=attrgetter("next")):
-            self._route(delivery, now)
+        self._route(job, sorted(deliveries, key=attrgetter("next")), now)
         return None
 
     def _bury(self, record: Record, error: JobError) -> JobError | None:
@@ -160,31 +160,56 @@ class Pipeline:
             return delivery
         return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
 
-    def _route(self, delivery: Delivery, now: float) -> None:
-        """Say where a delivery waits: in memory, or in a tier and why."""
-        job, at = delivery.job, delivery.next
+    def _route(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+        """Say where deliveries of one job wait, one after the other: in memory, or in a tier and why."""
         control = self._campaigns.of(job.job.campaign_id)
-        tier = choose_tier(at - now, self._horizon) if at - now > HORIZON_FULL else None
         if control.state is State.CANCELLED:
-            self._settle(delivery, Settled(Status.CANCELLED), now)
+            self._settle_all(deliveries, Settled(Status.CANCELLED), now)
         elif not job.message.fits:
-            self._settle(delivery, Settled(Status.REJECTED, "payload_too_large"), now)
-        elif now > delivery.lapses or at > delivery.lapses:
-            self._settle(delivery, Settled(Status.LAPSED), now)
+            self._settle_all(deliveries, Settled(Status.REJECTED, "payload_too_large"), now)
         elif control.state is State.PAUSED:
-            rest = control.rest_at(now, delivery.lapses - now)
-            self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
-        elif tier:
-            self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
-        elif self._is_surplus(job):
-            self._postpone(delivery, SHORTEST, "surplus")
+            for delivery in self._alive(deliveries, now):
+                self._rest(delivery, control, now)
         else:
-            self._queue.add(delivery, now)
+            self._keep(job, self._alive(deliveries, now), now)
 
-    def _is_surplus(self, job: JobInHand) -> bool:
-        """Whether a job's site holds so much of the buffer already that its next delivery has no place."""
-        half = self._limits.buffered // 2
-        return len(self._queue) >= half and self._queue.of_site(job.job.site_id, job.lane) >= half
+    def _settle_all(self, deliveries: list[Delivery], settled: Settled, now: float) -> None:
+        for delivery in deliveries:
+            self._settle(delivery, settled, now)
+
+    def _alive(self, deliveries: list[Delivery], now: float) -> list[Delivery]:
+        """Settle what has lapsed, or will before its next attempt."""
+        alive = [each for each in deliveries if now <= each.lapses >= each.next]
+        if len(alive) < len(deliveries):
+            lapsed = [each for each in deliveries if not now <= each.lapses >= each.next]
+            self._settle_all(lapsed, Settled(Status.LAPSED), now)
+        return alive
+
+    def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
+        """Postpone what is paused, for as long as the pause or its own time wants, whichever is longer."""
+        rest = control.rest_at(now, delivery.lapses - now)
+        tier = choose_tier(delivery.next - now, self._horizon)
+        self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
+
+    def _keep(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+        """Keep in memory what is due within the horizon, which shrinks as they fill the buffer."""
+        for far, together in groupby(deliveries, lambda each: each.next - now > HORIZON_FULL):
+            if not far:
+                self._admit(job, list(together), now)
+                continue
+            for delivery in together:
+                if tier := choose_tier(delivery.next - now, self._horizon):
+                    self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
+                else:
+                    self._admit(job, [delivery], now)
+
+    def _admit(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+        """Let deliveries into the queue, but for the surplus of a site that holds half of the buffer."""
+        held = self._queue.of_site(job.job.site_id, job.lane)
+        room = max(0, self._limits.buffered // 2 - held)
+        self._queue.add(job, deliveries[:room], now)
+        for delivery in deliveries[room:]:
+            self._postpone(delivery, SHORTEST, "surplus")
 
     @property
     def _horizon(self) -> float:
@@ -197,19 +222,19 @@ class Pipeline:
         self._queue.ripen(now)
         flights: list[Flight] = []
         while len(flights) < most and (chosen := self._choose(now, most - len(flights))):
-            made = self._press.requests(chosen, now)
-            flights += [each for each in made if isinstance(each, Flight)]
-            for delivery, why in zip(chosen, made, strict=True):
-                if isinstance(why, Settled):
+            for delivery, made in zip(chosen, self._press.requests(chosen, now), strict=True):
+                if isinstance(made, Flight):
+                    flights.append(made)
+                else:
                     self._politeness.recall(delivery, now)
-                    self._settle(delivery, why, now)
+                    self._settle(delivery, made, now)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
         self._politeness.recall(flight.delivery, flight.sent_at)
         if self._ledger.knows(flight.delivery.entry):
-            self._route(flight.delivery, now)
+            self._route(flight.delivery.job, [flight.delivery], now)
 
     def _room(self, lane: Lane, key: str, site_id: str) -> int:
         others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)
@@ -235,9 +260,7 @@ class Pipeline:
 
     def _may_go(self, run: list[Delivery], now: float) -> list[Delivery]:
         """Settle what has lapsed of a run, and postpone the rest if its gate is closed."""
-        for delivery in [each for each in run if now > each.lapses]:
-            self._settle(delivery, Settled(Status.LAPSED), now)
-        going = [each for each in run if now <= each.lapses]
+        going = self._alive(run, now)
         until = self._politeness.holds(going[0], now) if going else None
         if until is None:
             return going
@@ -289,7 +312,8 @@ class Pipeline:
         if verdict is QUARANTINED:
             self._metrics.quarantined[service].inc()
         lapses = lapses_at(delivery.job.plan, delivery.due, attempts)
-        self._route(msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses), now)
+        again = msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses)
+        self._route(delivery.job, [again], now)
 
     def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
         self._settle_row([delivery], settled, now, answer)
@@ -390,10 +414,9 @@ class Pipeline:
         """Follow a control record: what waits in memory and may not go any more leaves it at once."""
         self._campaigns.apply(control)
         campaign = control.campaign_id
-        for delivery in self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now):
-            if not delivery.attempts:
-                delivery = self._moved(delivery, now)  # noqa: PLW2901 - the same one
-            self._route(delivery, now)
+        leaving = self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now)
+        for job, together in groupby(leaving, attrgetter("job")):
+            self._route(job, [each if each.attempts else self._moved(each, now) for each in together], now)
 
     def _moved(self, delivery: Delivery, now: float) -> Delivery:
         """A delivery at the time that the pauses of its campaign have moved it to."""

@@ -5,12 +5,12 @@ the push services, two lanes. What is taken out in a row is of one push service 
 why there is room for a request or not.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import chain
 
-from worker.delivery import Delivery
+from worker.delivery import Delivery, JobInHand
 from worker.job import Lane
 
 QUANTUM = 16
@@ -36,13 +36,12 @@ class _Line:
     def __iter__(self) -> Iterator[Delivery]:
         return chain.from_iterable(self._sites[site] for site in self._turns)
 
-    def add(self, delivery: Delivery) -> None:
-        site = delivery.job.job.site_id
+    def add(self, site: str, deliveries: Iterable[Delivery]) -> None:
         queue = self._sites.get(site)
         if queue is None:
             queue = self._sites[site] = deque()
             self._turns.append(site)
-        queue.append(delivery)
+        queue.extend(deliveries)
 
     @property
     def site(self) -> str:
@@ -79,13 +78,12 @@ class _Lane:
     def __iter__(self) -> Iterator[Delivery]:
         return chain.from_iterable(self._lines[key] for key in self._turns)
 
-    def add(self, delivery: Delivery) -> None:
-        key = delivery.endpoint.origin.key
+    def add(self, key: str, site: str, deliveries: Iterable[Delivery]) -> None:
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = _Line()
             self._turns.append(key)
-        line.add(delivery)
+        line.add(site, deliveries)
 
     def take(self, lane: Lane, room: Room, most: int) -> list[Delivery]:
         for _ in range(len(self._turns)):
@@ -140,22 +138,27 @@ class DueQueue:
         urgent = self._by_site[site_id, Lane.URGENT]
         return urgent if lane is Lane.URGENT else urgent + self._by_site[site_id, Lane.NORMAL]
 
-    def add(self, delivery: Delivery, now: float) -> None:
-        """Let a delivery wait for its time, or join its line if that has come."""
-        self._by_site[delivery.job.job.site_id, delivery.job.lane] += 1
-        self._size += 1
-        if delivery.next > now:
-            self._added += 1
-            heappush(self._heap, (delivery.next, self._added, delivery))
-        else:
-            self._lanes[delivery.job.lane].add(delivery)
+    def add(self, job: JobInHand, deliveries: Sequence[Delivery], now: float) -> None:
+        """Let deliveries of one job wait for their time, or join their lines if that has come."""
+        self._by_site[job.job.site_id, job.lane] += len(deliveries)
+        self._size += len(deliveries)
+        due: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for delivery in deliveries:
+            if delivery.next <= now:
+                due[delivery.endpoint.origin.key].append(delivery)
+            else:
+                self._added += 1
+                heappush(self._heap, (delivery.next, self._added, delivery))
+        for key, together in due.items():
+            self._lanes[job.lane].add(key, job.job.site_id, together)
 
     def ripen(self, now: float) -> None:
         """Move what has become due into its line."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             delivery = heappop(heap)[2]
-            self._lanes[delivery.job.lane].add(delivery)
+            job, key = delivery.job, delivery.endpoint.origin.key
+            self._lanes[job.lane].add(key, job.job.site_id, (delivery,))
 
     def take(self, room: Room, most: int) -> list[Delivery]:
         """Take out whose turn it is among those that may go now, all of one push service and one site.
@@ -188,7 +191,7 @@ class DueQueue:
             if wanted(delivery):
                 taken.append(delivery)
             else:
-                self.add(delivery, now)
+                self.add(delivery.job, (delivery,), now)
         return taken
 
     def clear(self) -> None:

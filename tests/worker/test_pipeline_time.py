@@ -726,6 +726,48 @@ def test_urgent_ones_overtake_also_out_of_a_tier():
     assert sum(lane == "normal" for lane, _ in order) > 50
 
 
+waits = st.sampled_from([-100, -50, 0, 0, 0, 3, 9.9, 10, 10.1, 12, 15, 15.1, 61, 62, 700])
+people_due = st.lists(st.tuples(waits, st.sampled_from(["fcm", "mozilla"])), min_size=1, max_size=20)
+
+
+@settings(deadline=None)
+@given(people_due, people_due, st.sampled_from([State.RUNNING, *State]), st.integers(2, 40))
+def test_a_records_recipients_go_where_they_would_go_one_by_one(others, group, state, buffered):
+    """Also where they fill the buffer themselves: surplus and horizon follow each of them."""
+
+    def due(prefix, members):
+        """In the order of their time, which is the one that a record's recipients are looked at in."""
+        in_order = sorted(members, key=lambda member: member[0])
+        return [
+            recipient(f"{prefix}{number}", service, not_before=at(NOW + wait))
+            for number, (wait, service) in enumerate(in_order)
+        ]
+
+    def ways(records):
+        """Where everyone goes, in which order, and why."""
+        metrics = Metrics(CollectorRegistry())
+        pipeline = make_pipeline(buffered=buffered, metrics=metrics)
+        for offset, (site, recipients) in enumerate(records):
+            value = job(*recipients, site_id=site, campaign_id=site, start_at=at(NOW - 200), ttl=60)
+            pipeline.accept(record(value, offset=offset), NOW)
+            if site == "other":
+                pipeline.control(control(state.value, NOW - 30, campaign="group"), NOW)
+        topics = published(pipeline)
+        tiers = {
+            topic: [each["id"] for value in values for each in value["recipients"]]
+            for topic, values in topics.items()
+            if topic in BY_TOPIC
+        }
+        reasons = {reason: deferred(metrics, reason) for reason in ("surplus", "not_due", "paused")}
+        sent = [names(answered(pipeline, now=NOW + second)) for second in range(16)]
+        return statuses(topics), tiers, reasons, sent
+
+    before = ("other", due("o", others))
+    together = [before, ("group", due("g", group))]
+    apart = [before, *(("group", [each]) for each in due("g", group))]
+    assert ways(together) == ways(apart)
+
+
 # ── random answers ──────────────────────────────────────────────────────────────────────────────────────
 
 ATTEMPTS = 5

@@ -2,7 +2,7 @@ from collections import Counter, defaultdict
 
 import msgspec
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -31,7 +31,7 @@ def many(count, site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
 def queued(*deliveries, now=NOW):
     queue = DueQueue()
     for each in deliveries:
-        queue.add(each, now)
+        queue.add(each.job, [each], now)
     return queue
 
 
@@ -81,7 +81,7 @@ def test_a_site_that_comes_later_is_no_worse_off_than_its_share():
     queue = queued(*many(1000, "a"), *many(1000, "b"))
     drain(queue, most=3 * QUANTUM + 5)
     for each in many(QUANTUM, "late"):
-        queue.add(each, NOW)
+        queue.add(each.job, [each], NOW)
     soon = sites(drain(queue, most=3 * QUANTUM))
     assert soon.count("late") == QUANTUM
 
@@ -201,6 +201,46 @@ TEMPLATES = {
 }
 
 
+jobs = st.tuples(st.sampled_from(SITES), st.sampled_from(Lane))
+services_and_waits = st.tuples(
+    st.sampled_from(SERVICES), st.sampled_from([-5.0, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 14.0])
+)
+
+
+def members_of(job, members, now, numbered_from=0):
+    """Deliveries of one job, each to a push service and due after a wait."""
+    held = TEMPLATES[job[0], SERVICES[0], job[1]].job
+    return [
+        msgspec.structs.replace(
+            TEMPLATES[job[0], service, job[1]], job=held, next=now + wait, number=numbered_from + number
+        )
+        for number, (service, wait) in enumerate(members, 1)
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(jobs, st.lists(services_and_waits, max_size=2 * QUANTUM), st.integers(0, QUANTUM)),
+        max_size=8,
+    )
+)
+def test_what_is_added_together_waits_as_if_it_were_added_one_by_one(batches):
+    together, apart = DueQueue(), DueQueue()
+    for number, (job, members, then_taken) in enumerate(batches):
+        now = NOW + number
+        deliveries = members_of(job, members, now)
+        together.add(TEMPLATES[job[0], "fcm", job[1]].job, deliveries, now)
+        for each in deliveries:
+            apart.add(each.job, [each], now)
+        assert list(together) == list(apart)
+        assert drain(together, most=then_taken) == drain(apart, most=then_taken)
+        assert [together.of_site(site) for site in SITES] == [apart.of_site(site) for site in SITES]
+    for queue in (together, apart):
+        queue.ripen(NOW + 100)
+    assert drain(together) == drain(apart)
+
+
 class Waiting(RuleBasedStateMachine):
     """Against a plain list of everything that waits, in the order of arrival at its line."""
 
@@ -216,16 +256,16 @@ class Waiting(RuleBasedStateMachine):
         self.lines[each.job.lane, each.endpoint.origin.key, each.job.job.site_id].append(each)
 
     @rule(
-        kind=st.sampled_from(sorted(TEMPLATES)),
-        wait=st.sampled_from([-5.0, 0.0, 1.0, 1.0, 2.0, 14.0]),
-        count=st.integers(1, 2 * QUANTUM),
+        job=jobs,
+        members=st.lists(st.tuples(services_and_waits, st.integers(1, QUANTUM)), min_size=1, max_size=5),
     )
-    def add(self, kind, wait, count):
-        for _ in range(count):
-            self.added += 1
-            each = msgspec.structs.replace(TEMPLATES[kind], next=self.now + wait, number=self.added)
-            self.queue.add(each, self.now)
-            if wait > 0:
+    def add(self, job, members):
+        members = [member for member, count in members for _ in range(count)]
+        together = members_of(job, members, self.now, self.added)
+        self.added += len(together)
+        self.queue.add(together[0].job, together, self.now)
+        for each in together:
+            if each.next > self.now:
                 self.waiting.append(each)
             else:
                 self._line(each)
