@@ -4,9 +4,10 @@ Decides nothing about the wire: `answers.py` turns what a push service said into
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class Status(StrEnum):
@@ -53,25 +54,33 @@ Verdict = Settled | TryAgain
 SENT = Settled(Status.SENT)
 
 
-class Outcome(Struct, frozen=True, gc=False):
-    """What is written to `push.outcomes` for one recipient.
+class OutcomeItem(Struct, frozen=True, gc=False):
+    """One recipient's outcome; CONTRACT: OutcomeBatch.
 
     Attributes:
         recipient_id: As upstream gave it.
         status: The final status.
-        at: When it became final, seconds since the epoch.
+        at: When it became final.
         attempts: Requests made for it, this process's and earlier ones.
         http_status: Of the last answer, or None where there was none.
         push_service: `fcm`, `mozilla`, `wns`, `apple` or `other`; None where the endpoint was not usable.
         detail: As in `Settled`.
-        endpoint: The subscription's endpoint if the status is `expired`, for `push.expired`; else None.
     """
 
     recipient_id: str
     status: Status
-    at: float
+    at: datetime
     attempts: int
-    http_status: int | None = None
-    push_service: str | None = None
-    detail: str | None = None
-    endpoint: str | None = None
+    http_status: int | None
+    push_service: str | None
+    detail: str | None
+
+
+class Outcome(OutcomeItem, frozen=True, gc=False):
+    """What is written to `push.outcomes` for one recipient, as it is, and to `push.expired` if it is gone.
+
+    Attributes:
+        endpoint: The subscription's if the status is `expired`; else unset, which the wire does not show.
+    """
+
+    endpoint: str | UnsetType = UNSET

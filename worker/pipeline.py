@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, classify, retry_after
@@ -30,7 +31,7 @@ from worker.progress import Progress
 from worker.publication import Effect, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
-from worker.schedule import lapses_at, times
+from worker.schedule import lapses_at, moment, times
 from worker.services import Endpoints, PushService
 from worker.stats import Tally
 from worker.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
@@ -133,7 +134,7 @@ class Pipeline:
         campaign = self._campaigns.of(job.job.campaign_id)
         deliveries, unsendable = place(taken, entry, self._endpoints, campaign.shift_at(now))
         for index, end in unsendable:
-            unsent = Outcome(taken.recipients[index].id, end.status, now, 0, detail=end.detail)
+            unsent = Outcome(taken.recipients[index].id, end.status, moment(now), 0, None, None, end.detail)
             self._conclude(job, entry, [(index, unsent)])
         if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._eased(each, now) for each in deliveries]
@@ -333,11 +334,11 @@ class Pipeline:
         status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
         made = 0 if answer is None else 1
         code = answer.status if isinstance(answer, PushResponse) else None
-        gone = status is Status.EXPIRED
+        at, gone = moment(now), status is Status.EXPIRED
         outcomes = []
         for each in deliveries:
-            attempts, endpoint = each.attempts + made, _endpoint_of(each) if gone else None
-            outcome = Outcome(each.recipient.id, status, now, attempts, code, service, detail, endpoint)
+            attempts, endpoint = each.attempts + made, _endpoint_of(each) if gone else UNSET
+            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail, endpoint)
             outcomes.append((each.index, outcome))
         self._conclude(first.job, first.entry, outcomes)
 
@@ -482,8 +483,8 @@ class Pipeline:
         return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
 
 
-def _endpoint_of(delivery: Delivery) -> str | None:
-    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else None
+def _endpoint_of(delivery: Delivery) -> str | UnsetType:
+    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else UNSET
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

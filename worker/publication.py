@@ -3,16 +3,17 @@
 Pure: turns settled effects into records; topics are named without the prefix, which the edge adds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from worker.delivery import JobInHand
 from worker.job import Count, LaterJob, LaterRecipient, Moment, Recipient, SendJob, encode_json
 from worker.ledger import Taken
-from worker.outcome import Outcome, Status
+from worker.outcome import Outcome, OutcomeItem, Status
 from worker.schedule import moment
 from worker.tiers import Tier
 
@@ -39,18 +40,6 @@ class Publication(Struct, frozen=True, gc=False):
     headers: Headers = ()
 
 
-class OutcomeItem(Struct, frozen=True):
-    """One recipient's outcome; CONTRACT: OutcomeBatch."""
-
-    recipient_id: str
-    status: Status
-    at: datetime
-    attempts: int
-    http_status: int | None
-    push_service: str | None
-    detail: str | None
-
-
 class OutcomeBatch(Struct, frozen=True):
     """The value of a record in `push.outcomes`."""
 
@@ -59,7 +48,7 @@ class OutcomeBatch(Struct, frozen=True):
     campaign_id: str
     site_id: str
     worker: str
-    outcomes: list[OutcomeItem]
+    outcomes: Sequence[OutcomeItem]
 
 
 class Expired(Struct, frozen=True):
@@ -131,16 +120,16 @@ def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Itera
     """
     for entry, effects in settled:
         job = entry.subject
-        values = [effect for _, effect in effects]
         if job is None:
-            yield from (_dead_letter(effect) for effect in values if isinstance(effect, Buried))
+            yield from (_dead_letter(effect) for _, effect in effects if isinstance(effect, Buried))
             continue
-        outcomes = [effect for effect in values if isinstance(effect, Outcome)]
+        outcomes = [effect for _, effect in effects if isinstance(effect, Outcome)]
         if outcomes:
-            yield _outcome_batch(job, outcomes, worker)
-            yield from (_expired(job, outcome) for outcome in outcomes if outcome.status is Status.EXPIRED)
-        if len(outcomes) < len(values):
-            yield from _later(job, (effect for effect in values if isinstance(effect, Postponed)))
+            expired = [outcome for outcome in outcomes if outcome.status is Status.EXPIRED]
+            yield _outcome_batch(job, [*map(_told, outcomes)] if expired else outcomes, worker)
+            yield from (_expired(job, outcome) for outcome in expired)
+        if len(outcomes) < len(effects):
+            yield from _later(job, (effect for _, effect in effects if isinstance(effect, Postponed)))
 
 
 def _dead_letter(buried: Buried) -> Publication:
@@ -149,28 +138,18 @@ def _dead_letter(buried: Buried) -> Publication:
 
 def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publication:
     sent = job.job
-    items = [_item(outcome) for outcome in outcomes]
-    batch = OutcomeBatch(1, sent.job_id, sent.campaign_id, sent.site_id, worker, items)
+    batch = OutcomeBatch(1, sent.job_id, sent.campaign_id, sent.site_id, worker, outcomes)
     return Publication(OUTCOMES, sent.job_id.encode(), encode_json(batch), job.headers)
 
 
-def _item(outcome: Outcome) -> OutcomeItem:
-    return OutcomeItem(
-        outcome.recipient_id,
-        outcome.status,
-        moment(outcome.at),
-        outcome.attempts,
-        outcome.http_status,
-        outcome.push_service,
-        outcome.detail,
-    )
+def _told(outcome: Outcome) -> Outcome:
+    """An outcome as its batch holds it: the endpoint of one that is gone goes to `push.expired` alone."""
+    return replace(outcome, endpoint=UNSET) if outcome.endpoint else outcome
 
 
 def _expired(job: JobInHand, outcome: Outcome) -> Publication:
     site = job.job.site_id
-    value = Expired(
-        1, outcome.recipient_id, site, outcome.endpoint or "", outcome.http_status, moment(outcome.at)
-    )
+    value = Expired(1, outcome.recipient_id, site, outcome.endpoint or "", outcome.http_status, outcome.at)
     return Publication(EXPIRED, f"{site}/{outcome.recipient_id}".encode(), encode_json(value), job.headers)
 
 

@@ -11,7 +11,7 @@ from worker.demo.producer import Expected, Production, Record, Who
 from worker.demo.report import checks, figures, percentile, render, render_speed
 from worker.outcome import Outcome, Status
 from worker.publication import Expired as WorkersExpired
-from worker.publication import OutcomeBatch, OutcomeItem
+from worker.publication import OutcomeBatch
 from worker.schedule import moment
 
 T0 = 1_800_000_000.0
@@ -205,12 +205,9 @@ def test_a_worker_that_ends_badly_is_named(evidence):
 
 
 def test_what_the_worker_writes_can_be_read():
-    outcome = Outcome("sub-0", Status.REJECTED, T0, 1, 413, "other", "payload_too_large")
-    item = OutcomeItem(
-        outcome.recipient_id, outcome.status, moment(outcome.at), 1, 413, "other", outcome.detail
-    )
+    outcome = Outcome("sub-0", Status.REJECTED, moment(T0), 1, 413, "other", "payload_too_large")
     found = Received()
-    found.take_outcomes(msgspec.json.encode(OutcomeBatch(1, "job-0", "c", "s", "w", [item])))
+    found.take_outcomes(msgspec.json.encode(OutcomeBatch(1, "job-0", "c", "s", "w", [outcome])))
     found.take_expired(msgspec.json.encode(WorkersExpired(1, "sub-1", "s", "https://x/", 404, moment(T0))))
     assert str(found.outcomes[who(0)]) == "rejected after 1 attempts (413, payload_too_large)"
     assert found.last_at == T0

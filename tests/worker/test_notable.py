@@ -4,6 +4,7 @@ from tests.worker.support import JOBS, NOW, in_hand, job, recipient
 from worker.ledger import Entry
 from worker.notable import NOT_ALLOWED, REFUSED, notable
 from worker.outcome import Outcome, Status
+from worker.schedule import moment
 
 
 def settled(*outcomes, subject=None):
@@ -12,7 +13,7 @@ def settled(*outcomes, subject=None):
 
 
 def outcome(status, detail=None, service="apple"):
-    return Outcome("sub_1", status, NOW, 1, 403, service, detail)
+    return Outcome("sub_1", status, moment(NOW), 1, 403, service, detail)
 
 
 def test_a_refused_identity_is_told_with_its_site_job_and_campaign_and_without_the_recipient():

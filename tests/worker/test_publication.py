@@ -13,7 +13,7 @@ from worker.ledger import Entry
 from worker.outcome import Outcome, Status
 from worker.personalise import TEMPLATES_MAX_BYTES, compile_message
 from worker.publication import EXPIRED, LATER_MAX_BYTES, OUTCOMES, Buried, Postponed, publications
-from worker.schedule import lapses_at, make_plan, times
+from worker.schedule import lapses_at, make_plan, moment, times
 from worker.services import ENDPOINT_MAX_CHARS
 from worker.tiers import TIERS
 
@@ -45,6 +45,9 @@ def reread(publication, written_at=NOW):
     return JobInHand(later, plan, later.lane, compile_message(later), publication.headers)
 
 
+OUTCOME_FIELDS = ["recipient_id", "status", "at", "attempts", "http_status", "push_service", "detail"]
+
+
 # ── outcomes ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -52,8 +55,8 @@ def test_outcomes_are_what_the_contract_shows():
     held = in_hand(job(recipient("sub_1"), recipient("sub_2")))
     (batch,) = written(
         held,
-        Outcome("sub_1", Status.SENT, NOW, 1, 201, "fcm"),
-        Outcome("sub_2", Status.INVALID, NOW + 0.25, 0, detail="bad_keys"),
+        Outcome("sub_1", Status.SENT, moment(NOW), 1, 201, "fcm", None),
+        Outcome("sub_2", Status.INVALID, moment(NOW + 0.25), 0, None, None, "bad_keys"),
     )
     assert (batch.topic, batch.key) == ("outcomes", b"job_1")
     assert json.loads(batch.value) == {
@@ -87,15 +90,18 @@ def test_outcomes_are_what_the_contract_shows():
 
 def test_a_subscription_that_is_gone_is_told_besides():
     held = in_hand(job(site_id="site_b"))
-    gone = Outcome("sub_1", Status.EXPIRED, NOW, 2, 410, "fcm", "gone", "https://fcm.googleapis.com/send/1")
+    gone = Outcome(
+        "sub_1", Status.EXPIRED, moment(NOW), 2, 410, "fcm", "gone", "https://fcm.googleapis.com/1"
+    )
     batch, expired = written(held, gone)
     assert batch.topic == "outcomes"
+    assert list(json.loads(batch.value)["outcomes"][0]) == OUTCOME_FIELDS
     assert (expired.topic, expired.key) == ("expired", b"site_b/sub_1")
     assert json.loads(expired.value) == {
         "v": 1,
         "recipient_id": "sub_1",
         "site_id": "site_b",
-        "endpoint": "https://fcm.googleapis.com/send/1",
+        "endpoint": "https://fcm.googleapis.com/1",
         "http_status": 410,
         "at": "2027-01-15T08:00:00Z",
     }
@@ -104,7 +110,7 @@ def test_a_subscription_that_is_gone_is_told_besides():
 def test_headers_of_the_job_are_on_every_record_that_comes_of_it():
     headers = (("traceparent", b"00-abc-01"), ("own", b"\xff"))
     held = in_hand(job(recipient("a"), recipient("b")), headers=headers)
-    gone = Outcome("a", Status.EXPIRED, NOW, 1, 410, "fcm", "gone", "https://x")
+    gone = Outcome("a", Status.EXPIRED, moment(NOW), 1, 410, "fcm", "gone", "https://x")
     records = written(held, gone, postponed(held, 1))
     assert [each.topic for each in records] == ["outcomes", "expired", "later.10s"]
     assert all(each.headers == headers for each in records)
@@ -292,7 +298,7 @@ def test_the_largest_records_that_can_come_of_a_job_are_below_what_brokers_take(
     ids = [f"{n:04}".rjust(128, "r") for n in range(RECIPIENTS_MAX)]
     held = in_hand(job(*map(recipient, ids), job_id="j" * 128, site_id="s" * 128), headers=headers)
     entry = Entry(JOBS, 0, RECIPIENTS_MAX, 0, held)
-    said = (Status.EXPIRED, NOW + 1e-6, 2**53 - 1, 599, "mozilla", "recipient_too_large")
+    said = (Status.EXPIRED, moment(NOW + 1e-6), 2**53 - 1, 599, "mozilla", "recipient_too_large")
     outcomes = [(n, Outcome(name, *said, "e" * ENDPOINT_MAX_CHARS)) for n, name in enumerate(ids)]
     found = list(publications([(entry, outcomes)], "w" * 128))
     assert {each.topic for each in found} == {OUTCOMES, EXPIRED}
