@@ -118,14 +118,14 @@ def ends_at(plan: Plan, due: float) -> float:
 
 def lapses_at(plan: Plan, due: float, attempts: int) -> float:
     """After which moment no attempt is made any more; attempts made so far decide whether grace applies."""
-    if attempts:
-        return ends_at(plan, due)
-    return min(due + max(plan.ttl, FIRST_ATTEMPT_GRACE), plan.not_after)
+    has_grace = not attempts and plan.ttl < FIRST_ATTEMPT_GRACE
+    return min(due + (FIRST_ATTEMPT_GRACE if has_grace else plan.ttl), plan.not_after)
 
 
 def ttl_left(plan: Plan, due: float, now: float) -> int:
     """What an attempt at `now` sends as `TTL` (RFC 8030 section 5.2), in whole seconds."""
-    return max(0, int(ends_at(plan, due) - now))
+    left = ends_at(plan, due) - now
+    return int(left) if left > 0 else 0
 
 
 @lru_cache(maxsize=256)  # many outcomes share theirs: answers land together
