@@ -198,11 +198,13 @@ class Pipeline:
             if not far:
                 self._admit(job, list(together), now)
                 continue
+            horizon = self._horizon
             for delivery in together:
-                if tier := choose_tier(delivery.next - now, self._horizon):
+                if tier := choose_tier(delivery.next - now, horizon):
                     self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
                 else:
                     self._admit(job, [delivery], now)
+                    horizon = self._horizon
 
     def _admit(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
         """Let deliveries into the queue, but for the surplus of a site that holds half of the buffer."""

@@ -42,7 +42,10 @@ def choose_tier(wait: float, horizon: float = HORIZON) -> Tier | None:
     """
     if wait <= horizon:
         return None
-    return next((tier for tier in reversed(TIERS) if tier.delay + MARGIN <= wait), SHORTEST)
+    for tier in reversed(TIERS):
+        if tier.delay + MARGIN <= wait:
+            return tier
+    return SHORTEST
 
 
 def ready_at(tier: Tier, written_at: float, first_seen: float) -> float:
