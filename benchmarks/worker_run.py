@@ -74,6 +74,24 @@ class Result:
     wrong: int
 
 
+class Count:
+    """How many recipients have an outcome in what has been read; looks at no record twice.
+
+    In the raw text, too: whoever measures must leave the other core and the memory to what is measured.
+    """
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self._outcomes = outcomes
+        self._records = 0
+        self._recipients = 0
+
+    def recipients(self) -> int:
+        new = self._outcomes.records[self._records :]
+        self._records += len(new)
+        self._recipients += sum(record.value.count(b'"recipient_id"') for record in new)
+        return self._recipients
+
+
 def processes_of(pid: int) -> list[int]:
     """A process and all below it."""
     found = [pid]
@@ -123,15 +141,16 @@ async def _measure(world: World, worker: WorkerProcess, services: list[Service],
     pid = worker.process.pid
     people = await asyncio.to_thread(_subscribe, services, WARM_UP + case.count)
     async with Outcomes(world) as outcomes:
+        count = Count(outcomes)
         await world.produce(*_jobs(case, people[:WARM_UP], "warm"))
-        await outcomes.read(lambda: _recipients(outcomes) >= WARM_UP, "the warm-up", PATIENCE)
+        await outcomes.read(lambda: count.recipients() >= WARM_UP, "the warm-up", PATIENCE)
         jobs = list(_jobs(case, people[WARM_UP:], "job"))
         before, began = cpu_seconds(pid), time.perf_counter()
         if case.watch:
             await asyncio.create_subprocess_exec(*shlex.split(case.watch.format(pid=pid)))
         await world.produce(*jobs)
         total = WARM_UP + case.count
-        await outcomes.read(lambda: _recipients(outcomes) >= total, "all outcomes", PATIENCE)
+        await outcomes.read(lambda: count.recipients() >= total, "all outcomes", PATIENCE)
         cpu, wall = cpu_seconds(pid) - before, time.perf_counter() - began
         rss = rss_mib(pid)
         await outcomes.drain()
@@ -146,11 +165,6 @@ async def _measure(world: World, worker: WorkerProcess, services: list[Service],
         repeats=sum(repeats for _, repeats in arrived),
         wrong=total - sum(len(each) == 1 and each[0]["status"] == "sent" for each in found.values()),
     )
-
-
-def _recipients(outcomes: Outcomes) -> int:
-    # Counted in the raw text: decoding all of it again and again would take the other core away.
-    return sum(record.value.count(b'"recipient_id"') for record in outcomes.records)
 
 
 def _subscribe(services: list[Service], count: int) -> Subscriptions:
