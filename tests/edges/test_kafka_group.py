@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from aiokafka.codec import lz4_decode, lz4_encode
 from aiokafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -20,6 +21,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from worker.config import load_settings
@@ -424,6 +426,16 @@ def answers_with(outbox: Outbox, error: Exception | None = None) -> None:
     outbox._producer.acknowledged = asyncio.get_running_loop().create_future()
     if error is not None:
         outbox._producer.acknowledged.set_exception(error)
+
+
+def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(outbox):
+    codec = DefaultRecordBatch.CODEC_LZ4
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, kafka.MAX_REQUEST_BYTES)
+    builder.append(0, 0, None, b"".join(b"outcome %d of %d" % (n, n * n) for n in range(100)), [])
+    batch = bytes(builder.build())
+    packed = batch[batch.index(b"\x04\x22\x4d\x18") :]  # what every frame of lz4 begins with
+    fast, thorough = (lz4_encode(lz4_decode(packed), level) for level in (kafka.LZ4_LEVEL, 9))
+    assert packed == fast != thorough
 
 
 async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(outbox, impatient):
