@@ -76,13 +76,24 @@ class Consumer:
         self.hangs = False
         self.joins = 0
         self.read_error: Exception | None = None
+        self.held: set[TopicPartition] = set()
 
     def subscribe(self, _topics: list[str], listener: Any) -> None:
         self.listener = listener
 
     async def start(self) -> None: ...
 
-    def pause(self, *_: Any) -> None: ...
+    def assignment(self) -> set[TopicPartition]:
+        return PLACES
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.held |= set(places)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self.held -= set(places)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
 
     async def getmany(self, timeout_ms: int) -> dict[Any, Any]:
         if self.read_error:
@@ -179,6 +190,26 @@ async def test_a_commit_goes_out_while_partitions_are_held(member):
     await member.inbox.commit(COMMITS)
     [[(place, commit)]] = [list(each.items()) for each in member.consumer.committed]
     assert (place, commit.offset, commit.metadata) == (TopicPartition("push.jobs", 0), 7, "map")
+
+
+async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, assigned):
+        asked.set()
+        await answered.wait()
+        return {}
+
+    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    await member.inbox.on_partitions_revoked(set())  # it had none, so that nobody is told
+    assigned = asyncio.create_task(member.inbox.on_partitions_assigned(PLACES))
+    await asked.wait()
+    member.inbox.hold(())
+    assert member.consumer.paused() == PLACES
+    answered.set()
+    await assigned
+    member.inbox.hold(())
+    assert not member.consumer.paused()
 
 
 async def test_a_partition_that_is_read_from_its_beginning_is_told(member):

@@ -201,6 +201,8 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 
         Pausing throws a partition's prefetch away: only what lies on the shelf already may be paused.
         """
+        if not self._may_commit:
+            return  # what has been assigned is paused until it is restored
         wanted = {self._topic_partition(partition) for partition in partitions} & self._consumer.assignment()
         paused = self._consumer.paused()
         if wanted - paused:
