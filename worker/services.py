@@ -113,7 +113,7 @@ class Endpoint(Struct, frozen=True, gc=False):
 _URL_CHARS = frozenset(ascii_letters + digits + "-._~:/?[]@!$&'()*+,;=%")
 _OTHERS_CHANGED = bytes(code if chr(code) in _URL_CHARS else ord("-") for code in range(256))
 # No user info, no IPv6 literal, a port only with a number.
-_BASE = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?")
+_BASE = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(?=[/?]|\Z)")
 _SCHEME_CHARS = len("https://")
 _NOT_PLAIN = "is not a plain https URL of a host name and a path"
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
@@ -157,7 +157,7 @@ class Endpoints:
     def __init__(self, extra: Iterable[HostRule] = (), *, any_host: bool = False) -> None:
         self._extra = tuple(extra)
         self._any_host = any_host
-        self._origins: dict[str, Origin] = {}
+        self._origins: dict[str, Origin] = {}  # by all that stands before a path, and its "/"
 
     def parse(self, url: str) -> Endpoint:
         """Turn a subscription's endpoint URL into one that may be sent to.
@@ -167,24 +167,27 @@ class Endpoints:
         """
         if len(url) > ENDPOINT_MAX_CHARS or not _has_url_chars(url):
             raise EndpointRefusedError(_NOT_PLAIN)
-        before, question, query = url.partition("?")
-        end = before.find("/", _SCHEME_CHARS)
-        base, target = (before, f"/{question}{query}") if end < 0 else (url[:end], url[end:])
-        origin = self._origins.get(base) or self._admit(base)
+        end = url.find("/", _SCHEME_CHARS) + 1  # 0 where there is no path
+        origin = self._origins.get(url[:end])
+        if origin is None:
+            origin, target = self._admit(url)
+        else:
+            target = url[end - 1 :]
         if origin.path != "/" and not _lies_at(target, origin.path):
             raise EndpointRefusedError("has a path that this host takes no pushes at")
         return Endpoint(origin, target)
 
-    def _admit(self, base: str) -> Origin:
-        match = _BASE.fullmatch(base)
+    def _admit(self, url: str) -> tuple[Origin, str]:
+        match = _BASE.match(url)
         if match is None:
             raise EndpointRefusedError(_NOT_PLAIN)
         host, port = match.groups()
         origin = self._judge(host.lower(), HTTPS_PORT if port is None else int(port))
         if len(self._origins) >= _AUTHORITIES_KEPT:
             self._origins.clear()
-        self._origins[base] = origin
-        return origin
+        self._origins[match[0] + "/"] = origin
+        target = url[match.end() :]
+        return origin, target if target.startswith("/") else "/" + target
 
     def _judge(self, host: str, port: int) -> Origin:
         if not _HOST.fullmatch(host) or not 0 < port < 65536:
