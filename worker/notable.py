@@ -15,6 +15,8 @@ from worker.publication import Effect
 REFUSED = "a push service refuses a site's VAPID identity"
 NOT_ALLOWED = "endpoints lead to hosts that are not allowed"
 
+_SENT = Status.SENT  # looked up once, as each look at an enum costs as much as the rest of the line
+
 
 class Notable(NamedTuple):
     """Something that happened to a recipient, and to what; no word of the recipient itself."""
@@ -39,7 +41,7 @@ def notable(settled: Taken[JobInHand | None, Effect]) -> Iterator[Notable]:
             continue
         job = entry.subject.job
         for _, effect in effects:
-            if isinstance(effect, Outcome) and effect.status is not Status.SENT and (event := _event(effect)):
+            if isinstance(effect, Outcome) and effect.status is not _SENT and (event := _event(effect)):
                 what = (event, job.site_id, effect.push_service, effect.detail)
                 yield Notable(*what, job.job_id, job.campaign_id)
 

@@ -140,6 +140,8 @@ class DueQueue:
 
     def add(self, job: JobInHand, deliveries: Sequence[Delivery], now: float) -> None:
         """Let deliveries of one job wait for their time, or join their lines if that has come."""
+        if not deliveries:
+            return  # a count of 0 would stay for ever
         self._by_site[job.job.site_id, job.lane] += len(deliveries)
         self._size += len(deliveries)
         due: defaultdict[str, list[Delivery]] = defaultdict(list)

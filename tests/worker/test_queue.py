@@ -241,6 +241,12 @@ def test_what_is_added_together_waits_as_if_it_were_added_one_by_one(batches):
     assert drain(together) == drain(apart)
 
 
+def test_a_site_of_which_nothing_is_added_leaves_nothing_behind():
+    queue = DueQueue()
+    queue.add(delivery().job, [], NOW)
+    assert not queue._by_site
+
+
 class Waiting(RuleBasedStateMachine):
     """Against a plain list of everything that waits, in the order of arrival at its line."""
 
