@@ -86,9 +86,8 @@ class Politeness:
         throttled = isinstance(verdict, TryAgain) and verdict.throttled
         troubled = throttled or answer is TransportFailure.TIMEOUT
         self._limiter.release(origin.key, delivery.job.lane, len(flights), troubled=troubled, now=now)
-        sent_at = max(
-            [flight.sent_at for flight in flights]
-        )  # a gate may open for who went out after it closed
+        # The last one's: a gate opens for whoever went out after it had closed.
+        sent_at = max([flight.sent_at for flight in flights])
         if isinstance(answer, TransportFailure):
             self._fail(origin.key, site, answer, sent_at, now)
         elif throttled:

@@ -88,6 +88,14 @@ def test_what_follows_an_answer_as_long_as_may_be_ends_the_connection_too():
         assert parser.reusable is not bool(surplus)
 
 
+def test_an_answer_that_ends_beyond_the_bound_is_none_even_if_one_read_brings_its_end():
+    start, end = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
+    wire = start + b"x" * (WIRE_MAX_BYTES + 1 - len(start) - len(end)) + end
+    parser = AnswerParser()
+    assert read(parser, [wire[:-100], wire[-100:]]) is TransportFailure.BAD_ANSWER
+    assert not parser.reusable
+
+
 @given(st.lists(st.binary(max_size=60), max_size=8))
 def test_any_bytes_end_in_an_answer(pieces):
     parser = AnswerParser()

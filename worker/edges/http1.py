@@ -13,7 +13,7 @@ from worker.edges.transport import ANSWER_MAX_BYTES, USER_AGENT
 from worker.request import PushRequest
 
 WIRE_MAX_BYTES = 65_536
-"""Of an answer in all (interim answers, headers, body, chunks, trailers): with more and no end it is cut."""
+"""Of an answer in all: interim answers, headers, body, chunks and trailers."""
 
 ORIGINS_KEPT = 4096
 """Those that what all of their requests have in common is kept for: known push services have some dozens."""
@@ -74,20 +74,19 @@ class AnswerParser:
     def feed(self, data: bytes | memoryview) -> Answer | None:
         """Take in what has come; the answer, as soon as all of it that matters is there."""
         self._complete = False
+        self._received += len(data)
+        surplus = self._received - WIRE_MAX_BYTES
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(data[:-surplus] if surplus > 0 else data)
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, _StopParsing):
                 raise  # a mistake of our own
             return self.cut(TransportFailure.BAD_ANSWER)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self.cut(TransportFailure.BAD_ANSWER)
-        if self._complete:
-            return self._answer()
-        self._received += len(data)
-        if self._received > WIRE_MAX_BYTES or len(self._body) >= ANSWER_MAX_BYTES:
+        if surplus > 0 or (not self._complete and len(self._body) >= ANSWER_MAX_BYTES):
             return self.cut(TransportFailure.BAD_ANSWER)
-        return None
+        return self._answer() if self._complete else None
 
     def cut(self, failure: TransportFailure) -> Answer:
         """Say what it comes to if no more is read: once the status is known, nothing can undo it."""
