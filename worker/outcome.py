@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -54,8 +54,8 @@ Verdict = Settled | TryAgain
 SENT = Settled(Status.SENT)
 
 
-class OutcomeItem(Struct, frozen=True, gc=False):
-    """One recipient's outcome; CONTRACT: OutcomeBatch.
+class Outcome(Struct, frozen=True, gc=False):
+    """One recipient's outcome, as `push.outcomes` has it; CONTRACT: OutcomeBatch.
 
     Attributes:
         recipient_id: As upstream gave it.
@@ -74,13 +74,3 @@ class OutcomeItem(Struct, frozen=True, gc=False):
     http_status: int | None
     push_service: str | None
     detail: str | None
-
-
-class Outcome(OutcomeItem, frozen=True, gc=False):
-    """What is written to `push.outcomes` for one recipient, as it is, and to `push.expired` if it is gone.
-
-    Attributes:
-        endpoint: The subscription's if the status is `expired`; else unset, which the wire does not show.
-    """
-
-    endpoint: str | UnsetType = UNSET

@@ -6,13 +6,12 @@ What needs a wire lies outside: records are brought in, requests and checkpoints
 acknowledgements are brought back, each with the time at which that happens, in seconds since the epoch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from crypto.vapid import TokenCache
 from worker.answers import Answer, PushResponse, classify, retry_after
@@ -28,7 +27,7 @@ from worker.placement import place
 from worker.politeness import QUARANTINE, QUARANTINED, Politeness
 from worker.press import Entropy, Keys, Press
 from worker.progress import Progress
-from worker.publication import Effect, Postponed, Publication, publications
+from worker.publication import Effect, Gone, Postponed, Publication, publications
 from worker.queue import DueQueue
 from worker.retry import decide
 from worker.schedule import lapses_at, moment, times
@@ -135,7 +134,7 @@ class Pipeline:
         deliveries, unsendable = place(taken, entry, self._endpoints, campaign.shift_at(now))
         for index, end in unsendable:
             unsent = Outcome(taken.recipients[index].id, end.status, moment(now), 0, None, None, end.detail)
-            self._conclude(job, entry, [(index, unsent)])
+            self._conclude(job, entry, unsent, [(index, unsent)])
         if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._eased(each, now) for each in deliveries]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
@@ -165,25 +164,21 @@ class Pipeline:
         """Say where deliveries of one job wait, one after the other: in memory, or in a tier and why."""
         control = self._campaigns.of(job.job.campaign_id)
         if control.state is State.CANCELLED:
-            self._settle_all(deliveries, Settled(Status.CANCELLED), now)
+            self._settle_each(deliveries, Settled(Status.CANCELLED), now)
         elif not job.message.fits:
-            self._settle_all(deliveries, Settled(Status.REJECTED, "payload_too_large"), now)
+            self._settle_each(deliveries, Settled(Status.REJECTED, "payload_too_large"), now)
         elif control.state is State.PAUSED:
             for delivery in self._alive(deliveries, now):
                 self._rest(delivery, control, now)
         else:
             self._keep(job, self._alive(deliveries, now), now)
 
-    def _settle_all(self, deliveries: list[Delivery], settled: Settled, now: float) -> None:
-        for delivery in deliveries:
-            self._settle(delivery, settled, now)
-
     def _alive(self, deliveries: list[Delivery], now: float) -> list[Delivery]:
         """Settle what has lapsed, or will before its next attempt."""
         alive = [each for each in deliveries if now <= each.lapses >= each.next]
         if len(alive) < len(deliveries):
             lapsed = [each for each in deliveries if not now <= each.lapses >= each.next]
-            self._settle_all(lapsed, Settled(Status.LAPSED), now)
+            self._settle_each(lapsed, Settled(Status.LAPSED), now)
         return alive
 
     def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
@@ -230,7 +225,7 @@ class Pipeline:
                     flights.append(made)
                 else:
                     self._politeness.recall(delivery, now)
-                    self._settle(delivery, made, now)
+                    self._settle([delivery], made, now)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
@@ -293,7 +288,7 @@ class Pipeline:
             for delivery in deliveries:
                 self._try_again(delivery, verdict, answer, now)
         else:
-            self._settle_row(deliveries, verdict, now, answer)
+            self._settle(deliveries, verdict, now, answer)
 
     def _try_again(self, delivery: Delivery, verdict: TryAgain, answer: Answer, now: float) -> None:
         attempts = delivery.attempts + 1
@@ -308,7 +303,7 @@ class Pipeline:
             now=now,
         )
         if isinstance(at, Settled):
-            self._settle(delivery, at, now, answer)
+            self._settle([delivery], at, now, answer)
             return
         service = delivery.endpoint.origin.service
         self._metrics.retries[service][verdict.reason].inc()
@@ -318,11 +313,8 @@ class Pipeline:
         again = msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses)
         self._route(delivery.job, [again], now)
 
-    def _settle(self, delivery: Delivery, settled: Settled, now: float, answer: Answer | None = None) -> None:
-        self._settle_row([delivery], settled, now, answer)
-
-    def _settle_row(
-        self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None
+    def _settle(
+        self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None = None
     ) -> None:
         """Note the end of recipients of one record, at one push service.
 
@@ -337,19 +329,25 @@ class Pipeline:
         made = 0 if answer is None else 1
         code = answer.status if isinstance(answer, PushResponse) else None
         at, gone = moment(now), status is Status.EXPIRED
-        outcomes = []
+        effects: list[tuple[int, Effect]] = []
         for each in deliveries:
-            attempts, endpoint = each.attempts + made, _endpoint_of(each) if gone else UNSET
-            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail, endpoint)
-            outcomes.append((each.index, outcome))
-        self._conclude(first.job, first.entry, outcomes)
+            attempts = each.attempts + made
+            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail)
+            effects.append((each.index, Gone(outcome, _endpoint_of(each)) if gone else outcome))
+        self._conclude(first.job, first.entry, outcome, effects)
 
-    def _conclude(self, job: JobInHand, entry: OpenEntry, outcomes: Sequence[tuple[int, Outcome]]) -> None:
-        """Write down the outcomes of recipients of one record; all but their ids and attempts are alike."""
-        _, alike = outcomes[0]
-        self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(outcomes))
-        self._tally.count(job.job, alike.status, len(outcomes))
-        self._ledger.settle(entry, outcomes)
+    def _settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
+        """Note the end of recipients that no answer was for, of whatever records and push services."""
+        for delivery in deliveries:
+            self._settle([delivery], settled, now)
+
+    def _conclude(
+        self, job: JobInHand, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
+    ) -> None:
+        """Write down the end of recipients of one record; but for ids and attempts, each is like `alike`."""
+        self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
+        self._tally.count(job.job, alike.status, len(effects))
+        self._ledger.settle(entry, effects)
 
     def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
         # One that was never tried goes on moving with the pauses of its campaign.
@@ -485,8 +483,8 @@ class Pipeline:
         return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
 
 
-def _endpoint_of(delivery: Delivery) -> str | UnsetType:
-    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else UNSET
+def _endpoint_of(delivery: Delivery) -> str:
+    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else ""
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

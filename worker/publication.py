@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from msgspec import UNSET, Struct
-from msgspec.structs import replace
+from msgspec import Struct
 
 from worker.delivery import JobInHand
 from worker.job import Count, LaterJob, LaterRecipient, Moment, Recipient, SendJob, encode_json
 from worker.ledger import Taken
-from worker.outcome import Outcome, OutcomeItem, Status
+from worker.outcome import Outcome
 from worker.schedule import moment
 from worker.tiers import Tier
 
@@ -48,7 +47,7 @@ class OutcomeBatch(Struct, frozen=True):
     campaign_id: str
     site_id: str
     worker: str
-    outcomes: Sequence[OutcomeItem]
+    outcomes: Sequence[Outcome]
 
 
 class Expired(Struct, frozen=True):
@@ -73,6 +72,21 @@ class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}
     until: Moment
     accepted: Count
     counts: dict[str, Count]
+
+
+class Gone(Struct, frozen=True, gc=False):
+    """A recipient whose subscription has expired.
+
+    Attributes:
+        outcome: For `push.outcomes`, like everybody's.
+        endpoint: The subscription's, which `push.expired` alone tells.
+    """
+
+    outcome: Outcome
+    endpoint: str
+
+    def __repr__(self) -> str:
+        return f"Gone({self.outcome!r})"
 
 
 class Postponed(Struct, frozen=True, gc=False):
@@ -108,7 +122,7 @@ class Buried(Struct, frozen=True, gc=False):
     headers: Headers
 
 
-Effect = Outcome | Postponed | Buried
+Effect = Outcome | Gone | Postponed | Buried
 
 
 def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Iterator[Publication]:
@@ -124,12 +138,21 @@ def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Itera
             yield from (_dead_letter(effect) for _, effect in effects if isinstance(effect, Buried))
             continue
         outcomes = [effect for _, effect in effects if isinstance(effect, Outcome)]
-        if outcomes:
-            expired = [outcome for outcome in outcomes if outcome.status is Status.EXPIRED]
-            yield _outcome_batch(job, [*map(_told, outcomes)] if expired else outcomes, worker)
-            yield from (_expired(job, outcome) for outcome in expired)
-        if len(outcomes) < len(effects):
-            yield from _later(job, (effect for _, effect in effects if isinstance(effect, Postponed)))
+        if len(outcomes) == len(effects):
+            yield _outcome_batch(job, outcomes, worker)
+        else:
+            yield from _mixed(job, outcomes, [effect for _, effect in effects], worker)
+
+
+def _mixed(
+    job: JobInHand, outcomes: list[Outcome], effects: list[Effect], worker: str
+) -> Iterator[Publication]:
+    gone = [effect for effect in effects if isinstance(effect, Gone)]
+    outcomes += [effect.outcome for effect in gone]
+    if outcomes:
+        yield _outcome_batch(job, outcomes, worker)
+    yield from (_expired(job, effect) for effect in gone)
+    yield from _later(job, (effect for effect in effects if isinstance(effect, Postponed)))
 
 
 def _dead_letter(buried: Buried) -> Publication:
@@ -142,14 +165,9 @@ def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publ
     return Publication(OUTCOMES, sent.job_id.encode(), encode_json(batch), job.headers)
 
 
-def _told(outcome: Outcome) -> Outcome:
-    """An outcome as its batch holds it: the endpoint of one that is gone goes to `push.expired` alone."""
-    return replace(outcome, endpoint=UNSET) if outcome.endpoint else outcome
-
-
-def _expired(job: JobInHand, outcome: Outcome) -> Publication:
-    site = job.job.site_id
-    value = Expired(1, outcome.recipient_id, site, outcome.endpoint or "", outcome.http_status, outcome.at)
+def _expired(job: JobInHand, gone: Gone) -> Publication:
+    site, outcome = job.job.site_id, gone.outcome
+    value = Expired(1, outcome.recipient_id, site, gone.endpoint, outcome.http_status, outcome.at)
     return Publication(EXPIRED, f"{site}/{outcome.recipient_id}".encode(), encode_json(value), job.headers)
 
 

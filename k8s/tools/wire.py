@@ -84,7 +84,7 @@ _FIELDS = {
         "worker": "Who says so, `instance/process`.",
         "outcomes": "Recipients that became final. After a crash one may come again: the last counts.",
     },
-    "OutcomeItem": {
+    "Outcome": {
         "status": "Final. Accept statuses that you do not know.",
         "at": "When it became final.",
         "attempts": "Requests made for it.",

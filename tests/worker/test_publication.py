@@ -12,7 +12,7 @@ from worker.job import RECIPIENTS_MAX, Lane, LaterJob, decode_later
 from worker.ledger import Entry
 from worker.outcome import Outcome, Status
 from worker.personalise import TEMPLATES_MAX_BYTES, compile_message
-from worker.publication import EXPIRED, LATER_MAX_BYTES, OUTCOMES, Buried, Postponed, publications
+from worker.publication import EXPIRED, LATER_MAX_BYTES, OUTCOMES, Buried, Gone, Postponed, publications
 from worker.schedule import lapses_at, make_plan, moment, times
 from worker.services import ENDPOINT_MAX_CHARS
 from worker.tiers import TIERS
@@ -90,9 +90,9 @@ def test_outcomes_are_what_the_contract_shows():
 
 def test_a_subscription_that_is_gone_is_told_besides():
     held = in_hand(job(site_id="site_b"))
-    gone = Outcome(
-        "sub_1", Status.EXPIRED, moment(NOW), 2, 410, "fcm", "gone", "https://fcm.googleapis.com/1"
-    )
+    outcome = Outcome("sub_1", Status.EXPIRED, moment(NOW), 2, 410, "fcm", "gone")
+    gone = Gone(outcome, "https://fcm.googleapis.com/1")
+    assert "googleapis" not in repr(gone)
     batch, expired = written(held, gone)
     assert batch.topic == "outcomes"
     assert list(json.loads(batch.value)["outcomes"][0]) == OUTCOME_FIELDS
@@ -110,7 +110,7 @@ def test_a_subscription_that_is_gone_is_told_besides():
 def test_headers_of_the_job_are_on_every_record_that_comes_of_it():
     headers = (("traceparent", b"00-abc-01"), ("own", b"\xff"))
     held = in_hand(job(recipient("a"), recipient("b")), headers=headers)
-    gone = Outcome("a", Status.EXPIRED, moment(NOW), 1, 410, "fcm", "gone", "https://x")
+    gone = Gone(Outcome("a", Status.EXPIRED, moment(NOW), 1, 410, "fcm", "gone"), "https://x")
     records = written(held, gone, postponed(held, 1))
     assert [each.topic for each in records] == ["outcomes", "expired", "later.10s"]
     assert all(each.headers == headers for each in records)
@@ -299,8 +299,8 @@ def test_the_largest_records_that_can_come_of_a_job_are_below_what_brokers_take(
     held = in_hand(job(*map(recipient, ids), job_id="j" * 128, site_id="s" * 128), headers=headers)
     entry = Entry(JOBS, 0, RECIPIENTS_MAX, 0, held)
     said = (Status.EXPIRED, moment(NOW + 1e-6), 2**53 - 1, 599, "mozilla", "recipient_too_large")
-    outcomes = [(n, Outcome(name, *said, "e" * ENDPOINT_MAX_CHARS)) for n, name in enumerate(ids)]
-    found = list(publications([(entry, outcomes)], "w" * 128))
+    gone = [(n, Gone(Outcome(name, *said), "e" * ENDPOINT_MAX_CHARS)) for n, name in enumerate(ids)]
+    found = list(publications([(entry, gone)], "w" * 128))
     assert {each.topic for each in found} == {OUTCOMES, EXPIRED}
     sizes = [len(each.value) + len(each.key) + sum(len(text) for _, text in each.headers) for each in found]
     assert max(sizes) < largest
