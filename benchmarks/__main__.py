@@ -2,9 +2,9 @@
 
     python -m benchmarks [--rounds 3] [--count 15000] [--only NAME ...] [--sweeps]
 
-Each round runs every contestant once, each in a process of its own, and those of the first lines three times;
-what is told is the median over all turns, and the least and the most beside it. The figure is CPU time: wall
-time is noise on a shared machine.
+Each round runs every contestant once, each in a process of its own, and those that are divided by each other
+three times; what is told is the median over all turns, and the least and the most beside it. The figure is
+CPU time: wall time is noise on a shared machine.
 """
 
 import argparse
@@ -91,7 +91,6 @@ CONTESTANTS: dict[str, Contestant] = {
     "100 a record, aiohttp": worker("100 a record, aiohttp", Case(transport="aiohttp")),
     "1 a record": worker("1 a record", Case(a_record=1)),
 }
-COMPARED = ("stages", "bare", "pywebpush async", "100 a record")
 
 # Runs that are compared with 10,000 sites or 1,000 campaigns send as many: a longer run is another one.
 MANY = 100_000
@@ -111,6 +110,13 @@ SWEEPS: dict[str, Contestant] = {
     "2 processes": worker("2 processes", Case(processes=2)),
     "backlog of 50,000": worker("backlog of 50,000", Case(count=50_000)),
 }
+
+
+COMPARED = (
+    *("stages", "bare", "pywebpush async", "100 a record", "2 processes"),
+    *("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record"),
+)
+"""Whose figures are divided by each other, side by side."""
 
 
 @dataclass
@@ -136,11 +142,11 @@ async def main(options: Options) -> None:
 
 
 def in_turns(names: list[str]) -> list[str]:
-    """A round: whose figures are divided by each other take turns before, amid and after all others.
+    """A round: those that are compared take turns before, amid and after all others.
 
     A shared machine changes its speed within minutes, which is no matter where it is the same for both.
     """
-    compared = [name for name in names if name in COMPARED]
+    compared = [name for name in COMPARED if name in names]
     others = [name for name in names if name not in COMPARED]
     half = len(others) // 2
     return [*compared, *others[:half], *compared, *others[half:], *compared]
