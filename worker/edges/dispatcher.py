@@ -25,6 +25,9 @@ PAUSE = 0.004
 
 IDLE_SHARE = 1 / 8
 
+TIMER_SECONDS = 0.001
+"""What uvloop rounds timers to: one that fires a little early costs a turn for nothing."""
+
 LOOK_SECONDS = 0.1
 """At most until what waits for its time is looked at again: the clock may be set forward."""
 
@@ -76,8 +79,7 @@ class Dispatcher:
                 continue
             due = self._pipeline.next_due
             if due is not None:
-                left = due - clock.now() + clock.TIMER_SECONDS
-                self._take_turn(self._loop.time() + min(left, LOOK_SECONDS))
+                self._take_turn(self._loop.time() + min(due - clock.now() + TIMER_SECONDS, LOOK_SECONDS))
             await self._turn.wait()
 
     def wake(self) -> None:
