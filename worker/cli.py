@@ -28,11 +28,12 @@ from worker.config import (
 from worker.edges.kafka import KafkaStuckError, KafkaUnreachableError
 from worker.edges.lifecycle import stop_on_signal
 from worker.edges.status import StatusPortError
-from worker.edges.supervisor import STOP_MARGIN, Supervisor, process_count
+from worker.edges.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
 from worker.edges.topics import Found, create_topics
 from worker.logs import configure
 
 FAILED, MISUSED = 1, 2
+CANNOT_BEGIN = (KafkaUnreachableError, MissingTopicsError, StatusPortError)
 
 log = structlog.get_logger(__name__)
 app = typer.Typer(
@@ -59,7 +60,7 @@ def main() -> None:
         app()
     except ConfigError as error:
         _end(str(error), MISUSED)
-    except (KafkaUnreachableError, MissingTopicsError, StatusPortError) as error:
+    except CANNOT_BEGIN as error:
         _end(str(error), FAILED)
     except KeyboardInterrupt:
         _end("interrupted", FAILED)
@@ -86,7 +87,10 @@ def run(
     configure(settings.log_format, settings.log_level, sys.stderr)
     if process is not None:
         structlog.contextvars.bind_contextvars(process=process)
-        _run(_work(settings, process, socket.socket(fileno=os.dup(sys.stdin.fileno()))))
+        try:
+            _run(_work(settings, process, socket.socket(fileno=os.dup(sys.stdin.fileno()))))
+        except CANNOT_BEGIN as error:
+            _end(str(error), UNBEGUN)
         return
     for name, meant in unknown_variables(os.environ).items():
         log.warning("nothing reads this variable", variable=name, meant=meant)

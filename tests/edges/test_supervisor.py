@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from worker.edges import child as child_module
 from worker.edges.child import FIRST_DELAY, HEALTHY_SECONDS, LONGEST_DELAY, Backoff
 from worker.edges.status import StatusServer
-from worker.edges.supervisor import Supervisor, process_count, worker_command
+from worker.edges.supervisor import UNBEGUN, Supervisor, process_count, worker_command
 
 ROOT = Path(__file__).parents[2]
 WORKER = textwrap.dedent(
@@ -248,6 +248,23 @@ async def test_a_bad_configuration_ends_everything_with_its_status(fleet):
     program = "import sys\nif sys.argv[1] == '1': sys.exit(2)\n" + WORKER
     async with fleet(program=program) as running:
         assert await asyncio.wait_for(running.running, 30) == 2
+
+
+@pytest.mark.parametrize(("status", "told"), [(1, 1), (UNBEGUN, 0), (0, 0)])
+async def test_one_that_ends_by_itself_as_it_is_asked_to_has_failed_if_it_had_begun(fleet, status, told):
+    program = textwrap.dedent(
+        f"""
+        import os, signal, sys
+        from pathlib import Path
+        signal.signal(signal.SIGTERM, lambda *_: os._exit({status}))
+        Path(sys.argv[2], "up-" + sys.argv[1]).touch()
+        signal.pause()
+        """
+    )
+    async with fleet(program=program) as running:
+        await eventually(lambda: numbers_of("up", running.folder), lambda numbers: numbers == {0, 1})
+        running.stop.set()
+        assert await asyncio.wait_for(running.running, 30) == told
 
 
 async def test_a_process_that_cannot_be_started_is_tried_again(hasty):

@@ -25,6 +25,9 @@ STOP_MARGIN = 10.0
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit statuses."""
 
+UNBEGUN = os.EX_UNAVAILABLE
+"""Exit status of a worker process that could not begin, so that its end can have left nothing undone."""
+
 Command = Callable[[int], Sequence[str]]
 
 
@@ -108,7 +111,7 @@ class Supervisor:
         if MISUSED in statuses:
             return MISUSED
         # A process that had not come to handle signals yet had not come to do anything either.
-        return DONE if {*statuses} <= {DONE, -signal.SIGTERM} else FAILED
+        return DONE if {*statuses} <= {DONE, UNBEGUN, -signal.SIGTERM} else FAILED
 
     # ── what the status port tells ──────────────────────────────────────────────────────────────────────
 
@@ -138,7 +141,7 @@ async def _status_of(child: Child) -> int:
         return await child.live()
     except OSError as error:
         log.warning("a worker process cannot be started", process=child.number, error=str(error))
-        return FAILED
+        return UNBEGUN
 
 
 def _first(reasons: Sequence[str | None]) -> str | None:
