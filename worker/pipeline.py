@@ -231,8 +231,12 @@ class Pipeline:
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
         self._politeness.recall(flight.delivery, flight.sent_at)
-        if self._ledger.knows(flight.delivery.entry):
+        if self.knows(flight):
             self._route(flight.delivery.job, [flight.delivery], now)
+
+    def knows(self, flight: Flight) -> bool:
+        """Whether what a request is for is still this process's to settle."""
+        return self._ledger.knows(flight.delivery.entry)
 
     def _room(self, lane: Lane, key: str, site_id: str) -> int:
         others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)

@@ -8,6 +8,7 @@ from worker.answers import PushResponse
 from worker.edges import clock, dispatcher
 from worker.edges.dispatcher import BURST, PAUSE, Dispatcher
 from worker.ledger import CHECKPOINT_MAX
+from worker.progress import Progress
 from worker.schedule import moment
 
 SLOTS = 80  # of which one push service gets 60, and an eighth is 10
@@ -20,8 +21,14 @@ class Wire:
     def __init__(self):
         self.under_way = []
 
-    def post(self, request, landed):
+    def post(self, request, landed, may_go):
         self.under_way.append(landed)
+        self.may_go = may_go
+
+    def connect(self):
+        """The last one has its connection: whether it goes, or lands never."""
+        if not self.may_go():
+            self.under_way.pop()
 
     def land(self, number):
         for landed in [self.under_way.pop(0) for _ in range(number)]:
@@ -211,6 +218,35 @@ async def test_what_was_called_back_is_not_waited_for():
         world.accept(1)
         await asyncio.sleep(2 * PAUSE)
         await asyncio.wait_for(world.dispatcher.all_landed(), 1)
+
+
+async def test_what_waited_for_a_connection_without_the_right_to_send_is_called_back_and_goes_later():
+    async with World() as world:
+        world.accept(1)
+        await until(lambda: world.wire.under_way)
+        world.allowed = lambda: False
+        world.wire.connect()
+        assert (world.wire.under_way, world.pipeline.in_flight, world.pipeline.buffered) == ([], 0, 1)
+        await asyncio.wait_for(world.dispatcher.all_landed(), 1)
+        world.allowed = lambda: True
+        world.dispatcher.wake()
+        await until(lambda: world.wire.under_way)
+        world.wire.connect()
+        assert len(world.wire.under_way) == 1
+        world.wire.land(1)
+        await until(lambda: world.pipeline.unacknowledged == 1)
+
+
+async def test_what_waited_for_a_connection_is_not_sent_for_a_partition_that_was_lost_and_came_back():
+    async with World() as world:
+        world.accept(1)
+        await until(lambda: world.wire.under_way)
+        partitions = world.pipeline.partitions
+        world.pipeline.forget()
+        for partition in partitions:
+            world.pipeline.assign(partition, Progress(0))
+        world.wire.connect()
+        assert (world.wire.under_way, world.pipeline.in_flight, world.pipeline.buffered) == ([], 0, 0)
 
 
 async def test_a_checkpoint_is_wanted_once_half_of_what_may_be_at_risk_has_settled():

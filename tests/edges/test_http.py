@@ -347,6 +347,26 @@ async def test_at_once_they_have_a_connection_each_without_limit(transport, cert
         assert [await each.only() for each in landings] == [PushResponse(201)] * 120
 
 
+async def test_what_has_to_wait_for_its_connection_is_asked_for_and_not_sent_after_a_no(
+    transport, certificates
+):
+    asked, landings = [], Landings()
+
+    def may_go(answer: bool) -> bool:
+        asked.append(answer)
+        return answer
+
+    async with scripted(certificates, saying(CREATED)) as server, opened(transport, certificates) as made:
+        made.post(to(server.port, "/no"), landings, partial(may_go, False))
+        assert asked == []
+        await until(lambda: asked)
+        made.post(to(server.port, "/yes"), landings, partial(may_go, True))
+        assert (await landings.only()).status == 201
+        await settled()
+    assert [each.line for each in server.arrived] == ["POST /yes HTTP/1.1"]
+    assert len(landings.answers) == 1
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from contextvars import ContextVar
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
@@ -24,7 +25,7 @@ from yarl import URL
 from worker.addresses import is_public
 from worker.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
 from worker.edges.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, AddressRefusedError, look_up
-from worker.edges.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, Landed
+from worker.edges.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, Landed, MayGo, always
 from worker.proxy import Proxy
 from worker.request import PushRequest
 from worker.services import HTTPS_PORT
@@ -108,6 +109,23 @@ class _Connector(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
 
 
+class _CalledBack(Exception):  # noqa: N818 - no error of anybody's, but the way out of aiohttp
+    """What had to wait may not go any more."""
+
+
+_may_go: ContextVar[MayGo] = ContextVar("may_go", default=always)
+"""Of the request that a task is about, since aiohttp hands nothing of the caller's on."""
+
+
+class _Request(ClientRequest):
+    """Asks whether it may go, once it has its connection."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if not _may_go.get()():
+            raise _CalledBack
+        return await super().send(conn)
+
+
 class AiohttpTransport:
     """A `Transport` on one aiohttp session; must be created inside a running event loop.
 
@@ -136,6 +154,7 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
+            request_class=_Request,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
             auto_decompress=False,
             trust_env=False,
@@ -143,7 +162,7 @@ class AiohttpTransport:
         )
         login = proxy.authorization if proxy else None
         self._for_proxy = {"Proxy-Authorization": login} if login else None
-        self._tasks: set[asyncio.Task[Answer]] = set()
+        self._tasks: set[asyncio.Task[Answer | None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,9 +172,9 @@ class AiohttpTransport:
     ) -> None:
         await self.close()
 
-    def post(self, request: PushRequest, landed: Landed) -> None:
+    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
         """As `Transport.post`."""
-        task = asyncio.create_task(self._exchange(request))
+        task = asyncio.create_task(self._exchange(request, may_go))
         self._tasks.add(task)
         task.add_done_callback(partial(self._land, landed))
 
@@ -168,15 +187,19 @@ class AiohttpTransport:
         if self._book:
             self._book.close()
 
-    def _land(self, landed: Landed, task: asyncio.Task[Answer]) -> None:
+    def _land(self, landed: Landed, task: asyncio.Task[Answer | None]) -> None:
         # Not in the task itself: one that is cancelled before its first step runs no line of its own.
         self._tasks.discard(task)
         failed = task.cancelled() or task.exception() is not None
-        landed(TransportFailure.RESET if failed else task.result())
+        answer = TransportFailure.RESET if failed else task.result()
+        if answer is not None:
+            landed(answer)
         if failed and not task.cancelled():
             task.result()  # a mistake of our own, told by the event loop
 
-    async def _exchange(self, request: PushRequest) -> Answer:
+    async def _exchange(self, request: PushRequest, may_go: MayGo) -> Answer | None:
+        """What came of a request; None if it has been called back."""
+        _may_go.set(may_go)
         if not self._allow_private and _is_private_literal(request.endpoint.origin.host):
             return TransportFailure.ADDRESS_REFUSED  # aiohttp asks the resolver for names alone
         url = URL(request.endpoint.origin.url + request.endpoint.target, encoded=True)
@@ -188,6 +211,8 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy_headers=self._for_proxy,
             )
+        except _CalledBack:
+            return None
         except aiohttp.ClientHttpProxyError as error:
             # The standard library's log, which tells it on standard error where nobody has set any up.
             _log.warning("the proxy refuses to connect to a push service: it answers %d", error.status)

@@ -17,6 +17,9 @@ monotonic = time.monotonic
 stopwatch = time.perf_counter
 """Seconds, for durations."""
 
+TIMER_SECONDS = 0.001
+"""What uvloop rounds timers to: one that fires a little early costs a turn for nothing."""
+
 
 class SystemEntropy:
     """The operating system's randomness for keys and salts; a plain generator for jitter."""

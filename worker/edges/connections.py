@@ -1,35 +1,37 @@
-"""Keep-alive connections to push services: one request at a time on each, and where the idle ones wait.
+"""Keep-alive connections to push services: one request at a time on each, and what waits for one of them.
 
-Decides when a connection may be used again and when it must go. Sends nothing a second time: a request whose
-connection breaks has landed.
+Decides when a connection may be used again and when it must go, and when another one is worth its handshake.
+Sends nothing a second time: a request whose connection breaks has landed.
 """
 
 import asyncio
 import math
-from collections import defaultdict
-from typing import cast
+from collections import deque
+from typing import NamedTuple, cast
 
 from worker.answers import TransportFailure
 from worker.edges.http1 import AnswerParser
-from worker.edges.transport import Landed
+from worker.edges.transport import Landed, MayGo
 
 BUFFER_BYTES = 16_384
 """As long as a TLS record may be."""
+
+HANDSHAKES = 16
+"""Connections to an origin that are opened at once: a burst of hundreds would keep them all from opening in
+time, while one that is open already may carry what waits."""
 
 
 class Connection(asyncio.BufferedProtocol):
     """One connection, from the end of its TLS handshake on.
 
     Attributes:
-        origin: `Origin.url` of its push service.
-        since: When its last request went out, in the loop's time.
+        since: When its last request was posted, or it was opened, in the loop's time.
         closing: Says whether nothing more can be sent.
     """
 
-    __slots__ = ("_landed", "_parser", "_pool", "_transport", "closing", "origin", "since")
+    __slots__ = ("_landed", "_parser", "_pool", "_transport", "closing", "since")
 
-    def __init__(self, pool: "Pool", origin: str) -> None:
-        self.origin = origin
+    def __init__(self, pool: "Pool") -> None:
         self.since = math.inf
         self._pool = pool
         self._parser = AnswerParser()
@@ -40,10 +42,10 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a request waits for its answer."""
         return self._landed is not None
 
-    def send(self, wire: bytes, landed: Landed, now: float) -> None:
-        """Send a request on a connection that is neither busy nor closing."""
+    def send(self, wire: bytes, landed: Landed, since: float) -> None:
+        """Send a request, posted at `since`, on a connection that is neither busy nor closing."""
         self._landed = landed
-        self.since = now
+        self.since = since
         try:
             self._transport.write(wire)
         except (OSError, RuntimeError):
@@ -94,54 +96,119 @@ class Connection(asyncio.BufferedProtocol):
         self.cut(TransportFailure.RESET)
 
 
+class Waiting(NamedTuple):
+    """A request that found no idle connection.
+
+    Attributes:
+        wire: Its bytes.
+        landed: Is told how it went.
+        may_go: Is asked right before it is written; after a no it is forgotten.
+        since: When it was posted, in the loop's time.
+    """
+
+    wire: bytes
+    landed: Landed
+    may_go: MayGo
+    since: float
+
+
 class Pool:
-    """All open connections, and by origin those that are idle; the last one used is the first one taken.
+    """All connections to one origin, and the requests that wait for one, the first one first.
+
+    A handshake costs as much as a dozen pushes, and takes longer than most answers. So what finds no idle
+    connection waits for one in use, at most as long as a handshake took lately; then it is worth another one.
+
+    Args:
+        buffer: As the attribute.
+        idle_max: Idle connections that are kept.
+        patience_max: Seconds that a request waits at most for a connection in use.
 
     Attributes:
         buffer: What connections read into: without one of its own, each read is given 256 KiB anew.
+        waiting: Requests, only while no connection is idle.
+        opening: Handshakes under way.
     """
 
-    def __init__(self, idle_max: int) -> None:
-        self.buffer = memoryview(bytearray(BUFFER_BYTES))
+    def __init__(self, buffer: memoryview, idle_max: int, patience_max: float) -> None:
+        self.buffer = buffer
+        self.waiting: deque[Waiting] = deque()
+        self.opening = 0
         self._idle_max = idle_max
+        self._patience = self._patience_max = patience_max
         self._open: set[Connection] = set()
-        self._idle: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
+        self._idle: dict[Connection, None] = {}  # the last one used is the first one taken
 
     @property
     def connections(self) -> tuple[Connection, ...]:
         """All that are open."""
         return tuple(self._open)
 
-    def take(self, origin: str) -> Connection | None:
-        """Take out an idle connection that can be sent on."""
-        idle = self._idle[origin]
-        while idle:
-            connection, _ = idle.popitem()
+    @property
+    def unused(self) -> bool:
+        """Whether there is neither a connection nor anybody who wants one."""
+        return not (self._open or self.opening or self.waiting)
+
+    def send(self, wire: bytes, landed: Landed, may_go: MayGo, now: float) -> None:
+        """Send a request on an idle connection, or let it wait for one."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
             if not connection.closing():
-                return connection
-        return None
+                connection.send(wire, landed, now)
+                return
+        self.waiting.append(Waiting(wire, landed, may_go, now))
+
+    def impatient_at(self) -> float:
+        """When one more connection is worth its handshake, in the loop's time; `inf` if none is, so far."""
+        if self.opening >= min(HANDSHAKES, len(self.waiting)):
+            return math.inf
+        return self.waiting[self.opening].since + self._patience if self._open else -math.inf
+
+    def opened(self, connection: Connection, began: float, now: float) -> None:
+        """Take in a connection whose handshake began at `began`."""
+        self._patience = min(now - began, self._patience_max)
+        connection.since = now
+        if connection.closing():
+            self.fail(TransportFailure.CONNECT)
+        else:
+            self.rest(connection)
+
+    def fail(self, failure: TransportFailure) -> None:
+        """Let whoever waits longest land: the handshake that failed was begun for one of them."""
+        if self.waiting:
+            self.waiting.popleft().landed(failure)
+
+    def rest(self, connection: Connection) -> None:
+        """Send what waits longest and may go, or keep the connection for later unless enough are kept."""
+        while self.waiting and not connection.closing():
+            first = self.waiting.popleft()
+            if first.may_go():
+                connection.send(first.wire, first.landed, first.since)
+                return
+        if len(self._idle) < self._idle_max:
+            self._idle[connection] = None
+        else:
+            connection.cut(TransportFailure.RESET)
 
     def enter(self, connection: Connection) -> None:
         """Take note of a new connection, which is not idle."""
         self._open.add(connection)
 
-    def rest(self, connection: Connection) -> None:
-        """Keep a connection for the next request, or close it where enough of them wait."""
-        idle = self._idle[connection.origin]
-        if len(idle) < self._idle_max:
-            idle[connection] = None
-        else:
-            connection.cut(TransportFailure.RESET)
-
     def leave(self, connection: Connection) -> None:
         """Forget a connection; once more does no harm."""
         self._open.discard(connection)
-        self._idle[connection.origin].pop(connection, None)
+        self._idle.pop(connection, None)
 
     def sweep(self, now: float, *, busy: float, idle: float) -> None:
-        """Close what has waited too long, in seconds: for an answer, or for a request."""
+        """End what has waited too long, in seconds: for an answer, for a connection, or for a request."""
         for connection in self.connections:
             if now - connection.since >= (busy if connection.busy else idle):
                 connection.cut(TransportFailure.TIMEOUT)
-        for origin in [origin for origin, waiting in self._idle.items() if not waiting]:
-            del self._idle[origin]
+        while self.waiting and now - self.waiting[0].since >= busy:
+            self.fail(TransportFailure.TIMEOUT)
+
+    def close(self) -> None:
+        """Let all that is under way land as reset."""
+        while self.waiting:
+            self.fail(TransportFailure.RESET)
+        for connection in self.connections:
+            connection.cut(TransportFailure.RESET)

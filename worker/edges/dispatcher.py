@@ -25,9 +25,6 @@ PAUSE = 0.004
 
 IDLE_SHARE = 1 / 8
 
-TIMER_SECONDS = 0.001
-"""What uvloop rounds timers to: one that fires a little early costs a turn for nothing."""
-
 LOOK_SECONDS = 0.1
 """At most until what waits for its time is looked at again: the clock may be set forward."""
 
@@ -39,7 +36,7 @@ class Dispatcher:
         pipeline: Decides whose turn it is.
         transport: Where to.
         slots: Requests at once.
-        may_send: Asked right before each request (decision 7).
+        may_send: Asked right before each request (decision 7), and once more if that had to wait.
         checkpoint_wanted: Set once half of what may be at risk has settled.
     """
 
@@ -79,7 +76,8 @@ class Dispatcher:
                 continue
             due = self._pipeline.next_due
             if due is not None:
-                self._take_turn(self._loop.time() + min(due - clock.now() + TIMER_SECONDS, LOOK_SECONDS))
+                left = due - clock.now() + clock.TIMER_SECONDS
+                self._take_turn(self._loop.time() + min(left, LOOK_SECONDS))
             await self._turn.wait()
 
     def wake(self) -> None:
@@ -114,10 +112,24 @@ class Dispatcher:
         for flight in flights:
             # Once more for each: the process may have been frozen since.
             if self._may_send():
-                self._transport.post(flight.request, partial(self._note, flight))
+                self._transport.post(
+                    flight.request, partial(self._note, flight), partial(self._may_still_go, flight)
+                )
             else:
                 self._recall(flight, now)
         return len(flights)
+
+    def _may_still_go(self, flight: Flight) -> bool:
+        """Whether a request that had to wait for its connection may go; one that may not is called back.
+
+        After a freeze, what lies in the sockets is read before any timer runs: a connection may be free
+        before anything else knows that the partitions are another's.
+        """
+        if self._may_send() and self._pipeline.knows(flight):
+            return True
+        self._recall(flight, clock.now())
+        self.wake()
+        return False
 
     def _recall(self, flight: Flight, now: float) -> None:
         self._pipeline.recall(flight, now)

@@ -5,9 +5,9 @@ connections go to, and when time is up.
 """
 
 import asyncio
+import math
 import socket
 import ssl
-from collections import defaultdict
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -15,20 +15,17 @@ from typing import Self
 from aiohappyeyeballs import start_connection
 
 from worker.answers import TransportFailure
-from worker.edges.connections import Connection, Pool
+from worker.edges.clock import TIMER_SECONDS
+from worker.edges.connections import BUFFER_BYTES, Connection, Pool
 from worker.edges.http1 import request_bytes
 from worker.edges.resolver import AddressBook, AddressRefusedError
-from worker.edges.transport import IDLE_SECONDS, Landed
+from worker.edges.transport import IDLE_SECONDS, Landed, MayGo, always
 from worker.request import PushRequest
 from worker.services import Origin
 
 IDLE_MAX = 1024
 """Idle connections to an origin: above what is commonly under way at once, since a handshake costs as much as
 a dozen pushes."""
-
-HANDSHAKES = 16
-"""Connections to an origin that are opened at once: a burst of hundreds would keep them all from opening in
-time, while one that is open already may carry what waits."""
 
 SWEEPS_A_TIMEOUT = 20
 NEXT_ADDRESS_SECONDS = 0.25
@@ -60,11 +57,14 @@ class HttptoolsTransport:
         self._idle_seconds = idle_seconds
         self._tls = tls
         self._addresses = AddressBook(allow_private=allow_private)
-        self._pool = Pool(idle_max)
+        self._sweep_seconds = timeout / SWEEPS_A_TIMEOUT
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._new_pool = partial(Pool, buffer, idle_max, patience_max=self._sweep_seconds)
+        self._pools: dict[str, Pool] = {}
+        self._looks: dict[str, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[Connection]] = set()
-        self._handshakes: defaultdict[str, asyncio.Semaphore] = defaultdict(_handshakes)
         self._closed = False
-        self._sweeper = self._loop.call_later(self._timeout / SWEEPS_A_TIMEOUT, self._sweep)
+        self._sweeper = self._loop.call_later(self._sweep_seconds, self._sweep)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,7 +74,7 @@ class HttptoolsTransport:
     ) -> None:
         await self.close()
 
-    def post(self, request: PushRequest, landed: Landed) -> None:
+    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
         """As `Transport.post`."""
         if self._closed:
             self._loop.call_soon(landed, TransportFailure.RESET)
@@ -85,71 +85,79 @@ class HttptoolsTransport:
             self._loop.call_soon(landed, TransportFailure.BAD_ANSWER)
             return
         origin = request.endpoint.origin
-        now = self._loop.time()
-        connection = self._pool.take(origin.url)
-        if connection is None:
-            self._open(origin, wire, landed, now)
-        else:
-            connection.send(wire, landed, now)
+        pool = self._pools.get(origin.url)
+        if pool is None:
+            pool = self._pools[origin.url] = self._new_pool()
+        pool.send(wire, landed, may_go, self._loop.time())
+        if pool.waiting and origin.url not in self._looks:
+            self._look(origin)
 
     async def close(self) -> None:
         """As `Transport.close`."""
         self._closed = True
         self._sweeper.cancel()
         self._addresses.close()
+        for look in self._looks.values():
+            look.cancel()
         for task in self._opening:
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for connection in self._pool.connections:
-            self._loop.call_soon(connection.cut, TransportFailure.RESET)
+        for pool in self._pools.values():
+            self._loop.call_soon(pool.close)
         await asyncio.sleep(0)
 
     def _sweep(self) -> None:
-        self._sweeper = self._loop.call_later(self._timeout / SWEEPS_A_TIMEOUT, self._sweep)
-        self._pool.sweep(self._loop.time(), busy=self._timeout, idle=self._idle_seconds)
-        if not self._opening:
-            self._handshakes.clear()
+        self._sweeper = self._loop.call_later(self._sweep_seconds, self._sweep)
+        now = self._loop.time()
+        for pool in list(self._pools.values()):
+            pool.sweep(now, busy=self._timeout, idle=self._idle_seconds)
+        self._pools = {origin: pool for origin, pool in self._pools.items() if not pool.unused}
 
     # ── new connections ─────────────────────────────────────────────────────────────────────────────────
 
-    def _open(self, origin: Origin, wire: bytes, landed: Landed, now: float) -> None:
-        task = self._loop.create_task(self._connect(origin, now + self._timeout))
+    def _look(self, origin: Origin) -> None:
+        """Open the connections that are worth it by now, and look again when the next one may be."""
+        self._looks.pop(origin.url, None)
+        pool = self._pools.get(origin.url)
+        if pool is None:
+            return  # nobody has wanted one for a while
+        now = self._loop.time()
+        while (at := pool.impatient_at()) <= now:
+            self._open(origin, pool, now)
+        if at < math.inf:
+            self._looks[origin.url] = self._loop.call_at(at + TIMER_SECONDS, self._look, origin)
+
+    def _open(self, origin: Origin, pool: Pool, now: float) -> None:
+        pool.opening += 1
+        task = self._loop.create_task(self._connect(origin, pool, now + self._timeout))
         self._opening.add(task)
         # Not in the task itself: one that is cancelled before its first step runs no line of its own.
-        task.add_done_callback(partial(self._opened, wire, landed, now))
+        task.add_done_callback(partial(self._opened, origin, pool, now))
 
-    def _opened(self, wire: bytes, landed: Landed, now: float, task: asyncio.Task[Connection]) -> None:
+    def _opened(self, origin: Origin, pool: Pool, began: float, task: asyncio.Task[Connection]) -> None:
         self._opening.discard(task)
+        pool.opening -= 1
         if self._closed or task.cancelled():
-            landed(TransportFailure.RESET)
-        elif error := task.exception():
-            landed(_failure(error))
-            if not isinstance(error, _OURS_TO_EXPECT):
-                raise error  # a mistake of our own, told by the event loop
-        elif task.result().closing():
-            landed(TransportFailure.CONNECT)
+            return  # what waits is seen to by `close`
+        error = task.exception()
+        if error is None:
+            pool.opened(task.result(), began, self._loop.time())
         else:
-            task.result().send(wire, landed, now)
+            pool.fail(_failure(error))
+        if origin.url not in self._looks:
+            self._look(origin)
+        if error is not None and not isinstance(error, _OURS_TO_EXPECT):
+            raise error  # a mistake of our own, told by the event loop
 
-    async def _connect(self, origin: Origin, deadline: float) -> Connection:
-        async with asyncio.timeout_at(deadline), self._handshakes[origin.url]:
-            idle = self._pool.take(origin.url)
-            if idle is not None:  # another request has landed in the meantime
-                return idle
+    async def _connect(self, origin: Origin, pool: Pool, deadline: float) -> Connection:
+        async with asyncio.timeout_at(deadline):
             addresses = await self._addresses.find(origin.host, origin.port)
             connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _, connection = await self._loop.create_connection(
-                partial(Connection, self._pool, origin.url),
-                sock=connected,
-                ssl=self._tls,
-                server_hostname=origin.host,
+                partial(Connection, pool), sock=connected, ssl=self._tls, server_hostname=origin.host
             )
         return connection
-
-
-def _handshakes() -> asyncio.Semaphore:
-    return asyncio.Semaphore(HANDSHAKES)
 
 
 def _failure(error: BaseException) -> TransportFailure:

@@ -22,13 +22,23 @@ IDLE_SECONDS = 55.0
 USER_AGENT = f"pushmill/{version('pushmill')}"
 
 Landed = Callable[[Answer], None]
+MayGo = Callable[[], bool]
+
+
+def always() -> bool:
+    """Let go whatever has had to wait."""
+    return True
 
 
 class Transport(Protocol):
     """Brings requests out, and exactly one answer for each back."""
 
-    def post(self, request: PushRequest, landed: Landed) -> None:
-        """Send a request; `landed` is called once, later, from the event loop."""
+    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
+        """Send a request; `landed` is called once, later, from the event loop.
+
+        Unless it is written at once, `may_go` is asked right before it is: while it waited for a connection,
+        the process may have been frozen. After a no, nothing of it has gone out, and it never lands.
+        """
 
     async def close(self) -> None:
         """Let go of all connections; requests that are under way land as `reset`."""
