@@ -3,8 +3,8 @@
     python -m benchmarks [--rounds 3] [--count 15000] [--only NAME ...] [--sweeps]
 
 Each round runs every contestant once, each in a process of its own, and those that are divided by each other
-three times; what is told is the median over all turns, and the least and the most beside it. The figure is
-CPU time: wall time is noise on a shared machine.
+three times, turn by turn; what is told is the median over all turns, of the figures and of their quotients,
+and the least and the most beside it. The figure is CPU time: wall time is noise on a shared machine.
 """
 
 import argparse
@@ -113,7 +113,7 @@ SWEEPS: dict[str, Contestant] = {
 
 
 COMPARED = (
-    *("stages", "bare", "pywebpush async", "100 a record", "2 processes"),
+    *("stages", "bare", "pywebpush async", "100 a record", "1 a record", "2 processes"),
     *("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record"),
 )
 """Whose figures are divided by each other, side by side."""

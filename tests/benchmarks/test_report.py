@@ -1,0 +1,33 @@
+"""What a run of the benchmark says of what was asked."""
+
+import json
+
+from benchmarks.report import FLOOR_CRYPTO, FLOOR_WIRE, OURS, QUOTIENTS, Figure, quotients, write
+
+RIVAL = QUOTIENTS[0].above
+
+
+def test_quotients_are_those_of_the_same_turn():
+    figures = {RIVAL: Figure([300.0, 600.0, 450.0]), OURS: Figure([100.0, 300.0, 150.0])}
+    [(quotient, found)] = quotients(figures).items()
+    assert (quotient.what, found.rounds, found.median) == (QUOTIENTS[0].what, [3.0, 2.0, 3.0], 3.0)
+
+
+def test_what_failed_in_a_turn_is_divided_by_nothing():
+    assert quotients({RIVAL: Figure([300.0, 600.0]), OURS: Figure([100.0])}) == {}
+    assert quotients({RIVAL: Figure([300.0])}) == {}
+
+
+def test_a_run_is_written_with_its_quotients_and_its_floor(tmp_path):
+    figures = {
+        FLOOR_CRYPTO: Figure([60.0, 70.0]),
+        FLOOR_WIRE: Figure([20.0, 30.0]),
+        OURS: Figure([120.0, 150.0]),
+        RIVAL: Figure([360.0, 600.0]),
+    }
+    write(figures, tmp_path, rounds=2, count=10)
+    told = (tmp_path / "results.md").read_text()
+    assert "| pywebpush's async path / the worker | at least 3 | 3.50 | 3.00 | 4.00 |" in told
+    assert "| the worker / the floor | at most 2 | 1.50 | 1.50 | 1.50 |" in told
+    assert "1 recipient a record" not in told
+    assert json.loads((tmp_path / "results.json").read_text())["figures"]["floor"]["rounds"] == [80.0, 100.0]
