@@ -59,6 +59,10 @@ class Worker:
         return False
 
 
+UNBEGUN = -signal.SIGTERM
+"""Status of a process that had not come to handle signals yet, and so not to do anything either."""
+
+
 class Fleet:
     """All workers; `note` is told what is done to which process, and of those that end by themselves."""
 
@@ -110,7 +114,7 @@ class Fleet:
             return
         process.signal(signal.SIGTERM)
         try:
-            clean = await process.wait(DRAIN_SECONDS) == 0
+            clean = await process.wait(DRAIN_SECONDS) in (0, UNBEGUN)
         except TimeoutError:
             clean = False
             await process.kill()
