@@ -59,8 +59,8 @@ class Worker:
         return False
 
 
-UNBEGUN = -signal.SIGTERM
-"""Status of a process that had not come to handle signals yet, and so not to do anything either."""
+UNHEARD = -signal.SIGTERM
+"""Status of a process that SIGTERM met before it handled signals, and so before it did anything."""
 
 
 class Fleet:
@@ -114,7 +114,7 @@ class Fleet:
             return
         process.signal(signal.SIGTERM)
         try:
-            clean = await process.wait(DRAIN_SECONDS) in (0, UNBEGUN)
+            clean = await process.wait(DRAIN_SECONDS) in (0, UNHEARD)
         except TimeoutError:
             clean = False
             await process.kill()

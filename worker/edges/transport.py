@@ -31,7 +31,7 @@ def always() -> bool:
 
 
 class Transport(Protocol):
-    """Brings requests out, and exactly one answer for each back."""
+    """Brings requests out, and exactly one answer back for each that was not called back itself."""
 
     def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
         """Send a request; `landed` is called once, later, from the event loop.
