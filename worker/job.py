@@ -218,6 +218,9 @@ _decode_later = msgspec.json.Decoder(LaterJob).decode
 _decode_recipient = msgspec.json.Decoder(_ReadableRecipient).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
 _decode_version = msgspec.json.Decoder(_OnlyVersion).decode
+decode_notification = msgspec.json.Decoder(Notification).decode
+"""What `encode_json` has made of a notification, back again."""
+
 encode_json = msgspec.json.Encoder().encode
 """Any of these types, or a built-in one, to JSON bytes."""
 

@@ -1,23 +1,29 @@
 """From a job's notification and a recipient's variables to the bytes that the browser gets.
 
-A job is compiled once: all that is the same for every recipient is JSON bytes from then on. Decides what a
-notification looks like; knows nothing of encryption or requests.
+A notification is compiled once for all the jobs of its campaign: what is the same for every job is JSON bytes
+from then on, and what is the same for every recipient once a job's ids are in it. Decides what a notification
+looks like; knows nothing of encryption or requests.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
-from worker.job import Action, Notification, Recipient, Scalar, SendJob, encode_json
+from worker.job import Action, Notification, Recipient, Scalar, SendJob, decode_notification, encode_json
 
 DECLARATIVE_WEB_PUSH = 8030
 TEMPLATES_MAX_BYTES = 65_536
 """Of a notification as JSON, before anything is filled in: all of it goes into each record of a tier."""
+
+# A campaign's records come one after the other, with the same notification. What is larger is not kept: a
+# push holds half of it.
+_TEMPLATES_KEPT = 512
+_KEPT_MAX_BYTES = 8_192
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
@@ -172,13 +178,51 @@ def compile_message(job: SendJob) -> Message:
     """
     if job.notification is None:
         return Message(OCTETS, _constant((job.payload or "").encode()))
-    builtin = {"job_id": job.job_id, "campaign_id": job.campaign_id, "site_id": job.site_id}
-    content = _declarative(job.notification, mutable=job.mutable, ids=builtin)
-    pieces: list[_Piece] = []
-    _add_json(content, builtin, pieces)
-    frame = b"".join(_constant(piece) if isinstance(piece, bytes) else b"%b" for piece in pieces)
+    encoded = encode_json(job.notification)
+    compiled = _kept_template if len(encoded) <= _KEPT_MAX_BYTES else _template
+    pieces = _with_ids(compiled(encoded, job.mutable), job)
+    frame = b"".join(piece if isinstance(piece, bytes) else b"%b" for piece in pieces)
     places = tuple(piece for piece in pieces if not isinstance(piece, bytes))
-    return Message(JSON, frame, places, len(encode_json(job.notification)))
+    return Message(JSON, frame, places, len(encoded))
+
+
+def _template(encoded: bytes, mutable: bool | None) -> list["_Piece | _OfJob"]:
+    """Compile a notification: all but what its jobs' ids and its recipients make of it.
+
+    Args:
+        encoded: The notification as JSON: what templates can be told apart by.
+        mutable: The job's member of that name.
+    """
+    pieces: list[_Piece | _OfJob] = []
+    _add_json(_declarative(decode_notification(encoded), mutable=mutable), pieces)
+    return list(_joined(pieces))
+
+
+def _joined(pieces: Iterable["_Piece | _OfJob"]) -> Iterator["_Piece | _OfJob"]:
+    """Constants in a row become one."""
+    row: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            row.append(piece)
+        else:
+            yield b"".join(row)
+            yield piece
+            row.clear()
+    yield b"".join(row)
+
+
+_kept_template = lru_cache(_TEMPLATES_KEPT)(_template)
+
+
+def _with_ids(template: Iterable["_Piece | _OfJob"], job: SendJob) -> list["_Piece"]:
+    ids = {"job_id": job.job_id, "campaign_id": job.campaign_id, "site_id": job.site_id}
+    pieces: list[_Piece] = []
+    for piece in template:
+        if isinstance(piece, _OfJob):
+            pieces += _written(piece.kind, piece.parsed, ids)
+        else:
+            pieces.append(piece)
+    return pieces
 
 
 def _constant(text: bytes) -> bytes:
@@ -186,9 +230,8 @@ def _constant(text: bytes) -> bytes:
     return text.replace(b"%", b"%%")
 
 
-def _declarative(notification: Notification, *, mutable: bool | None, ids: dict[str, str]) -> dict[str, Any]:
+def _declarative(notification: Notification, *, mutable: bool | None) -> dict[str, Any]:
     # Texts are put in as their kind, so that the encoder below knows what each must become.
-    marked = {"job_id": ids["job_id"], "campaign_id": ids["campaign_id"], "recipient_id": _RECIPIENT_ID}
     n = notification
     shown = {
         "title": _Marked(_TITLE, n.title),
@@ -205,7 +248,7 @@ def _declarative(notification: Notification, *, mutable: bool | None, ids: dict[
         "renotify": n.renotify,
         "requireInteraction": n.require_interaction,
         "timestamp": round(n.timestamp.timestamp() * 1000) if n.timestamp else None,
-        "data": {**(n.data or {}), "pushmill": marked},
+        "data": {**(n.data or {}), "pushmill": _IDS},
     }
     top = {"web_push": DECLARATIVE_WEB_PUSH, "notification": _given(shown), "mutable": mutable}
     return _given(top)
@@ -260,7 +303,8 @@ _TEXT = _Kind(lambda _text: True, lambda _parts: True)
 _TITLE = _Kind(lambda text: bool(text.strip()), lambda parts: bool(_constants(parts).strip()))
 _URL = _Kind(_is_url, _is_surely_url, quotes=True)
 
-_RECIPIENT_ID = _Marked(_TEXT, "{{recipient_id}}")
+_IDS = {name: "{{" + name + "}}" for name in ("job_id", "campaign_id", "recipient_id")}
+_OF_JOBS = frozenset({"job_id", "campaign_id", "site_id"})
 
 
 def _url(template: str | None) -> _Marked | None:
@@ -271,52 +315,69 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class _OfJob:
+    """A text that names its job: what becomes of it is known with the job's ids."""
+
+    kind: _Kind
+    parsed: tuple[str | Variable, ...]
+
+
 _Piece = bytes | _Place
+"""Part of a frame, or a place in it."""
 
 
-def _add_json(value: Any, builtin: Mapping[str, str], pieces: list[_Piece]) -> None:
-    """Encode a tree as JSON, with what differs by recipient left in between."""
+def _add_json(value: Any, pieces: list[_Piece | _OfJob]) -> None:
+    """Encode a tree as JSON, with what differs by job or recipient left in between."""
     match value:
         case _Marked(kind, template):
-            pieces += _text(kind, template, builtin)
+            pieces += _text(kind, template)
         case str():
-            pieces += _text(_TEXT, value, builtin)
+            pieces += _text(_TEXT, value)
         case dict():
             pieces.append(b"{")
             for number, (key, item) in enumerate(value.items()):
-                pieces.append((b"," if number else b"") + encode_json(key) + b":")
-                _add_json(item, builtin, pieces)
+                pieces.append(_constant((b"," if number else b"") + encode_json(key) + b":"))
+                _add_json(item, pieces)
             pieces.append(b"}")
         case list():
             pieces.append(b"[")
             for number, item in enumerate(value):
                 pieces.append(b"," if number else b"")
-                _add_json(item, builtin, pieces)
+                _add_json(item, pieces)
             pieces.append(b"]")
         case _:
             pieces.append(encode_json(value))
 
 
-def _text(kind: _Kind, template: str, builtin: Mapping[str, str]) -> Iterator[_Piece]:
-    parsed = list(_parse(template))
+def _text(kind: _Kind, template: str) -> Iterable[_Piece | _OfJob]:
+    parsed = tuple(_parse(template))
+    if any(isinstance(part, Variable) and part.name in _OF_JOBS for part in parsed):
+        return [_OfJob(kind, parsed)]
+    return _written(kind, parsed, {})
+
+
+def _written(kind: _Kind, parsed: Sequence[str | Variable], ids: Mapping[str, str]) -> Iterator[_Piece]:
+    """A text as JSON, with a job's ids filled in."""
     quoted = kind.quotes and len(parsed) > 1
-    parts = [part if isinstance(part, str) else _bound(part, builtin, quoted=quoted) for part in parsed]
+    parts = [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in parsed]
     constant = all(isinstance(part, str) for part in parts)
     yield b'"'
     if kind.is_sure(parts) or (constant and kind.is_right(_constants(parts))):
-        yield from (encode_json(part)[_UNQUOTED] if isinstance(part, str) else part for part in parts)
+        for part in parts:
+            yield _constant(encode_json(part)[_UNQUOTED]) if isinstance(part, str) else part
     else:
         yield Checked(tuple(parts), kind.is_right)
     yield b'"'
 
 
-def _bound(variable: Variable, builtin: Mapping[str, str], *, quoted: bool) -> _Part:
-    """What a variable stands for in this job: a text that is the same for everyone, or a place."""
+def _bound(variable: Variable, ids: Mapping[str, str], *, quoted: bool) -> _Part:
+    """What a variable stands for in a job: a text that is the same for everyone, or a place."""
     if variable.name == "recipient_id":
         return RecipientId(quoted)
-    if variable.name not in builtin:
+    if variable.name not in ids:
         return replace(variable, quoted=quoted)
-    value = builtin[variable.name]
+    value = ids[variable.name]
     return quote(value, safe="") if quoted else value
 
 

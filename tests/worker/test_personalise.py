@@ -294,6 +294,33 @@ def test_a_job_is_compiled_to_constants_but_for_what_differs():
     assert (message.frame.count(b"%b"), len(message.places)) == (2, 2)
 
 
+def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
+    notification = notification_of(body="{{name}}", url="https://{{site_id}}.example/{{job_id}}%20{{name}}")
+    common = {"v": 1, "recipients": [], "notification": notification}
+    jobs = [
+        SendJob(job_id=f"{n}", campaign_id=f"{n}", site_id=site, **common)
+        for n, site in enumerate(("shop", "%b", "no host", "shop"))
+    ]
+    messages = [compile_message(job) for job in jobs]
+    assert len({id(message.places[-2]) for message in messages}) == 1
+    sent = [json.loads(message.render(Recipient("r", None, {"name": "Ada"}))) for message in messages]
+    for number, (job, one) in enumerate(zip(jobs, sent, strict=True)):
+        place = quote(job.site_id, safe="")
+        assert one["notification"]["navigate"] == f"https://{place}.example/{number}%20Ada"
+        ids = {"job_id": f"{number}", "campaign_id": f"{number}", "recipient_id": "r"}
+        assert one["notification"]["data"]["pushmill"] == ids
+
+
+def test_whether_it_may_be_changed_is_told_apart():
+    messages = [rendered(job_of(notification_of(), mutable=mutable)) for mutable in (None, True, False, None)]
+    assert [json.loads(message).get("mutable") for message in messages] == [None, True, False, None]
+
+
+def test_ballast_is_not_kept_in_memory():
+    job = job_of(notification_of(body="{{name|" + "x" * 9000 + "}}"))
+    assert compile_message(job).places[0] is not compile_message(job).places[0]
+
+
 @pytest.mark.parametrize(
     ("fields", "looked_at"),
     [
