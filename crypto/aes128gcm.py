@@ -5,8 +5,8 @@
 that both sides have.
 
 Every HKDF here (RFC 5869) asks for 32 bytes at most, which is one block: an HMAC each for extract
-and expand. There are five of them in a message; written out on `hashlib` (RFC 2104) they cost two
-thirds of what `hmac.digest` or the HKDF objects of cryptography do.
+and expand. There are five of them in a message; written out on `hashlib` (RFC 2104), without a call
+for each, they cost two thirds of what `hmac.digest` or the HKDF objects of cryptography do.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,8 @@ _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5
 _INNER_48, _OUTER_48 = _INNER[:1] * 48, _OUTER[:1] * 48
 _INNER_32, _OUTER_32 = _INNER[:1] * 32, _OUTER[:1] * 32
 
-# What `_expand` hashes behind a key; the 0x01 that ends each is HKDF's block counter (RFC 5869, section 2.3).
+# What an expand hashes behind a key, from the rest of the inner pad on; the 0x01 that ends each is
+# HKDF's block counter (RFC 5869, section 2.3).
 _PUSH_INFO = _INNER_32 + b"WebPush: info\x00"
 _KEY_INFO = _INNER_32 + b"Content-Encoding: aes128gcm\x00\x01"
 _NONCE_INFO = _INNER_32 + b"Content-Encoding: nonce\x00\x01"
@@ -182,27 +183,22 @@ def _agree(
     private: EllipticCurvePrivateKey, public: EllipticCurvePublicKey, auth: bytes, points: bytes
 ) -> bytes:
     """RFC 8291, section 3.4; `points` is the receiver's public key, then the sender's."""
-    return _expand(_extract(auth, private.exchange(_ECDH, public)), _PUSH_INFO + points + b"\x01")
+    inner = sha256(auth.translate(_INNER) + _INNER_48 + private.exchange(_ECDH, public)).digest()
+    extracted = sha256(auth.translate(_OUTER) + _OUTER_48 + inner).digest()
+    inner = sha256(extracted.translate(_INNER) + _PUSH_INFO + points + b"\x01").digest()
+    return sha256(extracted.translate(_OUTER) + _OUTER_32 + inner).digest()
 
 
 def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Content encryption key and nonce (RFC 8188, sections 2.2 and 2.3)."""
     if len(salt) != SALT_LENGTH:
         raise ValueError("salt must be 16 bytes")
-    extracted = _extract(salt, ikm)
-    return _expand(extracted, _KEY_INFO)[:16], _expand(extracted, _NONCE_INFO)[:12]
-
-
-def _extract(salt: bytes, ikm: bytes) -> bytes:
-    """RFC 5869, section 2.2: HMAC with a salt of 16 bytes."""
     inner = sha256(salt.translate(_INNER) + _INNER_48 + ikm).digest()
-    return sha256(salt.translate(_OUTER) + _OUTER_48 + inner).digest()
-
-
-def _expand(key: bytes, info: bytes) -> bytes:
-    """RFC 5869, section 2.3: 32 bytes by HMAC; `info` begins with the rest of the inner pad."""
-    inner = sha256(key.translate(_INNER) + info).digest()
-    return sha256(key.translate(_OUTER) + _OUTER_32 + inner).digest()
+    extracted = sha256(salt.translate(_OUTER) + _OUTER_48 + inner).digest()
+    inner, outer = extracted.translate(_INNER), extracted.translate(_OUTER) + _OUTER_32
+    key = sha256(outer + sha256(inner + _KEY_INFO).digest()).digest()
+    nonce = sha256(outer + sha256(inner + _NONCE_INFO).digest()).digest()
+    return key[:16], nonce[:12]
 
 
 def _nth(nonce: bytes, index: int) -> bytes:
