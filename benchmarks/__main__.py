@@ -3,7 +3,7 @@
     python -m benchmarks [--rounds 3] [--count 15000] [--only NAME ...] [--sweeps]
 
 Each round runs every contestant once, each in a process of its own, and those that are divided by each other
-three times, turn by turn; what is told is the median over all turns, of the figures and of their quotients,
+several times, turn by turn; what is told is the median over all turns, of the figures and of their quotients,
 and the least and the most beside it. The figure is CPU time: wall time is noise on a shared machine.
 """
 
@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,11 @@ SWEEPS: dict[str, Contestant] = {
 
 
 COMPARED = (
-    *("stages", "bare", "pywebpush async", "100 a record", "1 a record", "2 processes"),
-    *("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record"),
+    (5, ("stages", "bare", "pywebpush async", "100 a record", "1 a record", "2 processes")),
+    (3, ("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record")),
 )
-"""Whose figures are divided by each other, side by side."""
+"""Turns a round, and who takes them side by side, to be divided by each other: a quotient that is close to
+what is asked for needs many."""
 
 
 @dataclass
@@ -142,14 +144,17 @@ async def main(options: Options) -> None:
 
 
 def in_turns(names: list[str]) -> list[str]:
-    """A round: those that are compared take turns before, amid and after all others.
+    """A round: those that are compared take their turns all along it, between the others.
 
     A shared machine changes its speed within minutes, which is no matter where it is the same for both.
     """
-    compared = [name for name in COMPARED if name in names]
-    others = [name for name in names if name not in COMPARED]
-    half = len(others) // 2
-    return [*compared, *others[:half], *compared, *others[half:], *compared]
+    compared = {name for _, together in COMPARED for name in together}
+    others = [name for name in names if name not in compared]
+    turns = [((place + 0.5) / len(others), [name]) for place, name in enumerate(others)]
+    for times, together in COMPARED:
+        some = [name for name in together if name in names]
+        turns += [((turn + 0.5) / times, some) for turn in range(times)]
+    return [name for _, turn in sorted(turns, key=itemgetter(0)) for name in turn]
 
 
 async def _take(
