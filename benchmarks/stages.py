@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 
-from crypto.aes128gcm import encrypt
+from crypto.aes128gcm import encrypt, encrypt_each
 from crypto.keys import (
     SubscriptionKeys,
     generate_ephemeral_key,
@@ -115,10 +115,7 @@ def _steps(recipients: int) -> dict[str, Step]:
     def encrypt_burst(burst: list[SubscriptionKeys]) -> None:
         """As the worker does it: all keys and salts of a burst, then its messages."""
         count = len(burst)
-        for to, ephemeral, salt in zip(
-            burst, entropy.ephemeral_keys(count), entropy.salts(count), strict=True
-        ):
-            encrypt(text, to, ephemeral, salt)
+        encrypt_each([text] * count, burst, entropy.ephemeral_keys(count), entropy.salts(count))
 
     return {
         "key generation and ECDH (floor)": Step(agree(), given=lambda: fresh().public_key),

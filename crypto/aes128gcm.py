@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ec import ECDH, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDH
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.errors import DecryptionError, PayloadTooLargeError
@@ -80,12 +80,35 @@ def encrypt(plaintext: bytes, keys: SubscriptionKeys, ephemeral: EphemeralKey, s
         PayloadTooLargeError: over 3993 bytes.
         ValueError: the salt is not 16 bytes.
     """
-    if len(plaintext) > MAX_PLAINTEXT:
-        raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
-    public = ephemeral.public
-    ikm = _agree(ephemeral.private_key, keys.public_key, keys.auth, keys.p256dh + public)
-    key, nonce = _derive(ikm, salt)
-    return salt + _PUSH_SIZES + public + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
+    return _seal(plaintext, keys, ephemeral.public, _exchange(ephemeral, keys), salt)
+
+
+def encrypt_each(
+    plaintexts: Sequence[bytes],
+    keys: Sequence[SubscriptionKeys],
+    ephemerals: Sequence[EphemeralKey],
+    salts: Sequence[bytes],
+) -> list[bytes]:
+    """Encrypt push messages, each as `encrypt` does: all agree on their keys before the first is sealed.
+
+    In a row, the steps find warm caches.
+
+    Args:
+        plaintexts: As in `encrypt`; so are the others, one each for every plaintext, in the same order.
+        keys: See there.
+        ephemerals: See there.
+        salts: See there.
+
+    Returns:
+        The bodies in the same order.
+
+    Raises:
+        PayloadTooLargeError: One of them is over 3993 bytes.
+        ValueError: One of the salts is not 16 bytes, or there are not as many of each.
+    """
+    agreed = list(map(_exchange, ephemerals, keys))
+    messages = zip(plaintexts, keys, ephemerals, agreed, salts, strict=True)
+    return [_seal(text, to, ephemeral.public, secret, salt) for text, to, ephemeral, secret, salt in messages]
 
 
 def decrypt(body: bytes, receiver: ReceiverKeys) -> bytes:
@@ -121,7 +144,8 @@ def agree_as_receiver(sender: bytes, receiver: ReceiverKeys) -> bytes:
         public_key = load_point(sender)
     except ValueError:
         raise DecryptionError("keyid is not a point on P-256") from None
-    return _agree(receiver.private_key, public_key, receiver.auth, receiver.public + sender)
+    secret = receiver.private_key.exchange(_ECDH, public_key)
+    return _combine(secret, receiver.auth, receiver.public + sender)
 
 
 def encode_content(
@@ -179,11 +203,22 @@ def parse_body(body: bytes) -> Body:
     return Body(body[:SALT_LENGTH], record_size, body[_FIXED_HEADER:end], body[end:])
 
 
-def _agree(
-    private: EllipticCurvePrivateKey, public: EllipticCurvePublicKey, auth: bytes, points: bytes
-) -> bytes:
-    """RFC 8291, section 3.4; `points` is the receiver's public key, then the sender's."""
-    inner = sha256(auth.translate(_INNER) + _INNER_48 + private.exchange(_ECDH, public)).digest()
+def _exchange(ephemeral: EphemeralKey, keys: SubscriptionKeys) -> bytes:
+    """ECDH: RFC 8291, section 3.1."""
+    return ephemeral.private_key.exchange(_ECDH, keys.public_key)
+
+
+def _seal(plaintext: bytes, keys: SubscriptionKeys, sender: bytes, secret: bytes, salt: bytes) -> bytes:
+    """A push message's body, once `sender` and receiver have agreed on `secret`."""
+    if len(plaintext) > MAX_PLAINTEXT:
+        raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
+    key, nonce = _derive(_combine(secret, keys.auth, keys.p256dh + sender), salt)
+    return salt + _PUSH_SIZES + sender + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
+
+
+def _combine(secret: bytes, auth: bytes, points: bytes) -> bytes:
+    """RFC 8291, section 3.3 and 3.4; `points` is the receiver's public key, then the sender's."""
+    inner = sha256(auth.translate(_INNER) + _INNER_48 + secret).digest()
     extracted = sha256(auth.translate(_OUTER) + _OUTER_48 + inner).digest()
     inner = sha256(extracted.translate(_INNER) + _PUSH_INFO + points + b"\x01").digest()
     return sha256(extracted.translate(_OUTER) + _OUTER_32 + inner).digest()

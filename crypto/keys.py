@@ -137,6 +137,12 @@ def generate_ephemeral_key() -> EphemeralKey:
     return EphemeralKey(private_key, public_point(private_key))
 
 
+def generate_ephemeral_keys(count: int) -> list[EphemeralKey]:
+    """Make fresh sender's key pairs, each for one message only; in a row they cost less."""
+    private_keys = [generate_private_key(_CURVE) for _ in range(count)]
+    return [EphemeralKey(each, public_point(each)) for each in private_keys]
+
+
 def generate_receiver_keys() -> ReceiverKeys:
     """Make a fresh receiver's key pair and auth secret, as a browser does when it subscribes."""
     private_key = generate_private_key(_CURVE)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from crypto.aes128gcm import encrypt
+from crypto.aes128gcm import encrypt, encrypt_each
 from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
@@ -101,8 +101,7 @@ class Press:
         if not count:
             return iter(())
         began = self._stopwatch()
-        fresh = zip(plains, self._entropy.ephemeral_keys(count), self._entropy.salts(count), strict=True)
-        bodies = [_body(plain, ephemeral, salt) for plain, ephemeral, salt in fresh]
+        bodies = _bodies(plains, self._entropy.ephemeral_keys(count), self._entropy.salts(count))
         self._on_encrypted((self._stopwatch() - began) / count, count)
         return iter(bodies)
 
@@ -166,6 +165,15 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
         return _TOO_LARGE
     except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
         return _INTERNAL_ERROR
+
+
+def _bodies(
+    plains: Sequence[_Plain], ephemerals: Sequence[EphemeralKey], salts: Sequence[bytes]
+) -> Sequence[bytes | None]:
+    try:
+        return encrypt_each([each.text for each in plains], [each.keys for each in plains], ephemerals, salts)
+    except Exception:  # noqa: BLE001 - one of them; the others are not to suffer from it
+        return list(map(_body, plains, ephemerals, salts))
 
 
 def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:

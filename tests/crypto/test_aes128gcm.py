@@ -18,6 +18,7 @@ from crypto.aes128gcm import (
     decrypt,
     encode_content,
     encrypt,
+    encrypt_each,
     parse_body,
 )
 from crypto.errors import DecryptionError, PayloadTooLargeError
@@ -25,6 +26,7 @@ from crypto.keys import (
     EphemeralKey,
     ReceiverKeys,
     generate_ephemeral_key,
+    generate_ephemeral_keys,
     generate_receiver_keys,
     parse_subscription_keys,
 )
@@ -155,6 +157,30 @@ def test_largest_payload_makes_the_largest_body():
 def test_salt_of_another_length_is_refused(salt):
     with pytest.raises(ValueError, match="salt must be 16 bytes"):
         push(b"hello", salt)
+
+
+@patient
+@given(st.lists(st.tuples(plaintexts, st.binary(min_size=16, max_size=16)), max_size=5))
+def test_several_are_encrypted_as_each_of_them_is(messages):
+    receivers = [generate_receiver_keys() for _ in messages]
+    keys = [parse_subscription_keys(each.p256dh, each.auth_text) for each in receivers]
+    texts, salts = [text for text, _ in messages], [salt for _, salt in messages]
+    ephemerals = generate_ephemeral_keys(len(messages))
+    bodies = encrypt_each(texts, keys, ephemerals, salts)
+    assert bodies == list(map(encrypt, texts, keys, ephemerals, salts))
+    assert [decrypt(*each) for each in zip(bodies, receivers, strict=True)] == texts
+
+
+def test_several_are_refused_for_one_of_them_or_if_something_is_missing():
+    ephemerals = generate_ephemeral_keys(2)
+    with pytest.raises(PayloadTooLargeError):
+        encrypt_each([b"", b"x" * 3994], [KEYS, KEYS], ephemerals, [SALT, SALT])
+    with pytest.raises(ValueError, match="salt must be 16 bytes"):
+        encrypt_each([b"", b""], [KEYS, KEYS], ephemerals, [SALT, b""])
+    full = [[b"", b""], [KEYS, KEYS], ephemerals, [SALT, SALT]]
+    for short in range(len(full)):
+        with pytest.raises(ValueError, match="zip"):
+            encrypt_each(*(each[: 1 if number == short else 2] for number, each in enumerate(full)))
 
 
 class TestTampering:

@@ -13,6 +13,7 @@ from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import (
     ReceiverKeys,
     generate_ephemeral_key,
+    generate_ephemeral_keys,
     generate_receiver_keys,
     parse_subscription_keys,
 )
@@ -116,9 +117,9 @@ def test_errors_tell_nothing_of_the_keys(p256dh, auth):
 
 
 def test_generated_keys_are_fresh_and_fit():
-    one, two = generate_ephemeral_key(), generate_ephemeral_key()
-    assert one.public != two.public
-    for key in (one, two):
+    keys = [generate_ephemeral_key(), generate_ephemeral_key(), *generate_ephemeral_keys(3)]
+    assert len({key.public for key in keys}) == 5
+    for key in keys:
         numbers = key.private_key.public_key().public_numbers()
         assert key.public == b"\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
 

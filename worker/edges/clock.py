@@ -6,7 +6,7 @@ import time
 from struct import iter_unpack
 
 from crypto.aes128gcm import SALT_LENGTH
-from crypto.keys import EphemeralKey, generate_ephemeral_key
+from crypto.keys import EphemeralKey, generate_ephemeral_keys
 
 now = time.time
 """Seconds since the epoch."""
@@ -30,7 +30,7 @@ class SystemEntropy:
 
     def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
         """A new P-256 key pair for each of so many messages."""
-        return [generate_ephemeral_key() for _ in range(count)]
+        return generate_ephemeral_keys(count)
 
     def jitter(self) -> float:
         """Uniform in [0, 1)."""
