@@ -20,10 +20,10 @@ DECLARATIVE_WEB_PUSH = 8030
 TEMPLATES_MAX_BYTES = 65_536
 """Of a notification as JSON, before anything is filled in: all of it goes into each record of a tier."""
 
-# A campaign's records come one after the other, with the same notification. What is larger is not kept: a
-# push holds half of it.
-_TEMPLATES_KEPT = 512
-_KEPT_MAX_BYTES = 8_192
+# A campaign's records come one after the other, with the same notification. What no push could hold is not
+# kept, or hostile ones would fill the memory.
+_TEMPLATES_KEPT = 128
+_KEPT_MAX_BYTES = 4_096
 
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
