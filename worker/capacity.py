@@ -17,16 +17,16 @@ from worker.schedule import Plan as Schedule
 from worker.schedule import times
 from worker.tiers import Tier, choose_tier
 
-CPU_MICROSECONDS = 189.0
+CPU_MICROSECONDS = 169.0
 """CPU time of a push, all of the worker included: the median of `worker: 100 a record` in
 benchmarks/results/results.json. A test holds it to that file; the runbook's tables follow from it."""
 
-ALONE_MICROSECONDS = 340.0
+ALONE_MICROSECONDS = 260.0
 """The same where each record has one recipient: the median of `worker: 1 a record` there."""
 
-LOOK_MICROSECONDS = 22.0
-"""CPU time of one recipient's way into a tier: 100,000 and 200,000 of them took 21 to 25 each in records of
-100, and 72 each in records of 3, of which `RECORD_MICROSECONDS` explains 56."""
+LOOK_MICROSECONDS = 17.0
+"""CPU time of one recipient's way into a tier: 60,000 and 100,000 of them took 15 to 17 each in records of
+100, and 45 to 55 each in records of 3, of which `RECORD_MICROSECONDS` explains 31."""
 
 RECORD_MICROSECONDS = (ALONE_MICROSECONDS - CPU_MICROSECONDS) / (1 - 1 / 100)
 """CPU time that a record costs besides its recipients."""
@@ -48,7 +48,7 @@ OUTCOME_BYTES = 145
 
 PROCESS_MIB = 192
 """Resident memory of a process whose buffer is full: 169 to 185 with 53,000 recipients due and answers after
-9 s. In benchmarks/results, where it is not full, 100 to 142, and 225 with 10,000 sites."""
+9 s. In benchmarks/results, where it is not full, 99 to 141, and 223 with 10,000 sites."""
 
 KEPT_SECONDS = 7 * 86_400
 """For which jobs, tiers and outcomes are kept, unless somebody shortens it."""
