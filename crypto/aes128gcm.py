@@ -6,7 +6,7 @@ that both sides have.
 
 Every HKDF here (RFC 5869) asks for 32 bytes at most, which is one block: an HMAC each for extract
 and expand. There are five of them in a message; written out on `hashlib` (RFC 2104), without a call
-for each, they cost two thirds of what `hmac.digest` or the HKDF objects of cryptography do.
+for each, they cost some three fifths of what `hmac.digest` or the HKDF objects of cryptography do.
 """
 
 from collections.abc import Sequence

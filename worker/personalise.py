@@ -1,8 +1,8 @@
 """From a job's notification and a recipient's variables to the bytes that the browser gets.
 
-A notification is compiled once for all the jobs of its campaign: what is the same for every job is JSON bytes
-from then on, and what is the same for every recipient once a job's ids are in it. Decides what a notification
-looks like; knows nothing of encryption or requests.
+A notification is compiled once for jobs that bring the same one soon after each other, as a campaign's do:
+what is the same for every job is JSON bytes from then on, and what is the same for every recipient once a
+job's ids are in it. Decides what a notification looks like; knows nothing of encryption or requests.
 """
 
 import re
@@ -20,8 +20,8 @@ DECLARATIVE_WEB_PUSH = 8030
 TEMPLATES_MAX_BYTES = 65_536
 """Of a notification as JSON, before anything is filled in: all of it goes into each record of a tier."""
 
-# A campaign's records come one after the other, with the same notification. What no push could hold is not
-# kept, or hostile ones would fill the memory.
+# A campaign's records come soon after each other, with the same notification. Large ones are not kept, or
+# hostile ones would fill the memory: these come to 14 MiB at most.
 _TEMPLATES_KEPT = 128
 _KEPT_MAX_BYTES = 4_096
 

@@ -173,7 +173,7 @@ def _bodies(
     try:
         return encrypt_each([each.text for each in plains], [each.keys for each in plains], ephemerals, salts)
     except Exception:  # noqa: BLE001 - one of them; the others are not to suffer from it
-        return list(map(_body, plains, ephemerals, salts))
+        return [_body(*each) for each in zip(plains, ephemerals, salts, strict=True)]
 
 
 def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:
