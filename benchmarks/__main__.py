@@ -95,9 +95,11 @@ CONTESTANTS: dict[str, Contestant] = {
 
 # Runs that are compared with 10,000 sites or 1,000 campaigns send as many: a longer run is another one.
 MANY = 100_000
+OWN_TEXTS = "1 a record, each its own text"
 SWEEPS: dict[str, Contestant] = {
     "10 a record": worker("10 a record", Case(a_record=10, count=MANY)),
     "1,000 a record": worker("1,000 a record", Case(a_record=1000)),
+    OWN_TEXTS: worker(OWN_TEXTS, Case(a_record=1, texts=MANY)),
     "100 sites": worker("100 sites", Case(sites=100, count=20_000)),
     "10,000 sites, 10 a record": worker(
         "10,000 sites, 10 a record", Case(sites=10_000, a_record=10, count=MANY)
@@ -114,7 +116,7 @@ SWEEPS: dict[str, Contestant] = {
 
 
 COMPARED = (
-    (5, ("stages", "bare", "pywebpush async", "100 a record", "1 a record", "2 processes")),
+    (5, ("stages", "bare", "pywebpush async", "100 a record", "1 a record", OWN_TEXTS, "2 processes")),
     (3, ("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record")),
 )
 """Turns a round, and who takes them side by side, to be divided by each other: a quotient that is close to

@@ -38,6 +38,12 @@ QUOTIENTS = (
     Quotient("1,000 campaigns / one", "worker: 1,000 campaigns, 10 a record", OURS_OF_TEN, "at most 1.2"),
     Quotient("two processes / one", "worker: 2 processes", OURS, "at most 1.2"),
     Quotient("1 recipient a record / 100", "worker: 1 a record", OURS, "at most 2"),
+    Quotient(
+        "1 recipient a record, each its own text / 100",
+        "worker: 1 a record, each its own text",
+        OURS,
+        "at most 2",
+    ),
 )
 
 

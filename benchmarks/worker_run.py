@@ -1,7 +1,8 @@
 """The worker end to end: jobs in Kafka, pushes over TLS, outcomes in Kafka; CPU of the worker's processes.
 
     python -m benchmarks.worker_run [--count 10000] [--a-record 100] [--sites 1] [--campaigns 1] [--size 300]
-                                    [--services 1] [--processes 1] [--transport httptools] [--watch COMMAND]
+                                    [--services 1] [--processes 1] [--transport httptools] [--texts 0]
+                                    [--watch COMMAND]
 
 A real `pushmill run`. Counted from when the warm-up's outcomes are there to when the last outcome is, and
 then every id is looked for: once in the outcomes, once at the push service. A command to watch with, say a
@@ -40,6 +41,8 @@ SHELL_BYTES = 205
 
 @dataclass(frozen=True)
 class Case:
+    """What is run; `texts` is how many different notifications its jobs bring, 0 for one a campaign."""
+
     count: int = 10_000
     a_record: int = 100
     sites: int = 1
@@ -48,6 +51,7 @@ class Case:
     services: int = 1
     processes: int = 1
     transport: str = "httptools"
+    texts: int = 0
     watch: str = ""
 
 
@@ -189,7 +193,7 @@ def _jobs(case: Case, people: Subscriptions, name: str) -> Iterator[bytes]:
             "notification": {
                 "title": "Hello {{name|there}}",
                 "url": "https://shop.example/{{sku}}",
-                "body": "x" * max(1, case.size - SHELL_BYTES),
+                "body": str(number % (case.texts or case.campaigns)).ljust(case.size - SHELL_BYTES, "x"),
             },
             "recipients": [
                 {"id": f"r{place}", "subscription": each, "variables": {"name": "Ada", "sku": "a1"}}
