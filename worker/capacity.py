@@ -31,6 +31,10 @@ LOOK_MICROSECONDS = 17.0
 RECORD_MICROSECONDS = (ALONE_MICROSECONDS - CPU_MICROSECONDS) / (1 - 1 / 100)
 """CPU time that a record costs besides its recipients."""
 
+OWN_TEXT_MICROSECONDS = 58.0
+"""CPU time that a record costs besides if its notification is its own, rather than its campaign's: 357 us a
+push instead of 299 where each record has one recipient, medians of five turns."""
+
 IN_FLIGHT = 512
 """Requests at once, each process: the default of `PUSHMILL_MAX_IN_FLIGHT`."""
 

@@ -12,6 +12,7 @@ from worker.capacity import (
     IN_FLIGHT_MOST,
     KEPT_SECONDS,
     OUTCOME_BYTES,
+    OWN_TEXT_MICROSECONDS,
     RECIPIENT_BYTES,
     REPLICAS,
     CapacityError,
@@ -130,6 +131,7 @@ def _assumptions(found: Plan) -> tuple[str, ...]:
     slots = f"{usable_slots(demand.in_flight):,} requests at once, each process"
     return (
         f"{found.cpu:,.0f} us of CPU a push, {besides:,.0f} of them for tiers and small records",
+        f"a campaign's records bring one notification: else {OWN_TEXT_MICROSECONDS:.0f} us more a record",
         "a core for each process",
         f"{slots}: a push service gets three quarters of the slots, and {IN_FLIGHT_MOST:,} are used at most",
         f"{demand.headroom:.0%} on top, for retries and for the pod that is away",
