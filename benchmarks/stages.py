@@ -96,8 +96,8 @@ def stages(recipients: int = 100) -> dict[str, float]:
 
 def _steps(recipients: int) -> dict[str, Step]:
     receivers = [generate_receiver_keys() for _ in range(RECEIVERS)]
-    texts = cycle([(each.p256dh, each.auth_text) for each in receivers])
-    p256dh, auth = next(texts)
+    subscriptions = cycle([(each.p256dh, each.auth_text) for each in receivers])
+    p256dh, auth = next(subscriptions)
     keys = parse_subscription_keys(p256dh, auth)
     endpoint = Endpoints([HostRule("localhost", 1)]).parse("https://localhost:1/fcm/send/" + "x" * 152)
     tokens, vapid = TokenCache("mailto:ops@example.com"), generate_vapid_key()
@@ -110,7 +110,7 @@ def _steps(recipients: int) -> dict[str, Step]:
     parser, entropy = AnswerParser(), SystemEntropy()
 
     def fresh() -> SubscriptionKeys:
-        return parse_subscription_keys(*next(texts))
+        return parse_subscription_keys(*next(subscriptions))
 
     def encrypt_burst(burst: list[SubscriptionKeys]) -> None:
         """As the worker does it: all keys and salts of a burst, then its messages."""

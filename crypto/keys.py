@@ -133,8 +133,8 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
 
 def generate_ephemeral_key() -> EphemeralKey:
     """Make a fresh sender's key pair, for one message only (RFC 8291, section 3.1)."""
-    private_key = generate_private_key(_CURVE)
-    return EphemeralKey(private_key, public_point(private_key))
+    [key] = generate_ephemeral_keys(1)
+    return key
 
 
 def generate_ephemeral_keys(count: int) -> list[EphemeralKey]:

@@ -21,7 +21,7 @@ TEMPLATES_MAX_BYTES = 65_536
 """Of a notification as JSON, before anything is filled in: all of it goes into each record of a tier."""
 
 # A campaign's records come soon after each other, with the same notification. Large ones are not kept, or
-# hostile ones would fill the memory: these come to 14 MiB at most.
+# hostile ones would fill the memory: these held 13 MiB at worst.
 _TEMPLATES_KEPT = 128
 _KEPT_MAX_BYTES = 4_096
 
@@ -215,7 +215,7 @@ _kept_template = lru_cache(_TEMPLATES_KEPT)(_template)
 
 
 def _with_ids(template: Iterable["_Piece | _OfJob"], job: SendJob) -> list["_Piece"]:
-    ids = {"job_id": job.job_id, "campaign_id": job.campaign_id, "site_id": job.site_id}
+    ids = {name: getattr(job, name) for name in _OF_JOBS}
     pieces: list[_Piece] = []
     for piece in template:
         if isinstance(piece, _OfJob):
@@ -303,8 +303,9 @@ _TEXT = _Kind(lambda _text: True, lambda _parts: True)
 _TITLE = _Kind(lambda text: bool(text.strip()), lambda parts: bool(_constants(parts).strip()))
 _URL = _Kind(_is_url, _is_surely_url, quotes=True)
 
+# Members of a job that texts may name; and the templates of what tells the page whose message it was.
+_OF_JOBS = ("job_id", "campaign_id", "site_id")
 _IDS = {name: "{{" + name + "}}" for name in ("job_id", "campaign_id", "recipient_id")}
-_OF_JOBS = frozenset({"job_id", "campaign_id", "site_id"})
 
 
 def _url(template: str | None) -> _Marked | None:
@@ -324,7 +325,7 @@ class _OfJob:
 
 
 _Piece = bytes | _Place
-"""Part of a frame, or a place in it."""
+"""Part of a frame, its `%` doubled, or a place in it."""
 
 
 def _add_json(value: Any, pieces: list[_Piece | _OfJob]) -> None:
