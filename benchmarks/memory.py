@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.brokers import CHOICES, Broker, running
-from tests.integration.support import WorkerProcess, World, job, recipient, until
-from worker.demo.push_service import PushService
-from worker.demo.push_service_subscriptions import Subscription
+from tests.harness.world import WorkerProcess, World, job, recipient, until
+from worker.simulator.service import PushService
+from worker.simulator.subscriptions import Subscription
 
 STRETCH_SECONDS = 3600.0
 WARM_UP = 10_000

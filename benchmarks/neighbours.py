@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.integration.support import World, job, recipient, until
+from tests.harness.world import World, job, recipient, until
 from worker.demo.broker import EmbeddedBroker
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
-from worker.demo.push_service_answers import Answer
-from worker.demo.push_service_subscriptions import Subscription
-from worker.schedule import moment
+from worker.simulator.answers import Answer
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
+from worker.simulator.subscriptions import Subscription
+from worker.timing.schedule import moment
 
 ALONE, THROTTLED, SLOW = "alone", "beside a throttled site", "beside a slow push service"
 LIMIT_SECONDS = 120.0

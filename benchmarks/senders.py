@@ -29,12 +29,18 @@ from benchmarks.services import Subscriptions
 from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey, generate_vapid_key
-from worker.answers import Answer, PushResponse
-from worker.edges.http import TRANSPORTS, AiohttpTransport, HttptoolsTransport, Transport, tls_context
-from worker.edges.http1 import request_bytes
-from worker.job import Urgency
-from worker.request import PushRequest, push_headers
-from worker.services import Endpoint, Endpoints, HostRule
+from worker.edges.http.http1 import request_bytes
+from worker.edges.http.transports import (
+    TRANSPORTS,
+    AiohttpTransport,
+    HttptoolsTransport,
+    Transport,
+    tls_context,
+)
+from worker.push.answers import Answer, PushResponse
+from worker.push.request import PushRequest, push_headers
+from worker.push.services import Endpoint, Endpoints, HostRule
+from worker.records.job import Urgency
 
 SUBJECT = "mailto:ops@example.com"
 WARM_UP = 0.1

@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 
 import uvloop
 
-from worker.demo.certificates import Certificates
-from worker.demo.push_service import PushService
+from worker.simulator.certificates import Certificates
+from worker.simulator.service import PushService
 
 Subscriptions = list[dict[str, Any]]
 """As browsers give them to a site: endpoint and keys."""

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.support import World, job, recipient
+from tests.harness.world import World, job, recipient
 from worker.demo.broker import EmbeddedBroker
-from worker.demo.push_service import PushService
-from worker.demo.push_service_subscriptions import Subscription
-from worker.job import Recipient
-from worker.schedule import Plan, moment, times
+from worker.records.job import Recipient
+from worker.simulator.service import PushService
+from worker.simulator.subscriptions import Subscription
+from worker.timing.schedule import Plan, moment, times
 
 RECIPIENTS_A_RECORD = 100
 LEAD_SECONDS = 8.0

@@ -29,15 +29,15 @@ from crypto.keys import (
     parse_subscription_keys,
 )
 from crypto.vapid import TokenCache, generate_vapid_key
-from worker.answers import PushResponse, classify
+from worker.app.dispatch import BURST
 from worker.edges.clock import SystemEntropy
-from worker.edges.dispatcher import BURST
-from worker.edges.http1 import AnswerParser, request_bytes
-from worker.intake import Record, take_in_hand
-from worker.job import Urgency
-from worker.ledger import Partition
-from worker.request import PushRequest, push_headers
-from worker.services import Endpoint, Endpoints, HostRule, PushService
+from worker.edges.http.http1 import AnswerParser, request_bytes
+from worker.ledger.ledger import Partition
+from worker.pipeline.intake import Record, take_in_hand
+from worker.push.answers import PushResponse, classify
+from worker.push.request import PushRequest, push_headers
+from worker.push.services import Endpoint, Endpoints, HostRule, PushService
+from worker.records.job import Urgency
 
 SLICES = 45
 """That each step is measured in, in turns with the others: a shared machine changes its speed in seconds."""

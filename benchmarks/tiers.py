@@ -21,10 +21,10 @@ from aiokafka import AIOKafkaConsumer
 
 from benchmarks.brokers import running
 from benchmarks.relay import Relay
-from tests.integration.support import World, job, recipient, until
-from worker.demo.push_service import PushService
-from worker.demo.push_service_subscriptions import Subscription
-from worker.tiers import TIERS
+from tests.harness.world import World, job, recipient, until
+from worker.simulator.service import PushService
+from worker.simulator.subscriptions import Subscription
+from worker.timing.tiers import TIERS
 
 QUIET_SECONDS = 5.0
 

@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.brokers import running
 from benchmarks.services import Service, Subscriptions, push_services
 from crypto.vapid import generate_vapid_key
-from tests.integration.support import Outcomes, WorkerProcess, World
+from tests.harness.world import Outcomes, WorkerProcess, World
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.integration.support import WAIT_SECONDS, free_port
-from tests.kafka.proxy import KafkaProxy
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import WAIT_SECONDS, free_port
 from worker.demo import broker
 from worker.demo.broker import EmbeddedBroker
 
-WAITING = {"integration", "kafka"}
+HERE = Path(__file__).parent
+WAITING = (HERE / "integration", HERE / "harness/kafka")
 """Folders of tests that look at real processes in real time: they do little but wait."""
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _waits(item: pytest.Item) -> bool:
-    return item.path.relative_to(Path(__file__).parent).parts[0] in WAITING
+    return any(item.path.is_relative_to(folder) for folder in WAITING)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from worker.config import settings_table
-from worker.job import decode_job
-from worker.outcome import Status
+from worker.records.job import decode_job
+from worker.records.outcome import Status
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from worker.app import MissingTopicsError, Worker
+from worker.app.worker import MissingTopicsError, Worker
 from worker.commands import campaign, capacity, check, demo, keys, send, simulate
 from worker.config import (
     ConfigError,
@@ -25,11 +25,11 @@ from worker.config import (
     load_settings,
     unknown_variables,
 )
-from worker.edges.kafka import KafkaStuckError, KafkaUnreachableError
-from worker.edges.lifecycle import stop_on_signal
-from worker.edges.status import StatusPortError
-from worker.edges.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
-from worker.edges.topics import Found, create_topics
+from worker.edges.kafka.consumer import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.topics import Found, create_topics
+from worker.edges.process.signals import stop_on_signal
+from worker.edges.process.status import StatusPortError
+from worker.edges.process.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
 from worker.logs import configure
 
 FAILED, MISUSED = 1, 2

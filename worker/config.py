@@ -28,8 +28,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crypto.vapid import check_subject
-from worker.proxy import Proxy, parse_proxy
-from worker.services import HostRule, parse_host_rules
+from worker.push.proxy import Proxy, parse_proxy
+from worker.push.services import HostRule, parse_host_rules
 
 PREFIX = "PUSHMILL_"
 REBALANCE_TIMEOUT = 60.0

@@ -18,11 +18,11 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from worker.answers import TransportFailure
-from worker.job import Lane
-from worker.outcome import Status
-from worker.services import PushService
-from worker.tiers import TIERS
+from worker.push.answers import TransportFailure
+from worker.push.services import PushService
+from worker.records.job import Lane
+from worker.records.outcome import Status
+from worker.timing.tiers import TIERS
 
 WorkerState = Literal["starting", "running", "draining", "stopped"]
 WORKER_STATES: tuple[WorkerState, ...] = ("starting", "running", "draining", "stopped")

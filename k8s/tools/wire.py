@@ -14,11 +14,19 @@ from typing import Any
 import msgspec
 import yaml
 
-from worker.campaigns import CampaignControl
-from worker.edges.topics import CONTROL, INPUTS, TOPICS
-from worker.job import LaterJob, SendJob
-from worker.publication import DEAD_LETTERS, EXPIRED, OUTCOMES, STATS, CampaignStats, Expired, OutcomeBatch
-from worker.tiers import TIERS
+from worker.edges.kafka.topics import CONTROL, INPUTS, TOPICS
+from worker.pipeline.publication import (
+    DEAD_LETTERS,
+    EXPIRED,
+    OUTCOMES,
+    STATS,
+    CampaignStats,
+    Expired,
+    OutcomeBatch,
+)
+from worker.records.control import CampaignControl
+from worker.records.job import LaterJob, SendJob
+from worker.timing.tiers import TIERS
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tests.chaos.verdict import HandOn
-from tests.kafka.group import Error
+from tests.harness.kafka.group import Error
 
 PASSING = (Error.COORDINATOR_LOAD_IN_PROGRESS, Error.COORDINATOR_NOT_AVAILABLE, Error.NOT_COORDINATOR)
 """Answers to a commit after which it is tried again."""

@@ -20,11 +20,11 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.hand_ons import PASSING, HandOns
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
 from tests.chaos.verdict import Repeat, Verdict
-from tests.integration.support import ROOT, Outcomes, World
-from tests.kafka.proxy import KafkaProxy, Witness
+from tests.harness.kafka.proxy import KafkaProxy, Witness
+from tests.harness.world import ROOT, Outcomes, World
 from worker.demo import broker as embedded
 from worker.demo.broker import EmbeddedBroker
-from worker.edges.kafka import SESSION_DYNAMIC, SESSION_STATIC
+from worker.edges.kafka.consumer import SESSION_DYNAMIC, SESSION_STATIC
 
 TEST_BROKER = os.environ.get("PUSHMILL_TEST_BROKER")
 QUIET_SECONDS = 120.0

@@ -19,10 +19,10 @@ import uvloop
 from crypto import base64url
 from tests.chaos.campaign import recipient_id
 from tests.chaos.verdict import Repeat
-from worker.demo.certificates import Certificates
-from worker.demo.faults import Faults, parse_share
-from worker.demo.push_service import PushService
-from worker.demo.push_service_journal import digest
+from worker.simulator.certificates import Certificates
+from worker.simulator.faults import Faults, parse_share
+from worker.simulator.journal import digest
+from worker.simulator.service import PushService
 
 LATENCY, JITTER = 0.02, 0.06
 SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0.002", "500=0.0005")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.hand_ons import PASSING, HandOns
-from tests.kafka.group import Error
+from tests.harness.kafka.group import Error
 
 TIER = "chaos.later.10s"
 

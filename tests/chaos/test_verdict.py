@@ -15,7 +15,7 @@ from tests.chaos.verdict import (
     by_hand_ons,
     by_the_thawed,
 )
-from worker.ledger import CHECKPOINT_MAX
+from worker.ledger.ledger import CHECKPOINT_MAX
 
 IN_FLIGHT = 100
 TERM, KILL = Happened(Kind.TERM, 10.0, "a"), Happened(Kind.KILL, 20.0, "b", 5)

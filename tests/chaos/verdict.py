@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from tests.chaos.schedule import Kind
-from worker.edges.kafka import ANSWER_LIMIT
-from worker.ledger import CHECKPOINT_MAX
+from worker.edges.kafka.consumer import ANSWER_LIMIT
+from worker.ledger.ledger import CHECKPOINT_MAX
 
 DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EVICT, Kind.EXIT})
 """Of one worker, without a chance to clean up: each may repeat what it had in flight and one checkpoint.

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from crypto.aes128gcm import agree_as_receiver
 from crypto.keys import EphemeralKey, ReceiverKeys
 from crypto.vapid import VapidKey
-from worker import answers
-from worker.outcome import Settled
+from worker.push import answers
+from worker.records.outcome import Settled
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -26,8 +26,18 @@ from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
 from tests.fuzz.journey import travel
 from tests.worker.support import EPHEMERAL, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
-from worker.addresses import is_public, refused
-from worker.answers import (
+from worker.checks.rules import findings
+from worker.commands import MISUSED
+from worker.commands import send as send_command
+from worker.config import load_settings
+from worker.edges.http.http1 import AnswerParser, request_bytes
+from worker.edges.http.transport import ANSWER_MAX_BYTES
+from worker.edges.keyring import Keyring
+from worker.ledger.ledger import Ledger, Partition
+from worker.ledger.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
+from worker.pipeline.tally import Totals
+from worker.push.addresses import is_public, refused
+from worker.push.answers import (
     RETRY_AFTER_MAX,
     PushResponse,
     TransportFailure,
@@ -35,25 +45,15 @@ from worker.answers import (
     lowered_ttl,
     retry_after,
 )
-from worker.campaigns import CampaignError, Campaigns, State, change, decode_control
-from worker.commands import MISUSED
-from worker.commands import send as send_command
-from worker.commands.findings import findings
-from worker.config import load_settings
-from worker.demo.push_service import PushService as SimulatedService
-from worker.demo.push_service_http import PushConnection
-from worker.edges.http1 import AnswerParser, request_bytes
-from worker.edges.keyring import Keyring
-from worker.edges.transport import ANSWER_MAX_BYTES
-from worker.job import JobError, SendJob, Subscription, decode_job, decode_later, encode_json
-from worker.ledger import Ledger, Partition
-from worker.outcome import Settled, Status
-from worker.personalise import BadNotificationError, PayloadTooLargeError, compile_message
-from worker.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
-from worker.request import PushHeaders, PushRequest
-from worker.services import EndpointRefusedError, Endpoints, HostRule, PushService
-from worker.stats import Totals
-from worker.tiers import TIERS
+from worker.push.message import BadNotificationError, PayloadTooLargeError, compile_message
+from worker.push.request import PushHeaders, PushRequest
+from worker.push.services import EndpointRefusedError, Endpoints, HostRule, PushService
+from worker.records.control import CampaignError, Campaigns, State, change, decode_control
+from worker.records.job import JobError, SendJob, Subscription, decode_job, decode_later, encode_json
+from worker.records.outcome import Settled, Status
+from worker.simulator.connection import PushConnection
+from worker.simulator.service import PushService as SimulatedService
+from worker.timing.tiers import TIERS
 
 Target = Callable[[bytes], None]
 

@@ -8,10 +8,14 @@ import pytest
 from crypto import aes128gcm
 from tests.fuzz.kept import kept
 from tests.fuzz.targets import TARGETS
-from worker import addresses, answers, campaigns, job, personalise, publication, services
 from worker.commands import send
-from worker.demo.push_service_http import PushConnection
-from worker.edges.http1 import AnswerParser
+from worker.edges.http.http1 import AnswerParser
+from worker.pipeline import publication
+from worker.push import addresses, answers, services
+from worker.push import message as personalise
+from worker.records import control as campaigns
+from worker.records import job
+from worker.simulator.connection import PushConnection
 
 NEVER = re.compile(r"(?!)")
 

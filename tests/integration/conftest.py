@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import World
-from tests.kafka.proxy import KafkaProxy
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import World
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 GIVEN_BROKER = "PUSHMILL_TEST_BROKER"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.integration.support import Outcomes, World, campaign, until
-from tests.kafka.group import Error
-from tests.kafka.proxy import KafkaProxy
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
+from tests.harness.kafka.group import Error
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import Outcomes, World, campaign, until
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 RECIPIENTS = 2000
 IN_FLIGHT = 32

@@ -2,9 +2,9 @@
 
 import json
 
-from tests.integration.support import Outcomes, Reader, World, job, recipient
-from worker.demo.push_service import PushService
-from worker.demo.push_service_answers import Answer
+from tests.harness.world import Outcomes, Reader, World, job, recipient
+from worker.simulator.answers import Answer
+from worker.simulator.service import PushService
 
 
 async def test_a_job_becomes_a_push_and_an_outcome(world: World, service: PushService):

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.integration.support import (
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import (
     Outcomes,
     WorkerProcess,
     World,
@@ -18,11 +19,10 @@ from tests.integration.support import (
     recipient,
     until,
 )
-from tests.kafka.proxy import KafkaProxy
 from worker.demo.broker import EmbeddedBroker
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
-from worker.ledger import CHECKPOINT_MAX
+from worker.ledger.ledger import CHECKPOINT_MAX
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 RECIPIENTS = 2000
 IN_FLIGHT = 32

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.integration.support import Outcomes, Reader, World, job, recipient, until
+from tests.harness.world import Outcomes, Reader, World, job, recipient, until
 from worker.config import load_settings
-from worker.demo.faults import Faults, FaultShare
-from worker.demo.push_service import PushService
-from worker.demo.push_service_answers import Fault
-from worker.edges.kafka import Outbox
-from worker.publication import DEAD_LETTERS, Publication
+from worker.edges.kafka.consumer import Outbox
+from worker.pipeline.publication import DEAD_LETTERS, Publication
+from worker.simulator.answers import Fault
+from worker.simulator.faults import Faults, FaultShare
+from worker.simulator.service import PushService
 
 MALFORMED = 100_000
 RECORD_MAX_BYTES = 1_048_588

@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from tests.integration.support import Outcomes, WorkerProcess, World, campaign, free_port, until
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
+from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_port, until
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 RECIPIENTS = 3000
 PATIENT = {"PUSHMILL_REQUEST_TIMEOUT": "40", "PUSHMILL_DRAIN_TIMEOUT": "50"}

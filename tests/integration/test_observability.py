@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.integration.prometheus import Prometheus
-from tests.integration.support import WorkerProcess, World, job, recipient, until
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.prometheus import Prometheus
+from tests.harness.world import WorkerProcess, World, job, recipient, until
 from tests.k8s.support import DASHBOARD, alerts, kustomized, recordings
-from tests.kafka.proxy import KafkaProxy
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
-from worker.demo.push_service_answers import Answer, Fault
+from worker.simulator.answers import Answer, Fault
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import Outcomes, WorkerProcess, World, campaign, free_port, until
+from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_port, until
 from tests.integration.test_lifecycle import PATIENT
-from worker.demo.faults import Faults
-from worker.demo.push_service import PushService
-from worker.edges.supervisor import UNBEGUN
+from worker.edges.process.supervisor import UNBEGUN
+from worker.simulator.faults import Faults
+from worker.simulator.service import PushService
 
 RECIPIENTS = 2000
 

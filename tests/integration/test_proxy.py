@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.edges.connect_proxy import ConnectProxy
-from tests.integration.support import Outcomes, World, job, recipient, until
-from worker.demo.push_service import PushService
+from tests.harness.connect_proxy import ConnectProxy
+from tests.harness.world import Outcomes, World, job, recipient, until
+from worker.simulator.service import PushService
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.integration.support import ROOT, free_port, until
-from tests.kafka.proxy import KafkaProxy
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import ROOT, free_port, until
 
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent

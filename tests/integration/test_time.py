@@ -6,8 +6,8 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from tests.integration.support import ROOT, Outcomes, World, job, recipient, until
-from worker.demo.push_service import PushService
+from tests.harness.world import ROOT, Outcomes, World, job, recipient, until
+from worker.simulator.service import PushService
 
 RECIPIENTS = 600
 EARLY = 0.002

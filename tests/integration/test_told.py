@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from tests.integration.support import Outcomes, WorkerProcess, World, job, recipient, until
-from tests.kafka.proxy import KafkaProxy
-from worker.demo.push_service import PushService
-from worker.demo.push_service_answers import Answer
-from worker.notable import REFUSED
+from tests.harness.kafka.proxy import KafkaProxy
+from tests.harness.world import Outcomes, WorkerProcess, World, job, recipient, until
+from worker.pipeline.actionable import REFUSED
+from worker.simulator.answers import Answer
+from worker.simulator.service import PushService
 
 pytestmark = pytest.mark.usefixtures("kafka")
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from tests.k8s.support import K8S, ROOT, binary, run
-from worker.commands.findings import findings
+from worker.checks.rules import findings
 from worker.config import REBALANCE_TIMEOUT
-from worker.services import Endpoints
+from worker.push.services import Endpoints
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BUILD, FINAL = re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)[1:]

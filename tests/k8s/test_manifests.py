@@ -13,9 +13,9 @@ import yaml
 from referencing import Registry, Resource
 
 from tests.k8s.support import K8S, alerts, build, kustomized
-from worker.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
 from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
-from worker.demo.certificates import Certificates
+from worker.push.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
+from worker.simulator.certificates import Certificates
 
 Manifest = dict[str, Any]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.k8s.support import K8S, ROOT, RUNBOOK, headings
-from worker.campaigns import Campaigns, State, change, decode_control
 from worker.cli import app
 from worker.config import settings_table
-from worker.edges.topics import TOPICS
+from worker.edges.kafka.topics import TOPICS
+from worker.records.control import Campaigns, State, change, decode_control
 
 README = ROOT / "README.md"
 SETTINGS = {name for name, _, _ in settings_table()}

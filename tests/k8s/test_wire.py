@@ -16,14 +16,14 @@ from pydantic import ValidationError
 from k8s.tools import render
 from k8s.tools.wire import EXAMPLES, TYPES, examples
 from tests.k8s.support import K8S, ROOT, lost
-from worker.campaigns import decode_control
-from worker.commands.findings import findings
-from worker.edges.topics import TOPICS
-from worker.job import decode_job, decode_later
+from worker.checks.rules import findings
+from worker.edges.kafka.topics import TOPICS
 from worker.metrics import DEAD_LETTER_REASONS
-from worker.publication import CampaignStats, Expired, OutcomeBatch
-from worker.services import Endpoints
-from worker.tiers import TIERS
+from worker.pipeline.publication import CampaignStats, Expired, OutcomeBatch
+from worker.push.services import Endpoints
+from worker.records.control import decode_control
+from worker.records.job import decode_job, decode_later
+from worker.timing.tiers import TIERS
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "asyncapi.yaml").read_text())
 DECODERS: dict[str, Callable[[bytes], Any]] = {

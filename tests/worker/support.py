@@ -6,16 +6,16 @@ from prometheus_client import CollectorRegistry
 
 from crypto.keys import ReceiverKeys, generate_ephemeral_key
 from crypto.vapid import TokenCache, generate_vapid_key
-from worker.delivery import Delivery, JobInHand
-from worker.job import Lane, LaterRecipient, decode_job
-from worker.landing import rows
-from worker.ledger import Entry, Partition
+from worker.ledger.ledger import Entry, Partition
+from worker.ledger.progress import Progress, decode_progress
 from worker.metrics import Metrics
-from worker.personalise import compile_message
-from worker.pipeline import Limits, Pipeline, Record
-from worker.progress import Progress, decode_progress
-from worker.schedule import lapses_at, make_plan, times
-from worker.services import Endpoints
+from worker.pipeline.delivery import Delivery, JobInHand
+from worker.pipeline.landing import rows
+from worker.pipeline.pipeline import Limits, Pipeline, Record
+from worker.push.message import compile_message
+from worker.push.services import Endpoints
+from worker.records.job import Lane, LaterRecipient, decode_job
+from worker.timing.schedule import lapses_at, make_plan, times
 
 NOW = 1_800_000_000.0
 RECEIVER = ReceiverKeys.from_bytes(bytes(range(1, 49)))

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worker.config import PREFIX, ConfigError, Settings, load_settings, settings_table, unknown_variables
-from worker.proxy import Proxy
-from worker.services import HostRule
+from worker.push.proxy import Proxy
+from worker.push.services import HostRule
 
 CONTRACT = {
     "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",

@@ -3,11 +3,11 @@ import sys
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from worker.answers import PushResponse, TransportFailure, classify
 from worker.metrics import NO_SERVICE, RETRY_REASONS, WORKER_STATES, Metrics
-from worker.outcome import Status, TryAgain
-from worker.politeness import QUARANTINED
-from worker.services import PushService
+from worker.pipeline.politeness import QUARANTINED
+from worker.push.answers import PushResponse, TransportFailure, classify
+from worker.push.services import PushService
+from worker.records.outcome import Status, TryAgain
 
 # CONTRACT: Metrics. Type and labels of each; and two besides, without which an operator would not see that
 # offsets were reset, or that one of several processes makes no checkpoint.

@@ -12,17 +12,17 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from worker.campaigns import CampaignControl, CampaignError, Campaigns, State, change
 from worker.commands import FAILED, MISUSED, end
 from worker.config import KafkaSettings, load_kafka_settings
-from worker.edges.control import TOPIC as CONTROL
-from worker.edges.control import ControlReader
-from worker.edges.kafka import connection, unreachable
-from worker.edges.reader import TopicReader
-from worker.job import ID_PATTERN, encode_json
-from worker.outcome import Status
-from worker.publication import STATS
-from worker.stats import Totals
+from worker.edges.kafka.consumer import connection, unreachable
+from worker.edges.kafka.control import TOPIC as CONTROL
+from worker.edges.kafka.control import ControlReader
+from worker.edges.kafka.reader import TopicReader
+from worker.pipeline.publication import STATS
+from worker.pipeline.tally import Totals
+from worker.records.control import CampaignControl, CampaignError, Campaigns, State, change
+from worker.records.job import ID_PATTERN, encode_json
+from worker.records.outcome import Status
 
 app = typer.Typer(help="Pause, resume or cancel a campaign, and see how far it is.", no_args_is_help=True)
 

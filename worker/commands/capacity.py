@@ -6,7 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from worker.capacity import (
+from worker.commands import MISUSED, end
+from worker.commands.sizing import (
     CPU_MICROSECONDS,
     IN_FLIGHT,
     IN_FLIGHT_MOST,
@@ -22,7 +23,6 @@ from worker.capacity import (
     usable_slots,
     with_more_in_flight,
 )
-from worker.commands import MISUSED, end
 
 RATES = (1_000, 10_000, 100_000, 1_000_000)
 LATENCIES = (0.05, 0.2, 1.0)

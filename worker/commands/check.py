@@ -10,10 +10,10 @@ from typing import Annotated, NamedTuple
 import msgspec
 import typer
 
+from worker.checks.finding import Finding, Severity
+from worker.checks.rules import findings
 from worker.commands import FAILED, MISUSED, end
-from worker.commands.finding import Finding, Severity
-from worker.commands.findings import findings
-from worker.services import Endpoints, HostRuleError, parse_host_rules
+from worker.push.services import Endpoints, HostRuleError, parse_host_rules
 
 __all__ = ["Finding", "Severity", "check", "findings"]
 

@@ -15,15 +15,26 @@ import uvloop
 
 from crypto.errors import VapidSubjectError
 from crypto.vapid import TokenCache, VapidKey, check_subject
-from worker.answers import Answer, PushResponse, classify
 from worker.commands import FAILED, MISUSED, end
 from worker.commands.keys import FOLDER, Folder, read_key
 from worker.config import ConfigError, Settings, load_settings
-from worker.delivery import Delivery, JobInHand
 from worker.edges import clock
-from worker.edges.http import AiohttpTransport, HttptoolsTransport, Transport, make_transport, tls_context
+from worker.edges.http.transports import (
+    AiohttpTransport,
+    HttptoolsTransport,
+    Transport,
+    make_transport,
+    tls_context,
+)
 from worker.edges.keyring import DEFAULT
-from worker.job import (
+from worker.ledger.ledger import Entry, Partition
+from worker.pipeline.build import Press
+from worker.pipeline.delivery import Delivery, JobInHand
+from worker.push.answers import Answer, PushResponse, classify
+from worker.push.message import compile_message
+from worker.push.request import PushRequest
+from worker.push.services import Endpoint, EndpointRefusedError, Endpoints
+from worker.records.job import (
     TTL_DEFAULT,
     JobError,
     Lane,
@@ -33,13 +44,8 @@ from worker.job import (
     decode_job,
     encode_json,
 )
-from worker.ledger import Entry, Partition
-from worker.outcome import Settled, Status, Verdict
-from worker.personalise import compile_message
-from worker.press import Press
-from worker.request import PushRequest
-from worker.schedule import make_plan
-from worker.services import Endpoint, EndpointRefusedError, Endpoints
+from worker.records.outcome import Settled, Status, Verdict
+from worker.timing.schedule import make_plan
 
 _HERE = "pushmill-send"
 """Stands for job, campaign and site, none of which there are."""

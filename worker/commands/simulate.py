@@ -14,8 +14,8 @@ import uvloop
 from crypto import base64url
 from crypto.keys import load_point
 from worker.commands import FAILED, MISUSED, end
-from worker.demo.simulate import HELP, SimulateOptions
-from worker.demo.simulate import simulate as serve
+from worker.simulator.serve import HELP, SimulateOptions
+from worker.simulator.serve import simulate as serve
 
 _PORT_MAX = 65_535
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 
 from worker.config import KafkaSettings, load_kafka_settings
 from worker.demo.broker import EmbeddedBroker
-from worker.edges.kafka import connection
-from worker.edges.topics import TOPICS, create_topics
+from worker.edges.kafka.consumer import connection
+from worker.edges.kafka.topics import TOPICS, create_topics
 
 PREFIX = "PUSHMILL_KAFKA_"
 BROKERS = PREFIX + "BOOTSTRAP_SERVERS"

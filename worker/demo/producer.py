@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaProducer
 
 from worker.config import KafkaSettings
 from worker.demo.contents import ALERT, OFFER, ORDER, RAW, SWOLLEN, Content, Variables, expected_text
-from worker.demo.push_service_journal import digest
-from worker.edges.kafka import connection
+from worker.edges.kafka.consumer import connection
+from worker.simulator.journal import digest
 
 RECIPIENTS_A_RECORD = 100
 SERVICES = ("fcm", "mozilla", "wns", "apple")

@@ -16,7 +16,7 @@ import aiohttp
 from worker.demo.children import Child, ChildDiedError
 from worker.demo.evidence import Push
 from worker.demo.producer import Order
-from worker.demo.push_service_profiles import PROFILES
+from worker.simulator.profiles import PROFILES
 
 START_SECONDS = 30.0
 ROWS_A_REQUEST = 5_000
@@ -33,7 +33,7 @@ class PushServices:
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
-        command = [sys.executable, "-m", "worker.demo.push_services_process", str(folder), str(seed)]
+        command = [sys.executable, "-m", "worker.simulator.child", str(folder), str(seed)]
         self.child = Child("the push services", command, os.environ, folder / "push-services.log")
         self.ca_file = folder / "ca.pem"
         self.origins: Mapping[str, str] = {}

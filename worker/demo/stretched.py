@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from math import ceil
 
-from worker.campaigns import Campaigns, State, change
 from worker.demo.collector import Collector
 from worker.demo.course import CAMPAIGN, NO_PAUSE, Course, Pause, Timetable, split, stretched, timetable
 from worker.demo.evidence import Delivered, Received
@@ -15,8 +14,9 @@ from worker.demo.pace import Pace
 from worker.demo.pace_display import COLUMNS, PaceDisplay
 from worker.demo.producer import Draft, Production, Record, address, draft, write
 from worker.demo.stage import Stage
-from worker.edges.control import TOPIC as CONTROL
-from worker.job import encode_json
+from worker.edges.kafka.control import TOPIC as CONTROL
+from worker.records.control import Campaigns, State, change
+from worker.records.job import encode_json
 
 LEAD_SECONDS = 5.0
 LEAD_NOTIFICATIONS = 4_000

@@ -1,0 +1,528 @@
+"""Coming and going in the group, with a consumer that does what aiokafka was seen to do."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from aiokafka.codec import lz4_decode, lz4_encode
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    NoError,
+    OffsetOutOfRangeError,
+    OutOfOrderSequenceNumber,
+    UnknownMemberIdError,
+)
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
+
+from worker.config import load_settings
+from worker.edges.kafka import consumer as kafka
+from worker.edges.kafka.consumer import (
+    Inbox,
+    InstanceTakenError,
+    KafkaStuckError,
+    Membership,
+    Outbox,
+    PartitionsLostError,
+)
+from worker.edges.kafka.evictions import FENCED_INSTANCE_ID, MOST, PERIOD, Evictions
+from worker.ledger.ledger import Commit, Partition
+from worker.pipeline.intake import LETTER_HEADERS
+from worker.pipeline.publication import DEAD_LETTERS, Publication
+
+PLACE = Partition("jobs", 0)
+COMMITS = {PLACE: Commit(7, "map")}
+PLACES = {TopicPartition("push.jobs", 0)}
+
+
+class Coordinator:
+    """As aiokafka's: who is in the group, and the one way to ask."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.code = NoError.errno
+
+    async def _send_req(self, _request: Any) -> Any:
+        return SimpleNamespace(error_code=self.code)
+
+
+class Client:
+    """As AIOKafkaClient: answers a fetch with one partition and an error code."""
+
+    code = NoError.errno
+
+    async def send(self, _node: int, _request: Any, *, group: int = 0) -> Any:
+        return SimpleNamespace(topics=[("push.jobs", [(0, self.code, 7, b""), (1, NoError.errno, 7, b"")])])
+
+
+class Consumer:
+    """As AIOKafkaConsumer, as far as `Inbox` goes."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self._coordinator = Coordinator()
+        self._client = Client()
+        self.committed: list[Any] = []
+        self.commit_error: Exception | None = None
+        self.hangs = False
+        self.joins = 0
+        self.read_error: Exception | None = None
+        self.held: set[TopicPartition] = set()
+
+    def subscribe(self, _topics: list[str], listener: Any) -> None:
+        self.listener = listener
+
+    async def start(self) -> None: ...
+
+    def assignment(self) -> set[TopicPartition]:
+        return PLACES
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.held |= set(places)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self.held -= set(places)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.held)
+
+    async def getmany(self, timeout_ms: int) -> dict[Any, Any]:
+        if self.read_error:
+            raise self.read_error
+        return {}
+
+    async def commit(self, offsets: Any) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.commit_error:
+            raise self.commit_error
+        self.committed.append(offsets)
+
+    async def heartbeat(self, code: int = NoError.errno) -> None:
+        """Send one as a member; an error makes aiokafka forget generation and member id."""
+        self._coordinator.code = code
+        await self._coordinator._send_req(object())
+        if code != NoError.errno:
+            self._coordinator.generation = -1
+
+    async def rejoin(self) -> None:
+        """Revoke, join, assign; what a listener raises is logged by aiokafka, and that is all."""
+        with contextlib.suppress(Exception):
+            await self.listener.on_partitions_revoked(PLACES)
+        self._coordinator.generation = 2
+        self.joins += 1
+        with contextlib.suppress(Exception):
+            await self.listener.on_partitions_assigned(PLACES)
+
+    @contextlib.asynccontextmanager
+    async def rejoin_without_end(self) -> AsyncIterator[None]:
+        """One that a listener does not let go on: aiokafka would own what nobody works on."""
+        rejoining = asyncio.create_task(self.rejoin())
+        yield
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not rejoining.done()
+        rejoining.cancel()
+        await asyncio.wait([rejoining])
+
+
+class Member:
+    """An Inbox in a group, and what it has told."""
+
+    def __init__(self, settings: Any) -> None:
+        self.told: list[Any] = []
+        self.on_revoked: Callable[[], Awaitable[None]] | None = None
+        self.inbox = Inbox(settings, ["jobs"], 0, Membership(self.assigned, self.revoked, self.reset))
+        self.consumer: Any = self.inbox._consumer
+
+    async def assigned(self, commits: Any) -> None:
+        self.told.append(("assigned", set(commits)))
+
+    def reset(self, place: Partition) -> None:
+        self.told.append(("reset", place))
+
+    async def revoked(self, lost: bool) -> None:
+        self.told.append(("revoked", "lost" if lost else "held"))
+        if self.on_revoked:
+            await self.on_revoked()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(
+        {
+            "PUSHMILL_VAPID_DIR": str(tmp_path),
+            "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com",
+            "PUSHMILL_INSTANCE_ID": "pod",
+        }
+    )
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """For who waits until there is no answer; any other test would meet it on a busy machine."""
+    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+
+
+@pytest.fixture
+async def member(settings, monkeypatch):
+    async def ask(self, assigned):
+        return {}
+
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    made = Member(settings)
+    await made.inbox.start()
+    await made.inbox.on_partitions_assigned(PLACES)
+    return made
+
+
+async def test_a_commit_goes_out_while_partitions_are_held(member):
+    await member.inbox.commit(COMMITS)
+    [[(place, commit)]] = [list(each.items()) for each in member.consumer.committed]
+    assert (place, commit.offset, commit.metadata) == (TopicPartition("push.jobs", 0), 7, "map")
+
+
+async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, assigned):
+        asked.set()
+        await answered.wait()
+        return {}
+
+    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    await member.inbox.on_partitions_revoked(set())  # it had none, so that nobody is told
+    assigned = asyncio.create_task(member.inbox.on_partitions_assigned(PLACES))
+    await asked.wait()
+    member.inbox.hold(())
+    assert member.consumer.paused() == PLACES
+    answered.set()
+    await assigned
+    member.inbox.hold(())
+    assert not member.consumer.paused()
+
+
+async def test_a_partition_that_is_read_from_its_beginning_is_told(member):
+    client = member.consumer._client
+    fetch, other = object.__new__(FetchRequest), object.__new__(MetadataRequest)
+    await client.send(1, fetch, group=1)
+    client.code = OffsetOutOfRangeError.errno
+    await client.send(1, other)
+    assert ("reset", PLACE) not in member.told
+    answer = await client.send(1, fetch)
+    assert [told for told in member.told if told[0] == "reset"] == [("reset", PLACE)]
+    assert answer.topics[0][0] == "push.jobs"
+
+
+async def test_while_partitions_are_revoked_they_may_still_be_committed_and_not_after(member):
+    async def settle() -> None:
+        await member.inbox.commit(COMMITS)
+
+    member.on_revoked = settle
+    await member.inbox.on_partitions_revoked(PLACES)
+    assert member.told[-1] == ("revoked", "held")
+    assert len(member.consumer.committed) == 1
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    assert len(member.consumer.committed) == 1
+
+
+async def test_a_revocation_without_a_generation_commits_nothing(member):
+    async def settle() -> None:
+        with pytest.raises(PartitionsLostError):
+            await member.inbox.commit(COMMITS)
+
+    member.on_revoked = settle
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    await member.inbox.on_partitions_revoked(PLACES)
+    assert member.told[-1] == ("revoked", "lost")
+    assert not member.consumer.committed
+
+
+@pytest.mark.parametrize("cause", [IllegalGenerationError, UnknownMemberIdError])
+async def test_after_a_refused_commit_nothing_is_committed_before_the_next_assignment(member, cause):
+    member.consumer.commit_error = CommitFailedError()
+    member.consumer.commit_error.__cause__ = cause()
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    member.consumer.commit_error = None  # aiokafka would send the next one without generation
+    with pytest.raises(PartitionsLostError):
+        await member.inbox.commit(COMMITS)
+    assert not member.consumer.committed
+    await member.consumer.rejoin()
+    assert member.told[1:] == [("revoked", "lost"), ("assigned", {PLACE})]
+    await member.inbox.commit(COMMITS)
+    assert len(member.consumer.committed) == 1
+
+
+async def test_a_commit_that_never_returns_means_that_kafka_is_stuck(member, impatient):
+    member.consumer.hangs = True
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await member.inbox.commit(COMMITS)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancellation_that_comes_together_with_kafkas_answer_is_not_lost(member, turns):
+    answer = asyncio.get_running_loop().create_future()
+
+    async def commit(_offsets: Any) -> None:
+        await answer
+
+    member.consumer.commit = commit
+    committing = asyncio.create_task(member.inbox.commit(COMMITS))
+    await asyncio.sleep(0)
+    answer.set_exception(CommitFailedError())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    committing.cancel()
+    with pytest.raises((asyncio.CancelledError, PartitionsLostError)) as caught:
+        await committing
+    assert caught.type is asyncio.CancelledError or not committing.cancelling()
+
+
+async def test_a_commit_that_is_refused_for_good_means_the_same(member):
+    member.consumer.commit_error = KafkaError("authorization")
+    with pytest.raises(KafkaStuckError, match="refuses a commit"):
+        await member.inbox.commit(COMMITS)
+
+
+async def test_a_group_that_cannot_be_followed_ends_the_reading(member):
+    member.consumer.read_error = KafkaError("Unexpected error during coordination")
+    with pytest.raises(KafkaStuckError, match="does not let this process read"):
+        await member.inbox.fetch(0.1)
+
+
+async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
+    async def stuck() -> None:
+        raise KafkaStuckError("records were not acknowledged")
+
+    member.on_revoked = stuck
+    watching = asyncio.create_task(member.inbox.watch())
+    await asyncio.sleep(0)
+    assert not watching.done()
+    async with member.consumer.rejoin_without_end():
+        with pytest.raises(KafkaStuckError, match="records were not acknowledged"):
+            await watching
+
+
+async def test_what_fails_in_an_assignment_is_not_lost_either(member):
+    member.assigned = None
+    member.inbox._membership = Membership(None, member.revoked, member.reset)  # type: ignore[arg-type]
+    async with member.consumer.rejoin_without_end():
+        with pytest.raises(KafkaStuckError, match="partitions cannot be changed: TypeError"):
+            await member.inbox.watch()
+
+
+# ── two processes with one instance id ──────────────────────────────────────────────────────────────────
+
+
+async def test_two_evictions_within_a_minute_end_the_process_with_a_clear_message(member):
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    await member.consumer.rejoin()
+    watching = asyncio.create_task(member.inbox.watch())
+    await asyncio.sleep(0)
+    assert not watching.done()
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+    async with member.consumer.rejoin_without_end():
+        with pytest.raises(InstanceTakenError, match=r"pod-0 .*PUSHMILL_INSTANCE_ID must be unique"):
+            await watching
+    assert member.told.count(("revoked", "lost")) == 1
+    assert member.consumer.joins == 1  # another one would evict the other process once more
+
+
+async def test_a_fenced_instance_is_told_from_an_error_that_nobody_knows(member):
+    member.consumer._coordinator.code = FENCED_INSTANCE_ID
+    await member.consumer._coordinator._send_req(object())
+    member.consumer.read_error = KafkaError("UnknownError()")
+    with pytest.raises(InstanceTakenError, match="PUSHMILL_INSTANCE_ID"):
+        await member.inbox.fetch(0.1)
+
+
+async def test_other_reasons_to_rejoin_are_no_evictions(member):
+    for _ in range(4):
+        await member.consumer.heartbeat(IllegalGenerationError.errno)
+        await member.consumer.rejoin()
+    assert not member.inbox._failed.is_set()
+
+
+async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
+    coordinator = Coordinator()
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+
+    async def evicted() -> None:
+        coordinator.generation, coordinator.code = 3, UnknownMemberIdError.errno
+        await coordinator._send_req(object())
+        await coordinator._send_req(object())  # a heartbeat and a commit hear of the same one
+
+    await evicted()
+    assert not evictions.are_too_many(0.0)
+    assert not evictions.are_too_many(1.0)
+    await evicted()
+    assert not evictions.are_too_many(PERIOD + 1)
+    await evicted()
+    assert evictions.are_too_many(PERIOD + 2)
+    assert MOST == 2
+
+
+async def test_an_answer_to_an_outsider_is_no_eviction():
+    coordinator = Coordinator()
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+    coordinator.generation, coordinator.code = -1, UnknownMemberIdError.errno
+    await coordinator._send_req(object())
+    assert not evictions.are_too_many(0.0)
+
+
+async def test_commits_tell_of_evictions_too():
+    coordinator = Coordinator()
+    answer = SimpleNamespace(topics=[("push.jobs", [(0, NoError.errno), (1, UnknownMemberIdError.errno)])])
+
+    async def send(_request: Any) -> Any:
+        return answer
+
+    coordinator._send_req = send  # type: ignore[method-assign]
+    evictions = Evictions()
+    evictions.listen_to(coordinator)
+    assert await coordinator._send_req(object()) is answer
+    coordinator.generation = 1
+    assert not evictions.are_too_many(0.0)
+    await coordinator._send_req(object())
+    assert evictions.are_too_many(1.0)
+
+
+# ── the producer ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Producer:
+    """As AIOKafkaProducer: what a broker refuses leaves a hole in the sequence, and it takes no more then."""
+
+    made: ClassVar[list["Producer"]] = []
+    limit = 1_048_588
+
+    def __init__(self, **_: Any) -> None:
+        self.made.append(self)
+        self.acknowledged: asyncio.Future[None] | None = None
+        self.written: list[Publication] = []
+        self.broken = False
+        self.running = True
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    async def send(self, topic: str, value: bytes, *, key: Any, headers: Any) -> asyncio.Future[None]:
+        assert self.running
+        size = len(value or b"") + len(key or b"") + sum(len(text) for _, text in headers)
+        if size > kafka.MAX_REQUEST_BYTES:
+            raise MessageSizeTooLargeError
+        if self.acknowledged is not None:
+            return self.acknowledged
+        answer = asyncio.get_running_loop().create_future()
+        if size > self.limit:
+            self.broken = True
+            answer.set_exception(MessageSizeTooLargeError())
+        elif self.broken:
+            answer.set_exception(OutOfOrderSequenceNumber())
+        else:
+            answer.set_result(None)
+            self.written.append(Publication(topic, key, value, tuple(headers)))
+        return answer
+
+
+@pytest.fixture
+async def outbox(settings, monkeypatch):
+    monkeypatch.setattr(kafka, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(Producer, "made", [])
+    return Outbox(settings, 0)
+
+
+def written() -> list[Publication]:
+    return [publication for producer in Producer.made for publication in producer.written]
+
+
+def answers_with(outbox: Outbox, error: Exception | None = None) -> None:
+    outbox._producer.acknowledged = asyncio.get_running_loop().create_future()
+    if error is not None:
+        outbox._producer.acknowledged.set_exception(error)
+
+
+def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(outbox):
+    codec = DefaultRecordBatch.CODEC_LZ4
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, kafka.MAX_REQUEST_BYTES)
+    builder.append(0, 0, None, b"".join(b"outcome %d of %d" % (n, n * n) for n in range(100)), [])
+    batch = bytes(builder.build())
+    packed = batch[batch.index(b"\x04\x22\x4d\x18") :]  # what every frame of lz4 begins with
+    fast, thorough = (lz4_encode(lz4_decode(packed), level) for level in (kafka.LZ4_LEVEL, 9))
+    assert packed == fast != thorough
+
+
+async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(outbox, impatient):
+    answers_with(outbox)
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+
+
+async def test_records_that_are_refused_mean_the_same(outbox):
+    answers_with(outbox, KafkaConnectionError("no"))
+    with pytest.raises(KafkaStuckError, match="refuses records"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+
+
+OUTCOME = Publication("outcomes", b"j", b"{}", ())
+SAID = tuple((name, b"x") for name in LETTER_HEADERS)
+
+
+async def test_what_fits_is_written_once_as_it_is(outbox):
+    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *SAID))
+    await outbox.publish([letter, OUTCOME])
+    assert [each.value for each in written()] == [letter.value, OUTCOME.value]
+    assert len(Producer.made) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "own"),
+    [(b"k", 1_500_000, b""), (b"k", 3_000_000, b""), (b"k" * 1_200_000, 9, b""), (None, 9, b"x" * 2_100_000)],
+    ids=["the broker", "the producer", "a key", "headers"],
+)
+async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(outbox, key, size, own):
+    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *SAID))
+    await outbox.publish([letter, OUTCOME])
+    cut, other = sorted(written(), key=lambda each: each.topic)
+    assert other.value == OUTCOME.value
+    assert cut == Publication(
+        f"push.{DEAD_LETTERS}",
+        None,
+        b"x" * min(size, kafka.DEAD_LETTER_KEPT_BYTES),
+        (*SAID, (kafka.TRUNCATED, str(size).encode())),
+    )
+    assert [producer.running for producer in Producer.made] == [False, True]
+    await outbox.publish([OUTCOME])
+    assert len(written()) == 3
+
+
+@pytest.mark.parametrize(("limit", "left"), [(1000, b""), (8, None)])
+async def test_one_that_is_refused_again_is_emptied_and_then_left_out(outbox, monkeypatch, limit, left):
+    monkeypatch.setattr(Producer, "limit", limit)
+    await outbox.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, SAID), OUTCOME])
+    assert [each.value for each in written() if DEAD_LETTERS in each.topic] == (
+        [] if left is None else [left]
+    )
+    assert sum(each.value == OUTCOME.value for each in written()) == 1
+
+
+async def test_anything_else_that_is_too_large_names_its_topic(outbox):
+    with pytest.raises(KafkaStuckError, match=r"1500000 bytes are too large for outcomes: raise its max"):
+        await outbox.publish([Publication("outcomes", None, b"x" * 1_500_000, ())])

@@ -1,0 +1,439 @@
+import random
+from itertools import groupby
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.worker.support import restored
+from worker.ledger.ledger import CHECKPOINT_MAX, OPEN_MAX, Commit, Ledger, Partition
+from worker.ledger.progress import METADATA_MAX_CHARS, Partial, Progress
+
+P0, P1 = Partition("jobs", 0), Partition("jobs", 1)
+
+
+def owner(partition=P0, progress=None):
+    ledger = Ledger()
+    ledger.assign(partition, progress or Progress(0))
+    return ledger
+
+
+def opened(ledger, *sizes, partition=P0, first=0):
+    return [
+        ledger.open_record(partition, offset, size, f"job-{offset}")
+        for offset, size in enumerate(sizes, start=first)
+    ]
+
+
+def settle(ledger, entry, *indexes):
+    for index in indexes or range(entry.size):
+        ledger.settle(entry, [(index, f"{entry.offset}/{index}")])
+
+
+def committed(ledger, partition=P0):
+    """Takes one checkpoint, acknowledges it, and returns what it commits."""
+    checkpoint = ledger.checkpoint()
+    ledger.acknowledge(checkpoint)
+    return checkpoint.commits[partition]
+
+
+def told(checkpoint):
+    return [effect for _, effects in checkpoint.settled for _, effect in effects]
+
+
+# ── what a checkpoint holds ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_nothing_is_open_there_is_nothing_to_say():
+    assert Ledger().checkpoint() is None
+    assert owner().checkpoint() is None
+
+
+def test_settled_recipients_are_told_in_the_order_of_their_records():
+    ledger = owner()
+    first, second = opened(ledger, 2, 1)
+    settle(ledger, second)
+    settle(ledger, first, 1, 0)
+    checkpoint = ledger.checkpoint()
+    assert told(checkpoint) == ["0/1", "0/0", "1/0"]
+    assert [entry.subject for entry, _ in checkpoint.settled] == ["job-0", "job-1"]
+    assert (checkpoint.size, checkpoint.commits) == (3, {P0: Commit(2, "")})
+
+
+def test_each_recipient_is_told_once():
+    ledger = owner()
+    (entry,) = opened(ledger, 3)
+    settle(ledger, entry, 0)
+    ledger.acknowledge(ledger.checkpoint())
+    settle(ledger, entry, 2)
+    assert told(ledger.checkpoint()) == ["0/2"]
+
+
+def test_the_watermark_waits_for_the_first_open_recipient():
+    ledger = owner()
+    first, second, third = opened(ledger, 1, 2, 1)
+    settle(ledger, third)
+    assert restored(committed(ledger)) == Progress(0, ((2, 3),))
+    settle(ledger, first)
+    assert restored(committed(ledger)) == Progress(1, ((2, 3),))
+    settle(ledger, second, 1)
+    assert restored(committed(ledger)) == Progress(1, ((2, 3),), {1: Partial(2, 0b10)})
+    settle(ledger, second, 0)
+    assert committed(ledger) == Commit(3, "")
+
+
+def test_only_partitions_that_changed_are_committed():
+    ledger = owner()
+    ledger.assign(P1, Progress(0))
+    (entry,) = opened(ledger, 1)
+    opened(ledger, 1, partition=P1)
+    settle(ledger, entry)
+    assert set(ledger.checkpoint().commits) == {P0}
+
+
+def test_while_something_is_open_the_lease_is_renewed_with_the_commit_as_it_was():
+    ledger = owner()
+    first, second = opened(ledger, 1, 2)
+    settle(ledger, second, 1)
+    last = committed(ledger)
+    checkpoint = ledger.checkpoint()
+    assert (checkpoint.settled, checkpoint.size, checkpoint.commits) == ([], 0, {P0: last})
+    settle(ledger, first)
+    settle(ledger, second, 0)
+    assert committed(ledger) == Commit(2, "")
+    assert ledger.checkpoint() is None
+
+
+def test_a_new_owner_renews_its_lease_with_the_commit_that_it_found():
+    ledger = owner(P0, Progress(4, ((6, 8),)))
+    opened(ledger, 1, first=4)
+    assert restored(ledger.checkpoint().commits[P0]) == Progress(4, ((6, 8),))
+
+
+def test_a_checkpoint_is_bounded_and_the_rest_comes_with_the_next():
+    ledger = owner()
+    entries = opened(ledger, *[1000] * 7)
+    for entry in entries:
+        settle(ledger, entry)
+    assert (ledger.unacknowledged, ledger.open) == (7000, 7000)
+    assert committed(ledger) == Commit(5, "")
+    assert (ledger.unacknowledged, ledger.open) == (2000, 2000)
+    assert committed(ledger) == Commit(7, "")
+
+
+def test_the_bound_is_on_all_partitions_together():
+    ledger = owner()
+    ledger.assign(P1, Progress(0))
+    for partition in (P0, P1):
+        for entry in opened(ledger, *[1000] * 3, partition=partition):
+            settle(ledger, entry)
+    checkpoint = ledger.checkpoint()
+    assert checkpoint.size == CHECKPOINT_MAX
+    assert {partition: commit.offset for partition, commit in checkpoint.commits.items()} == {P0: 3, P1: 2}
+
+
+def test_what_is_unacknowledged_is_what_a_kill_would_repeat():
+    ledger = owner()
+    (entry,) = opened(ledger, 3)
+    settle(ledger, entry, 0, 1)
+    assert (ledger.unacknowledged, ledger.open) == (2, 3)
+    checkpoint = ledger.checkpoint()
+    settle(ledger, entry, 2)
+    assert (ledger.unacknowledged, ledger.open) == (3, 3)
+    ledger.acknowledge(checkpoint)
+    assert (ledger.unacknowledged, ledger.open) == (1, 1)
+
+
+# ── what is owned ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_records_of_a_partition_that_is_not_assigned_are_ignored():
+    ledger = owner()
+    assert ledger.open_record(P1, 0, 1, "job") is None
+    assert (ledger.room(P1), ledger.room(P0)) == (0, OPEN_MAX)
+    assert ledger.partitions == {P0}
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["lost", "assigned anew"])
+def test_what_settles_after_its_partition_was_lost_is_ignored(again):
+    ledger = owner()
+    (entry,) = opened(ledger, 2)
+    assert ledger.knows(entry)
+    settle(ledger, entry, 0)
+    ledger.forget()
+    if again:
+        ledger.assign(P0, Progress(0))
+        opened(ledger, 2)
+    assert not ledger.knows(entry)
+    settle(ledger, entry, 1)
+    assert (ledger.unacknowledged, ledger.open) == (0, 2 if again else 0)
+
+
+def test_an_acknowledgement_that_comes_after_everything_was_forgotten_counts_for_nothing():
+    ledger = owner()
+    settle(ledger, *opened(ledger, 1))
+    late = ledger.checkpoint()
+    ledger.forget()
+    ledger.assign(P0, Progress(0))
+    (entry,) = opened(ledger, 2)
+    settle(ledger, entry)
+    ledger.acknowledge(late)
+    assert ledger.unacknowledged == 2
+
+
+def test_a_record_that_was_read_already_is_ignored():
+    ledger = owner()
+    opened(ledger, 1, 1)
+    assert ledger.open_record(P0, 0, 1, "again") is None
+    assert ledger.open == 2
+
+
+def test_room_is_what_may_still_be_opened():
+    ledger = owner()
+    entries = opened(ledger, *[1000] * 20)
+    assert ledger.room(P0) == 0
+    settle(ledger, entries[3], *range(10))
+    assert ledger.room(P0) == 10
+
+
+# ── what a new owner does with the map ──────────────────────────────────────────────────────────────────
+
+
+def test_a_new_owner_hands_out_what_is_not_settled():
+    ledger = owner(P0, Progress(5, ((6, 8),), {8: Partial(3, 0b010)}))
+    entries = opened(ledger, 1, 1, 1, 3, 1, first=5)
+    assert [entry and list(entry.unsettled) for entry in entries] == [[0], None, None, [0, 2], [0]]
+    assert ledger.open == 4
+
+
+def test_what_was_restored_and_not_read_again_yet_stays_in_the_map():
+    ledger = owner(P0, Progress(5, ((6, 8), (20, 30)), {8: Partial(3, 0b010), 40: Partial(2, 0b01)}))
+    (entry,) = opened(ledger, 1, first=5)
+    settle(ledger, entry)
+    assert restored(committed(ledger)) == Progress(
+        8, ((20, 30),), {8: Partial(3, 0b010), 40: Partial(2, 0b01)}
+    )
+
+
+@pytest.mark.parametrize("reread", [0, 1, 2, 3])
+def test_a_range_that_was_read_again_in_part_stays_whole(reread):
+    ledger = owner(P0, Progress(4, ((6, 9),), {9: Partial(2, 0b01)}))
+    first, _, *again = opened(ledger, *[1] * (2 + reread), first=4)
+    assert again == [None] * reread
+    settle(ledger, first)
+    assert restored(committed(ledger)) == Progress(5, ((6, 9),), {9: Partial(2, 0b01)})
+
+
+def test_a_record_of_another_size_than_in_the_map_is_repeated_rather_than_lost():
+    ledger = owner(P0, Progress(5, (), {5: Partial(3, 0b111)}))
+    (entry,) = opened(ledger, 4, first=5)
+    assert list(entry.unsettled) == [0, 1, 2, 3]
+
+
+def test_a_log_that_is_shorter_than_what_was_committed_is_another_one():
+    ledger = owner(P0, Progress(500, ((510, 520),), {505: Partial(2, 0b01)}))
+    (entry,) = opened(ledger, 2)
+    assert ledger.checkpoint().commits == {P0: Commit(0, "")}
+    settle(ledger, entry)
+    assert committed(ledger) == Commit(1, "")
+    for offset in (505, 515):
+        (entry,) = opened(ledger, 2, first=offset)
+        assert list(entry.unsettled) == [0, 1]
+
+
+def test_a_log_that_jumps_back_later_is_still_the_same():
+    ledger = owner(P0, Progress(500, ((502, 503),)))
+    opened(ledger, 1, first=500)
+    assert opened(ledger, 1, first=3) == [None]
+    assert opened(ledger, 1, 1, first=501)[1] is None
+
+
+def test_a_log_whose_beginning_is_gone_goes_on_where_it_is():
+    ledger = owner(P0, Progress(5, ((7, 8),)))
+    (entry,) = opened(ledger, 1, first=100)
+    settle(ledger, entry)
+    assert committed(ledger) == Commit(101, "")
+
+
+def test_offsets_without_records_take_no_space_in_the_map():
+    ledger, dice = owner(), random.Random(1)
+    offset = 0
+    for _ in range(OPEN_MAX):
+        offset += dice.randint(1, 200)  # transaction markers, compaction
+        last = ledger.open_record(P0, offset, 1, "job")
+    settle(ledger, last)
+    ((_, stop),) = restored(committed(ledger)).done
+    assert stop == offset + 1
+
+
+# ── maps that grow too large ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 100, 1000])
+def test_settling_in_any_order_always_makes_progress(size):
+    ledger, dice = owner(), random.Random(size)
+    entries = opened(ledger, *[size] * (OPEN_MAX // size))
+    waiting = [(entry, index) for entry in entries for index in range(size)]
+    dice.shuffle(waiting)
+    low, told_so_far, was_crowded = 0, 0, False
+    while ledger.open:
+        # As the pipeline does it: what waits in a crowded partition is handed on, that is, settled.
+        some = len(waiting) if ledger.crowded() else 4000
+        assert not ledger.crowded() or ledger.room(P0) == 0
+        for entry, index in [waiting.pop() for _ in range(min(some, len(waiting)))]:
+            ledger.settle(entry, [(index, None)])
+        checkpoint = ledger.checkpoint()
+        commit = checkpoint.commits[P0]
+        assert len(commit.metadata) <= METADATA_MAX_CHARS
+        assert checkpoint.size <= CHECKPOINT_MAX
+        assert commit.offset >= low
+        assert checkpoint.size or waiting or ledger.crowded()
+        was_crowded |= bool(ledger.crowded())
+        low, told_so_far = commit.offset, told_so_far + checkpoint.size
+        ledger.acknowledge(checkpoint)
+    assert (low, told_so_far) == (len(entries), OPEN_MAX // size * size)
+    assert ledger.room(P0) == OPEN_MAX
+    assert was_crowded is (size in {1, 3, 10})
+
+
+def test_a_few_recipients_that_stay_open_do_not_crowd_a_partition_out():
+    ledger, dice = owner(), random.Random(5)
+    entries = opened(ledger, *[1] * OPEN_MAX)
+    in_flight = set(dice.sample(range(OPEN_MAX), 512))
+    for offset, entry in enumerate(entries):
+        if offset not in in_flight:
+            settle(ledger, entry)
+    while ledger.unacknowledged:
+        commit = committed(ledger)
+        assert len(commit.metadata) <= METADATA_MAX_CHARS
+    assert not ledger.crowded()
+    assert commit.offset == min(in_flight)
+
+
+# ── any order of events ─────────────────────────────────────────────────────────────────────────────────
+
+SIZES = st.sampled_from([1, 1, 2, 7, 8, 100, 1000])
+
+
+class Owners(RuleBasedStateMachine):
+    """One owner after the other reads two logs; `durable` is what acknowledged checkpoints hold."""
+
+    partitions = st.sampled_from([P0, P1])
+
+    def __init__(self):
+        super().__init__()
+        self.logs = {P0: [], P1: []}
+        self.commits = {P0: Commit(0, ""), P1: Commit(0, "")}
+        self.durable = set()
+        self._start()
+
+    def _start(self):
+        self.ledger = Ledger()
+        self._assign()
+
+    def _assign(self):
+        self.handed, self.settled, self.outstanding = {}, set(), None
+        self.position = {}
+        for partition, commit in self.commits.items():
+            self.ledger.assign(partition, restored(commit))
+            self.position[partition] = commit.offset
+
+    @rule(
+        partition=partitions,
+        sizes=st.lists(SIZES, min_size=1, max_size=20),
+        gap=st.sampled_from([0, 0, 1, 300]),
+    )
+    def produce(self, partition, sizes, gap):
+        log = self.logs[partition]
+        for size in sizes:
+            offset = log[-1][0] + 1 + gap if log else gap
+            log.append((offset, size))
+
+    @rule(partition=partitions, most=st.integers(1, 30))
+    def read(self, partition, most):
+        for offset, size in self.logs[partition]:
+            if most and offset >= self.position[partition] and self.ledger.room(partition) >= size:
+                self._read(partition, offset, size)
+                most -= 1
+
+    def _read(self, partition, offset, size):
+        self.position[partition] = offset + 1
+        entry = self.ledger.open_record(partition, offset, size, offset)
+        left = set(entry.unsettled) if entry else set()
+        durable = {index for (p, o, index) in self.durable if (p, o) == (partition, offset)}
+        assert left == set(range(size)) - durable
+        self.handed.update({(partition, offset, index): entry for index in left})
+
+    @precondition(lambda self: self.handed)
+    @rule(dice=st.randoms(use_true_random=True), share=st.floats(0, 1))
+    def settle_some(self, dice, share):
+        open_now = sorted(set(self.handed) - self.settled)
+        chosen = dice.sample(open_now, int(len(open_now) * share))
+        for _, neighbours in groupby(chosen, key=lambda who: who[:2]):
+            together = list(neighbours)
+            self.ledger.settle(self.handed[together[0]], [(who[2], who) for who in together])
+        self.settled.update(chosen)
+
+    @precondition(lambda self: self.outstanding is None)
+    @rule()
+    def checkpoint(self):
+        checkpoint = self.ledger.checkpoint()
+        if checkpoint is None:
+            assert set(self.handed) <= self.durable
+            return
+        effects = set(told(checkpoint))
+        assert len(effects) == len(told(checkpoint)) == checkpoint.size <= CHECKPOINT_MAX
+        assert effects <= self.settled
+        assert not effects & self.durable
+        self._check_commits(checkpoint, self.durable | effects)
+        self.outstanding = checkpoint
+
+    def _check_commits(self, checkpoint, durable):
+        for partition, commit in checkpoint.commits.items():
+            assert len(commit.metadata) <= METADATA_MAX_CHARS
+            assert commit.offset >= self.commits[partition].offset
+            below = [(offset, size) for offset, size in self.logs[partition] if offset < commit.offset]
+            assert all(
+                (partition, offset, index) in durable for offset, size in below for index in range(size)
+            )
+
+    @precondition(lambda self: self.outstanding is not None)
+    @rule()
+    def acknowledge(self):
+        self.ledger.acknowledge(self.outstanding)
+        self.durable.update(told(self.outstanding))
+        self.commits.update(self.outstanding.commits)
+        self.outstanding = None
+
+    @rule()
+    def lose_the_partitions(self):
+        lost = dict(self.handed)
+        self.ledger.forget()
+        self._assign()
+        for (_, _, index), entry in lost.items():
+            self.ledger.settle(entry, [(index, "too late")])
+
+    @rule()
+    def die(self):
+        self._start()
+
+    @invariant()
+    def counts_are_right(self):
+        assert self.ledger.unacknowledged == len(self.settled - self.durable)
+        assert self.ledger.open == len(set(self.handed) - self.durable)
+
+    def teardown(self):
+        self._start()
+        for partition, log in self.logs.items():
+            for offset, size in log:
+                if offset >= self.position[partition]:
+                    self._read(partition, offset, size)
+        everyone = {
+            (p, offset, i) for p, log in self.logs.items() for offset, size in log for i in range(size)
+        }
+        assert set(self.handed) == everyone - self.durable
+
+
+TestOwners = Owners.TestCase
+TestOwners.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)

@@ -1,0 +1,144 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
+from worker.ledger.ledger import Partition
+from worker.pipeline.intake import HEADERS_MAX_BYTES, RECIPIENT_MAX_BYTES, bury, take_in_hand
+from worker.records.job import JobError, Lane, LaterJob, encode_json
+from worker.timing.tiers import TIERS
+
+LATER = [Partition(tier.topic, 0) for tier in TIERS]
+START = datetime.fromtimestamp(NOW + 7, UTC).isoformat()
+
+
+def taken(value, partition=JOBS, **fields):
+    return take_in_hand(record(value, partition, **fields), 30.0)
+
+
+def later(**fields):
+    written_out = {"start_at": START, "stretch_time": 0, "ttl": 60, "lane": "urgent"}
+    return job(recipient("a", attempts=1), **written_out | fields)
+
+
+def test_a_job_brings_its_plan_message_lane_and_headers():
+    found = taken(job(ttl=60), headers=(("traceparent", b"1"),), timestamp=NOW + 3)
+    in_hand = found.job
+    assert (in_hand.plan.start, in_hand.plan.stretch, in_hand.plan.ttl) == (NOW + 3, 30.0, 60)
+    assert in_hand.lane is Lane.NORMAL
+    assert in_hand.headers == (("traceparent", b"1"),)
+    assert in_hand.message.fits
+    assert found.flaws == {}
+
+
+def test_a_job_says_itself_when_it_starts_and_over_what_it_is_spread():
+    in_hand = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3).job
+    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 5.0)
+
+
+def test_the_lane_is_the_topics():
+    assert taken(job(), URGENT).job.lane is Lane.URGENT
+    assert taken(job(lane="urgent")).job.lane is Lane.NORMAL
+
+
+@pytest.mark.parametrize("partition", LATER)
+@pytest.mark.parametrize("lane", Lane)
+def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
+    in_hand = taken(later(lane=lane.value), partition, timestamp=NOW + 100).job
+    assert isinstance(in_hand.job, LaterJob)
+    assert in_hand.lane is lane
+    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 0.0)
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_a_record_of_a_tier_says_its_lane_without_being_read(lane):
+    fields = {"notification": {"title": "t", "url": "https://a.example/", "data": {"lane": "urgent"}}}
+    job = taken(later(lane=lane.value, slice={"first": 0, "total": 9}, **fields), LATER[0]).job.job
+    written = encode_json(job)
+    assert record(written, LATER[0]).urgent is (lane is Lane.URGENT)
+    assert record(written, JOBS).urgent is False
+    assert record(written, URGENT).urgent is True
+
+
+def test_a_tombstone_is_urgent_by_its_topic_alone():
+    assert [record(None, place).urgent for place in (JOBS, URGENT, LATER[0])] == [False, True, False]
+
+
+def test_what_is_wrong_with_a_recipient_is_told_by_its_index():
+    bad = {"id": "b", "subscription": {"endpoint": "https://fcm.googleapis.com/x"}}
+    found = taken(job(recipient("a"), bad, recipient("c")))
+    assert set(found.flaws) == {1}
+    assert [each.id for each in found.recipients] == ["a", "b", "c"]
+
+
+def test_a_recipient_that_waits_keeps_no_other_in_memory():
+    found = taken(job(recipient("a"), recipient("b")))
+    assert found.job.job.recipients == []
+
+
+def test_a_recipient_that_no_record_of_a_tier_should_hold_costs_only_itself():
+    people = [recipient("a"), recipient("b", variables={"x": "y" * RECIPIENT_MAX_BYTES}), recipient("c")]
+    assert taken(job(*people)).flaws == {1: "recipient_too_large"}
+
+
+def test_numbers_that_are_written_short_and_come_out_long_count_as_they_come_out():
+    people = [recipient("a", variables={f"{n:04}": 9 for n in range(9000)})]
+    people.append(recipient("b", variables={"x": "y" * 60_000}))
+    value = json.dumps(job(*people)).replace(": 9", ":1e15").encode()
+    assert taken(value).flaws == {0: "recipient_too_large"}
+
+
+def test_a_recipient_that_cannot_be_read_is_told_as_that_however_large():
+    bad = {"id": "b", "subscription": "x" * RECIPIENT_MAX_BYTES}
+    assert taken(job(recipient("a"), bad)).flaws == {1: "bad_subscription"}
+
+
+@pytest.mark.parametrize("partition", [JOBS, LATER[0]])
+def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
+    value = later() if partition in LATER else job()
+    half = b"x" * (HEADERS_MAX_BYTES // 2 - 1)
+    in_hand = taken(value, partition, headers=(("a", half), ("b", half))).job
+    assert len(in_hand.headers) == 2
+    with pytest.raises(JobError, match=r"headers: are larger than 65536 bytes") as caught:
+        taken(value, partition, headers=(("a", half), ("b", half), ("c", b"")))
+    assert caught.value.code == "bad_field"
+
+
+@pytest.mark.parametrize(
+    ("value", "partition", "name"),
+    [
+        (None, JOBS, "value"),
+        (b"{", JOBS, "value"),
+        (job(site_id=""), JOBS, "site_id"),
+        (job(slice={"first": 5, "total": 5}), JOBS, "slice.total"),
+        (job(), LATER[0], "recipients[0].attempts"),
+    ],
+)
+def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
+    with pytest.raises(JobError) as caught:
+        taken(value, partition)
+    assert caught.value.problem.startswith(f"{name}:")
+
+
+def test_a_dead_letter_holds_the_records_own_bytes_and_says_what_is_wrong():
+    own = (("error", b"forged"), ("trace", b"1"), ("trace", b"2"))
+    letter = bury(
+        record(b"\xff", LATER[1], 42, key=None, headers=own), JobError("bad_json", "value: x"), "p."
+    )
+    assert (letter.key, letter.value) == (None, b"\xff")
+    assert letter.headers == (
+        ("trace", b"1"),
+        ("trace", b"2"),
+        ("error-code", b"bad_json"),
+        ("error", b"value: x"),
+        ("source-topic", b"p.later.1m"),
+        ("source-partition", b"0"),
+        ("source-offset", b"42"),
+    )
+
+
+def test_a_tombstone_is_buried_as_one():
+    letter = bury(record(None), JobError("bad_field", "value: is missing"), "push.")
+    assert letter.value is None
+    assert dict(letter.headers)["error-code"] == b"bad_field"

@@ -1,0 +1,434 @@
+"""A small world around the pipeline: logs, a push service with moods, a clock, workers that come and go.
+
+What must hold whatever happens is asserted at the moment it could break; what must be true in the end, there.
+"""
+
+import json
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from math import inf
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.worker.support import (
+    HOSTS,
+    NOW,
+    FixedEntropy,
+    job,
+    land,
+    make_pipeline,
+    recipient,
+    record,
+    restored,
+)
+from worker.ledger.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.metrics import Metrics
+from worker.pipeline.pipeline import Record
+from worker.push.answers import PushResponse, TransportFailure
+from worker.records.control import CampaignControl, State
+from worker.timing.schedule import FIRST_ATTEMPT_GRACE
+from worker.timing.tiers import BY_TOPIC, TIERS, ready_at
+
+ATTEMPTS = 4
+TOLERANCE = 1e-5
+INPUTS = [Partition("jobs", 0), Partition("jobs", 1), Partition("jobs.urgent", 0)]
+LATER = [Partition(tier.topic, 0) for tier in TIERS]
+FINAL = {201: "sent", 404: "expired", 410: "expired", 403: "unauthorized", 413: "rejected"}
+
+
+def at(seconds):
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+class Campaign:
+    """What upstream wants of one, and what it said last."""
+
+    def __init__(self, name):
+        self.name = name
+        self.state = State.RUNNING
+        self.since = NOW
+        self.shift = 0.0
+
+    def turn(self, state, now):
+        if self.state is State.PAUSED:
+            self.shift += now - self.since
+        self.state, self.since = state, now
+
+    def control(self):
+        return CampaignControl(1, self.name, self.state, datetime.fromtimestamp(self.since, UTC), self.shift)
+
+
+class Promise:
+    """What upstream asked for one recipient, worked out without pushmill, and what became of it."""
+
+    def __init__(self, campaign, planned, own, ttl, not_after):
+        self.campaign = campaign
+        self.planned = planned
+        self.own = own
+        self.dues = []
+        self.ttl = ttl
+        self.not_after = not_after
+        self.not_before = -inf
+        self.answers = []
+        self.outcomes = []
+
+    def check_push(self, now, ttl_header, *, clean):
+        """Whether it was right to send; a worker that was killed may have forgotten an attempt."""
+        assert self.campaign.state is State.RUNNING
+        if not (clean and self.dues):  # with the first attempt the due time stands
+            self.dues.append(max(self.planned + self.campaign.shift, self.own))
+        judged = [alive for due in self.dues if (alive := self._judge(due, now, ttl_header)) is not None]
+        assert judged
+        return all(judged)
+
+    def _judge(self, due, now, ttl_header):
+        grace = max(self.ttl, FIRST_ATTEMPT_GRACE)
+        left = max(0.0, min(due + self.ttl, self.not_after) - now)
+        if not (
+            due <= now + TOLERANCE
+            and now <= min(due + grace, self.not_after) + TOLERANCE
+            and left - 1 - TOLERANCE <= ttl_header <= left + TOLERANCE
+        ):
+            return None
+        life = self.ttl if self.answers else grace
+        return now <= min(due + life, self.not_after) + TOLERANCE
+
+
+class Upstream:
+    """Makes jobs of every kind, and remembers what it asked for."""
+
+    def __init__(self, dice):
+        self.dice = dice
+        self.promises = {}
+        self.campaigns = [Campaign(f"camp-{number}") for number in range(8)]
+
+    def job(self, number, now):
+        dice, count = self.dice, self.dice.choice([1, 2, 10, 40])
+        start, stretch = now + dice.choice([-30, 0, 0, 5, 20, 100, 800]), dice.choice([0, 0, 30, 400])
+        ttl, not_after = dice.choice([0, 30, 600, 86_400]), now + dice.choice([50, 900, inf])
+        first, total = dice.randrange(100), 100 + count
+        said = {
+            "start_at": at(start),
+            "stretch_time": stretch,
+            "ttl": ttl,
+            "slice": {"first": first, "total": total},
+        }
+        if not_after < inf:
+            said["not_after"] = at(not_after)
+        people, campaign = [], dice.choice(self.campaigns)
+        for index in range(count):
+            own = dice.choice([None, None, None, now + dice.uniform(0, 100)])
+            name = f"r{index}"
+            planned = start + stretch * (first + index) / total
+            promise = Promise(campaign, planned, own or -inf, ttl, not_after)
+            self.promises[f"job-{number}", name] = promise
+            fields = {"not_before": at(own)} if own else {}
+            people.append(recipient(name, dice.choice(list(HOSTS)), **fields))
+        said |= {"job_id": f"job-{number}", "campaign_id": campaign.name, "site_id": dice.choice("abc")}
+        return job(*people, payload="", **said)
+
+
+class PushServices:
+    """Answer anything, after any time; now and then one of them refuses or breaks for a while."""
+
+    def __init__(self, dice):
+        self.dice = dice
+        self.moods = {}
+
+    def answer(self, service, now):
+        until, mood = self.moods.get(service, (0, None))
+        if now < until:
+            return mood
+        if self.dice.random() < 0.02:
+            mood = self.dice.choice([PushResponse(429), PushResponse(503), TransportFailure.CONNECT])
+            self.moods[service] = now + self.dice.choice([5, 60, 300]), mood
+        kind = self.dice.random()
+        if kind < 0.5:
+            return PushResponse(201)
+        if kind < 0.65:
+            return PushResponse(self.dice.choice([404, 410, 403, 413]))
+        if kind < 0.8:
+            return PushResponse(self.dice.choice([429, 503]), {"retry-after": self.retry_after(now)})
+        return self.dice.choice([PushResponse(500), PushResponse(429), *list(TransportFailure)[:-1]])
+
+    def retry_after(self, now):
+        seconds = self.dice.choice([0, 3, 14, 30, 100, 700])
+        return (
+            str(seconds)
+            if self.dice.random() < 0.5
+            else format_datetime(datetime.fromtimestamp(now + seconds, UTC))
+        )
+
+
+class Jitter(FixedEntropy):
+    def __init__(self, dice):
+        super().__init__()
+        self.jitter = dice.random
+
+
+class World:
+    def __init__(self, seed, *, clean):
+        self.dice = random.Random(seed)
+        self.clean = clean
+        self.now = NOW
+        self.upstream = Upstream(self.dice)
+        self.services = PushServices(self.dice)
+        self.logs = {partition: [] for partition in INPUTS + LATER}
+        self.commits = {partition: Commit(0, "") for partition in self.logs}
+        self.metrics = Metrics(CollectorRegistry())
+        self.made = self.may_repeat = 0
+        self.flights = []
+        self.start()
+
+    # ── the logs ────────────────────────────────────────────────────────────────────────────────────────
+
+    def produce(self, jobs):
+        for _ in range(jobs):
+            partition = self.dice.choice(INPUTS)
+            self._append(partition, self.upstream.job(self.made, self.now))
+            self.made += 1
+
+    def _append(self, partition, value):
+        log = self.logs[partition]
+        gap = self.dice.choice([0, 0, 0, 3])  # markers of transactions
+        offset = log[-1].offset + 1 + gap if log else gap
+        log.append(value if isinstance(value, Record) else record(value, partition, offset, self.now))
+
+    def _publish(self, publications):
+        for each in publications:
+            if each.topic in BY_TOPIC:
+                self._append(Partition(each.topic, 0), each.value)
+            elif each.topic == "outcomes":
+                batch = json.loads(each.value)
+                for outcome in batch["outcomes"]:
+                    self.upstream.promises[batch["job_id"], outcome["recipient_id"]].outcomes.append(outcome)
+
+    # ── a worker's life ─────────────────────────────────────────────────────────────────────────────────
+
+    def start(self):
+        self.pipeline = make_pipeline(
+            Partition("none", 0),
+            now=self.now,
+            metrics=self.metrics,
+            entropy=Jitter(self.dice),
+            in_flight=24,
+            attempts=ATTEMPTS,
+        )
+        for campaign in self.upstream.campaigns:
+            self.pipeline.control(campaign.control(), self.now)
+        self.flights = []
+        self.assign()
+
+    def assign(self):
+        self.seen = {}
+        self.position = {partition: commit.offset for partition, commit in self.commits.items()}
+        for partition, commit in self.commits.items():
+            self.pipeline.assign(partition, restored(commit))
+
+    def step(self):
+        self.read()
+        self.send()
+        self.land()
+        if self.dice.random() < 0.5:
+            self.checkpoint()
+        self.wait()
+
+    def decide(self):
+        """Pause a campaign, resume it, or, seldom, cancel it."""
+        campaign = self.dice.choice(self.upstream.campaigns)
+        cancels = self.dice.random() < 0.05
+        match campaign.state:
+            case State.RUNNING:
+                self.turn(campaign, State.CANCELLED if cancels else State.PAUSED)
+            case State.PAUSED:
+                self.turn(campaign, State.CANCELLED if cancels else State.RUNNING)
+
+    def turn(self, campaign, state):
+        campaign.turn(state, self.now)
+        self.pipeline.control(campaign.control(), self.now)
+
+    def read(self):
+        for partition in self.logs:
+            while (
+                (record := self._next(partition))
+                and self._ready(record)
+                and self.pipeline.has_room(partition, record.urgent)
+            ):
+                self.position[partition] = record.offset + 1
+                self.pipeline.accept(record, self.now)
+                self._check_bounds()
+
+    def _next(self, partition):
+        return next((each for each in self.logs[partition] if each.offset >= self.position[partition]), None)
+
+    def _ready(self, record):
+        return self._ready_at(record) <= self.now
+
+    def _ready_at(self, record):
+        tier = BY_TOPIC.get(record.partition.topic)
+        first_seen = self.seen.setdefault((record.partition, record.offset), self.now)
+        return ready_at(tier, record.timestamp, first_seen) if tier else self.now
+
+    def send(self):
+        for flight in self.pipeline.dispatch(self.now, self.dice.choice([1, 5, 100])):
+            if self.dice.random() < 0.05:
+                self.pipeline.recall(flight, self.now)
+                continue
+            delivery = flight.delivery
+            answer = self.services.answer(delivery.endpoint.origin.key, self.now)
+            assert self.pipeline._ledger.knows(delivery.entry)
+            promise = self.upstream.promises[delivery.job.job.job_id, delivery.recipient.id]
+            alive = promise.check_push(self.now, int(flight.request.headers["TTL"]), clean=self.clean)
+            if self.clean:
+                assert alive
+                assert promise.not_before <= self.now + TOLERANCE
+                assert len(promise.answers) == delivery.attempts < ATTEMPTS
+                assert not any(_status(given) in FINAL for given in promise.answers)
+            promise.answers.append(answer)
+            self.flights.append((self.now + self.dice.choice([0.02, 0.3, 5.0]), flight, answer, promise))
+        self._check_bounds()
+
+    def land(self):
+        landed = [each for each in self.flights if each[0] <= self.now]
+        self.flights = [each for each in self.flights if each[0] > self.now]
+        land(self.pipeline, [(flight, answer) for _, flight, answer, _ in landed], self.now)
+        for _, _, answer, promise in landed:
+            asked = answer.headers.get("retry-after", "0") if isinstance(answer, PushResponse) else "0"
+            promise.not_before = max(promise.not_before, self.now + float(asked) if asked.isdigit() else 0)
+
+    def checkpoint(self, *, die_before_commit=False):
+        batch = self.pipeline.checkpoint(self.now)
+        if batch is None:
+            return
+        self._publish(batch.publications)
+        if die_before_commit:
+            return
+        for partition, commit in batch.checkpoint.commits.items() if batch.checkpoint else ():
+            assert commit.offset >= self.commits[partition].offset
+            self.commits[partition] = commit
+        self.pipeline.acknowledge(batch)
+
+    def wait(self):
+        """On to the next moment at which something can happen."""
+        tiers = (self._ready_at(each) for partition in LATER if (each := self._next(partition)))
+        events = [self.pipeline.next_due or inf, *(landing[0] for landing in self.flights), *tiers]
+        soonest = min(events)
+        step = self.dice.choice([0.05, 0.25, 1.0])
+        self.now = max(self.now + step, soonest if soonest < inf and not self.pipeline.unacknowledged else 0)
+
+    def _check_bounds(self):
+        assert self.pipeline.unacknowledged + self.pipeline.in_flight <= CHECKPOINT_MAX
+        assert self.pipeline.in_flight <= 24
+
+    # ── how a life ends ─────────────────────────────────────────────────────────────────────────────────
+
+    def stop(self):
+        """Drain, as at a rolling update or before a rebalance."""
+        while self.flights:
+            self.now += 0.1
+            self.land()
+        self.pipeline.hand_back(self.now)
+        while self.pipeline.unacknowledged:
+            self.checkpoint()
+        self._next_life()
+
+    def kill(self):
+        """Without a chance to clean up, maybe between the outcomes and the commit."""
+        self.may_repeat += self.pipeline.unacknowledged + self.pipeline.in_flight
+        if self.dice.random() < 0.5:
+            self.checkpoint(die_before_commit=True)
+        self.start()
+
+    def lose(self):
+        """The partitions are taken away; what is in flight lands at a pipeline that does not own it."""
+        self.may_repeat += self.pipeline.unacknowledged + self.pipeline.in_flight
+        self.pipeline.forget()
+        self.assign()
+
+    def _next_life(self):
+        if self.dice.random() < 0.5:
+            self.pipeline.forget()
+            self.assign()
+        else:
+            self.start()
+
+    # ── from beginning to end ───────────────────────────────────────────────────────────────────────────
+
+    def live(self, lives):
+        for _ in range(lives):
+            self.produce(self.dice.randrange(6))
+            for _ in range(self.dice.randrange(1, 60)):
+                if self.dice.random() < 0.1:
+                    self.decide()
+                self.step()
+            self.dice.choice([self.stop] if self.clean else [self.stop, self.kill, self.lose])()
+        for campaign in self.upstream.campaigns:
+            if campaign.state is State.PAUSED:
+                self.turn(campaign, State.RUNNING)
+        for _ in range(20_000):
+            self.step()
+            if self._over():
+                break
+        assert self._over()
+
+    def _over(self):
+        return not (
+            self.pipeline.open or self.flights or any(self._next(partition) for partition in self.logs)
+        )
+
+    def deferred(self, reason):
+        return sum(tier[reason].value for tier in self.metrics.deferred.values())
+
+    @property
+    def repeats(self):
+        accepted = (sum(_status(a) == 201 for a in each.answers) for each in self.upstream.promises.values())
+        return sum(max(0, count - 1) for count in accepted)
+
+
+def _status(answer):
+    return answer.status if isinstance(answer, PushResponse) else None
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_clean_stops_repeat_and_lose_nothing(seed):
+    world = World(seed, clean=True)
+    world.live(lives=12)
+    assert world.repeats == 0
+    for promise in world.upstream.promises.values():
+        (outcome,) = promise.outcomes
+        last = _status(promise.answers[-1]) if promise.answers else None
+        assert outcome["attempts"] == len(promise.answers)
+        cancelled = {"cancelled"} if promise.campaign.state is State.CANCELLED else set()
+        assert outcome["http_status"] == last or outcome["status"] in {"lapsed"} | cancelled
+        assert outcome["status"] in ({FINAL[last]} if last in FINAL else {"failed", "lapsed"} | cancelled)
+        assert (outcome["status"] == "failed") == (len(promise.answers) == ATTEMPTS and last not in FINAL)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_kills_lose_nothing_and_repeat_little(seed):
+    world = World(seed, clean=False)
+    world.live(lives=12)
+    assert world.repeats <= world.may_repeat
+    for promise in world.upstream.promises.values():
+        assert promise.outcomes
+        assert all(outcome["attempts"] <= ATTEMPTS for outcome in promise.outcomes)
+        sent = any(_status(answer) == 201 for answer in promise.answers)
+        assert sent or all(outcome["status"] != "sent" for outcome in promise.outcomes)
+
+
+def test_worlds_are_not_empty():
+    counts = defaultdict(int)
+    for seed in range(4):
+        world = World(seed, clean=True)
+        world.live(lives=12)
+        for promise in world.upstream.promises.values():
+            counts[promise.outcomes[-1]["status"]] += 1
+        assert any(world.logs[Partition("later.1m", 0)])
+        for reason in ("not_due", "retry", "paused", "gate_closed"):
+            counts[reason] += world.deferred(reason)
+    statuses = {"sent", "expired", "rejected", "unauthorized", "failed", "lapsed", "cancelled"}
+    assert set(counts) == statuses | {"not_due", "retry", "paused", "gate_closed"}
+    assert all(counts.values())

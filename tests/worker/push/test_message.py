@@ -1,0 +1,518 @@
+import json
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from crypto.aes128gcm import MAX_PLAINTEXT
+from crypto.errors import PayloadTooLargeError
+from worker.push.message import (
+    JSON,
+    OCTETS,
+    TEMPLATES_MAX_BYTES,
+    BadNotificationError,
+    Checked,
+    compile_message,
+)
+from worker.records.job import Action, Keys, Notification, Recipient, SendJob, Subscription, encode_json
+
+patient = settings(deadline=None)  # a busy machine is no failure
+SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
+IDS = {"job_id": "j:1", "campaign_id": "c.1", "site_id": "s_1", "recipient_id": "r:1"}
+PUSHMILL = {name: IDS[name] for name in ("job_id", "campaign_id", "recipient_id")}
+
+
+def job_of(notification=None, **fields):
+    ids = {name: IDS[name] for name in ("job_id", "campaign_id", "site_id")}
+    return SendJob(v=1, **ids, recipients=[], notification=notification, **fields)
+
+
+def notification_of(**fields):
+    return Notification(**{"title": "t", "url": "https://shop.example/"} | fields)
+
+
+def rendered(job, variables=None):
+    return compile_message(job).render(Recipient(IDS["recipient_id"], SUBSCRIPTION, variables))
+
+
+def shown(variables=None, **fields):
+    """What the browser sees of a notification."""
+    return json.loads(rendered(job_of(notification_of(**fields)), variables))["notification"]
+
+
+def filled(template, variables=None):
+    return shown(variables, body=template)["body"]
+
+
+# ── the shape ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_notification_goes_out_as_declarative_web_push():
+    notification = Notification(
+        title="Hello",
+        url="https://shop.example/",
+        body="b",
+        icon="https://shop.example/i",
+        image="https://shop.example/m",
+        badge="https://shop.example/b",
+        actions=[
+            Action("buy", "Buy", "https://shop.example/1", "https://shop.example/2"),
+            Action("x", "X", "https://y/"),
+        ],
+        tag="promo",
+        lang="en",
+        dir="ltr",
+        silent=False,
+        renotify=True,
+        require_interaction=True,
+        timestamp=datetime(2026, 11, 21, 9, tzinfo=UTC),
+        data={"any": {"thing": [1, 2.5, None, True, "x"]}},
+    )
+    assert json.loads(rendered(job_of(notification, mutable=True))) == {
+        "web_push": 8030,
+        "mutable": True,
+        "notification": {
+            "title": "Hello",
+            "navigate": "https://shop.example/",
+            "body": "b",
+            "icon": "https://shop.example/i",
+            "image": "https://shop.example/m",
+            "badge": "https://shop.example/b",
+            "actions": [
+                {
+                    "action": "buy",
+                    "title": "Buy",
+                    "navigate": "https://shop.example/1",
+                    "icon": "https://shop.example/2",
+                },
+                {"action": "x", "title": "X", "navigate": "https://y/"},
+            ],
+            "tag": "promo",
+            "lang": "en",
+            "dir": "ltr",
+            "silent": False,
+            "renotify": True,
+            "requireInteraction": True,
+            "timestamp": 1_795_251_600_000,
+            "data": {"any": {"thing": [1, 2.5, None, True, "x"]}, "pushmill": PUSHMILL},
+        },
+    }
+
+
+def test_what_is_not_given_is_left_out():
+    assert json.loads(rendered(job_of(notification_of()))) == {
+        "web_push": 8030,
+        "notification": {"title": "t", "navigate": "https://shop.example/", "data": {"pushmill": PUSHMILL}},
+    }
+
+
+@pytest.mark.parametrize(
+    "given", [{"mutable": False}, {"silent": False}, {"actions": []}, {"data": {"a": None}}]
+)
+def test_what_is_given_is_kept_even_if_it_says_no(given):
+    [(name, value)] = given.items()
+    fields = {} if name == "mutable" else given
+    text = json.loads(rendered(job_of(notification_of(**fields), **({} if fields else given))))
+    assert (text | text["notification"])[name] == (
+        value | {"pushmill": PUSHMILL} if name == "data" else value
+    )
+
+
+def test_pushmills_ids_are_its_own_to_write():
+    assert shown(data={"pushmill": {"job_id": "forged"}, "a": 1})["data"] == {"pushmill": PUSHMILL, "a": 1}
+
+
+@patient
+@example(datetime(2109, 5, 15, 6, 40, 58, 697_000))  # noqa: DTZ001 - made aware below
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)))  # noqa: DTZ001 - made aware below
+def test_timestamps_are_whole_milliseconds(moment):
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
+    exact = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    assert shown(timestamp=moment)["timestamp"] == exact
+
+
+@pytest.mark.parametrize("payload", ["", "hi {{name}}", "{{job_id}}", '{"a": "🦆"}', "\x00\n"])
+def test_a_payload_goes_out_as_it_is(payload):
+    job = job_of(payload=payload)
+    assert compile_message(job).content_type == OCTETS
+    assert rendered(job, {"name": "Ada"}) == payload.encode()
+    assert compile_message(job_of(notification_of())).content_type == JSON
+
+
+# ── variables ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{name}}", "Ada"),
+        ("Hi {{name}}, {{name}}!", "Hi Ada, Ada!"),
+        ("{{name|there}}", "Ada"),
+        ("{{nobody|there}}", "there"),
+        ("{{nobody|}}", ""),
+        ("{{nobody}}", ""),
+        ("{{nobody|a|b}}", "a|b"),
+        ("{{nobody|two\nlines}}", "two\nlines"),
+        ("{{nobody|{{name}}}}", "{{name}}"),  # a fallback is text, not a template, and ends at the first }}
+        ("{{empty|there}}", ""),  # given, though empty
+        ("{{n}} {{f}} {{yes}} {{no}} {{big}}", "3 1.5 true false 12345678901234567890"),
+        ("{{quote}}", '"\\\n🦆'),
+        ("{{inner}}", "{{name}}"),  # a value is not a template either
+        (
+            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
+            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
+        ),
+        ("{{{name}}}", "{Ada}"),
+        ("{{name", "{{name"),
+        ("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id|x}}", "j:1 c.1 s_1 r:1"),
+    ],
+)
+def test_variables_are_filled_in(template, text):
+    variables = {
+        "name": "Ada",
+        "empty": "",
+        "n": 3,
+        "f": 1.5,
+        "yes": True,
+        "no": False,
+        "big": 12345678901234567890,
+        "quote": '"\\\n🦆',
+        "inner": "{{name}}",
+    }
+    assert filled(template, variables) == text
+
+
+def test_variables_are_filled_in_wherever_there_is_text_but_never_in_keys():
+    x = "{{x}}"
+    seen = shown(
+        {"x": "v"},
+        title=x,
+        url=f"https://a/{x}",
+        body=x,
+        icon=f"https://a/{x}",
+        image=f"https://a/{x}",
+        badge=f"https://a/{x}",
+        actions=[Action(x, x, f"https://a/{x}", f"https://a/{x}")],
+        tag=x,
+        lang=x,
+        data={x: [x, {x: x}, [[x]]], "n": 1},
+    )
+    assert seen == {
+        "title": "v",
+        "navigate": "https://a/v",
+        "body": "v",
+        "icon": "https://a/v",
+        "image": "https://a/v",
+        "badge": "https://a/v",
+        "actions": [{"action": "v", "title": "v", "navigate": "https://a/v", "icon": "https://a/v"}],
+        "tag": "v",
+        "lang": "v",
+        "data": {x: ["v", {x: "v"}, [["v"]]], "n": 1, "pushmill": PUSHMILL},
+    }
+
+
+def test_built_in_variables_win():
+    forged = dict.fromkeys(IDS, "forged")
+    assert filled("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id}}", forged) == "j:1 c.1 s_1 r:1"
+    assert shown(forged)["data"] == {"pushmill": PUSHMILL}
+
+
+@pytest.mark.parametrize(
+    ("template", "url"),
+    [
+        ("https://a/{{x}}", "https://a/%2F%3F%26%23%20%C3%A4%25"),
+        ("https://a/?q={{x}}&n={{n}}", "https://a/?q=%2F%3F%26%23%20%C3%A4%25&n=1.5"),
+        ("https://a/{{nobody|a/b}}", "https://a/a%2Fb"),
+        ("https://a/?c={{campaign_id}}&j={{job_id}}", "https://a/?c=c.1&j=j%3A1"),
+        ("https://a/?r={{recipient_id}}", "https://a/?r=r%3A1"),
+        ("https://{{host}}/", "https://shop.example/"),
+        ("{{whole}}", "https://b/c?d=e f"),
+        ("{{nobody|https://b/c}}", "https://b/c"),
+    ],
+)
+def test_values_are_percent_encoded_in_urls_unless_the_field_is_one_variable(template, url):
+    variables = {"x": "/?&# ä%", "n": 1.5, "host": "shop.example", "whole": "https://b/c?d=e f"}
+    action = Action("a", "A", template, template)
+    seen = shown(
+        variables, url=template, icon=template, image=template, badge=template, actions=[action], body="{{x}}"
+    )
+    assert {seen[name] for name in ("navigate", "icon", "image", "badge")} == {url}
+    assert (seen["actions"][0]["navigate"], seen["actions"][0]["icon"]) == (url, url)
+    assert seen["body"] == "/?&# ä%"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "/",
+            "shop.example",
+            "//shop.example/",
+            "http://shop.example/",
+            "https:",
+            "https://",
+            "https:///a",
+        ),
+        *("https:shop.example", "javascript:alert(1)", "data:text/plain,x", " https://a/", "https://a b/"),
+        *(
+            "https://user@a/",
+            "https://a\\b/",
+            "https://a/\n",
+            "https://a/\x00",
+            "https://?x",
+            "https://#x",
+            "xhttps://a/",
+        ),
+    ],
+)
+@pytest.mark.parametrize("field", ["url", "icon", "image", "badge", "action url", "action icon"])
+@pytest.mark.parametrize("template", ["constant", "{{it}}"])
+def test_a_url_that_is_not_absolute_https_is_a_bad_notification(url, field, template):
+    given = url if template == "constant" else template
+    action = {"action": "a", "title": "A", "url": "https://a/"} | {field[7:]: given}
+    fields = {"actions": [Action(**action)]} if field.startswith("action") else {field: given}
+    message = compile_message(job_of(notification_of(**fields)))  # which itself finds nothing wrong
+    with pytest.raises(BadNotificationError):
+        message.render(Recipient("r", SUBSCRIPTION, {"it": url}))
+
+
+@pytest.mark.parametrize("title", ["", "  ", "{{nobody}}", "{{empty|x}} {{nobody}}\n"])
+def test_a_title_that_ends_up_empty_is_a_bad_notification(title):
+    for fields in ({"title": title}, {"actions": [Action("a", title, "https://a/")]}):
+        with pytest.raises(BadNotificationError):
+            shown({"empty": ""}, **fields)
+
+
+def test_a_job_is_compiled_to_constants_but_for_what_differs():
+    message = compile_message(
+        job_of(notification_of(title="Hi {{name}}", body="b", data={"c": "{{campaign_id}}"}))
+    )
+    assert (message.frame.count(b"%b"), len(message.places)) == (2, 2)
+
+
+def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
+    notification = notification_of(body="{{name}}", url="https://{{site_id}}.example/{{job_id}}%20{{name}}")
+    common = {"v": 1, "recipients": [], "notification": notification}
+    jobs = [
+        SendJob(job_id=f"{n}", campaign_id=f"{n}", site_id=site, **common)
+        for n, site in enumerate(("shop", "%b", "no host", "shop"))
+    ]
+    messages = [compile_message(job) for job in jobs]
+    assert len({id(message.places[-2]) for message in messages}) == 1
+    sent = [json.loads(message.render(Recipient("r", None, {"name": "Ada"}))) for message in messages]
+    for number, (job, one) in enumerate(zip(jobs, sent, strict=True)):
+        place = quote(job.site_id, safe="")
+        assert one["notification"]["navigate"] == f"https://{place}.example/{number}%20Ada"
+        ids = {"job_id": f"{number}", "campaign_id": f"{number}", "recipient_id": "r"}
+        assert one["notification"]["data"]["pushmill"] == ids
+
+
+def test_whether_it_may_be_changed_is_told_apart():
+    messages = [rendered(job_of(notification_of(), mutable=mutable)) for mutable in (None, True, False, None)]
+    assert [json.loads(message).get("mutable") for message in messages] == [None, True, False, None]
+
+
+def test_large_notifications_are_not_kept():
+    job = job_of(notification_of(body="{{name|" + "x" * 4096 + "}}"))
+    assert compile_message(job).places[0] is not compile_message(job).places[0]
+
+
+def test_hostile_templates_do_not_fill_the_memory():
+    tracemalloc.start()
+    for number in range(300):
+        compile_message(job_of(notification_of(body="{{job_id}}" + "{{aa}}Ā" * 480, tag=str(number))))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 16 << 20
+
+
+@pytest.mark.parametrize(
+    ("fields", "looked_at"),
+    [
+        ({"title": "Hi {{name}}", "url": "https://shop.example/{{sku}}?{{a}}", "body": "{{b}}"}, 0),
+        ({"title": " {{name}}"}, 1),
+        ({"url": "https://{{shop}}/"}, 1),
+        ({"url": "https://shop.example{{path}}"}, 1),
+        ({"url": "https://shop.example/\n{{path}}"}, 1),
+        ({"url": "{{url}}"}, 1),
+    ],
+)
+def test_what_no_value_can_make_wrong_is_not_looked_at_again(fields, looked_at):
+    places = compile_message(job_of(notification_of(**fields))).places
+    assert sum(isinstance(place, Checked) for place in places) == looked_at
+
+
+def test_percent_signs_stand_for_themselves():
+    assert (
+        filled("100 % off, %s %b %(a)s %%: {{name}}", {"name": "%s %b"}) == "100 % off, %s %b %(a)s %%: %s %b"
+    )
+    assert rendered(job_of(payload="50 % %b")) == b"50 % %b"
+    assert shown({"a": "%d"}, url="https://shop.example/%20{{campaign_id}}?{{a}}")["navigate"] == (
+        f"https://shop.example/%20{IDS['campaign_id']}?%25d"
+    )
+
+
+# ── against a reference ─────────────────────────────────────────────────────────────────────────────────
+
+names = st.sampled_from(["a", "b", "c_1", "job_id", "recipient_id"])
+scalars = (
+    st.text(max_size=20) | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+)
+no_braces = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=12)
+literals = no_braces | st.sampled_from(["{", "}", "}}", "{{ a }}", "{{}}", "{{a-b}}"])
+variables_ = st.tuples(names, st.none() | no_braces)
+templates = st.lists(literals | variables_, max_size=4)
+
+
+def written(parts):
+    """A template of its parts: texts, and variables with their fallbacks."""
+    spelled = (
+        part if isinstance(part, str) else f"{{{{{part[0]}{'' if part[1] is None else '|' + part[1]}}}}}"
+        for part in parts
+    )
+    return "".join(spelled)
+
+
+def expected(parts, values, encode=str):
+    """What must come of it, part by part."""
+    found = []
+    for part in parts:
+        value = part if isinstance(part, str) else values.get(part[0], part[1] or "")
+        text = (
+            value
+            if isinstance(value, str)
+            else json.dumps(value)
+            if isinstance(value, bool)
+            else encode_json(value).decode()
+        )
+        found.append(text if isinstance(part, str) else encode(text))
+    return "".join(found)
+
+
+@patient
+@given(templates, templates, templates, st.dictionaries(names, scalars))
+def test_what_is_rendered_equals_a_simple_reference(title, body, url, variables):
+    data = {"a": [written(title), {"{{b}}": written(body)}, 1, None]}
+    notification = notification_of(
+        title="t" + written(title), url="https://a/" + written(url), body=written(body), data=data
+    )
+    values = variables | IDS
+    reference = {
+        "web_push": 8030,
+        "notification": {
+            "title": "t" + expected(title, values),
+            "navigate": "https://a/" + expected(url, values, lambda text: quote(text, safe="")),
+            "body": expected(body, values),
+            "data": {
+                "a": [expected(title, values), {"{{b}}": expected(body, values)}, 1, None],
+                "pushmill": PUSHMILL,
+            },
+        },
+    }
+    if any(char < " " for char in reference["notification"]["navigate"]):
+        with pytest.raises(BadNotificationError):
+            rendered(job_of(notification), variables)
+    else:
+        assert rendered(job_of(notification), variables) == encode_json(reference)
+
+
+# ── what is too large ───────────────────────────────────────────────────────────────────────────────────
+
+
+@patient
+@given(st.integers(3800, 4100), st.booleans())
+def test_what_is_longer_than_a_push_may_be_is_refused(length, constant):
+    job = job_of(notification_of(body="x" * length if constant else "{{x}}"))
+    size = len(encode_json(json.loads(rendered(job_of(notification_of(body="")))))) + length
+    if size <= MAX_PLAINTEXT:
+        assert len(rendered(job, {"x": "x" * length})) == size
+    else:
+        with pytest.raises(PayloadTooLargeError):
+            rendered(job, {"x": "x" * length})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": "{{x}}" * 50_000},
+        {"data": {"list": ["{{x}}"] * 50_000}},
+        {"data": {"list": ["{{half}}"] * 50_000}},
+        {"url": "https://a/" + "{{half}}" * 50_000},
+        {"data": {"list": ["x" * 100] * 5_000, "x": "{{x}}"}},
+    ],
+    ids=["one text", "many texts", "many that fit alone", "a URL", "constants"],
+)
+def test_what_cannot_be_sent_is_never_put_together(fields):
+    message = compile_message(job_of(notification_of(**fields)))
+    recipient = Recipient("r", SUBSCRIPTION, {"x": "🦆" * 500_000, "half": "\x01" * 2_000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(PayloadTooLargeError):
+            message.render(recipient)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@patient
+@given(st.text(st.characters(codec="utf-8"), max_size=3), st.integers(1300, 1400), st.booleans())
+def test_what_can_never_fit_is_known_before_anything_is_filled_in(text, times, bounded):
+    template = "{{x}}" + text * times + ("{{recipient_id}}" if bounded else "")
+    message = compile_message(job_of(notification_of(body=template)))
+    least = len(rendered(job_of(notification_of(body="")))) + len(encode_json(text * times)) - 2
+    assert message.fits == (least <= MAX_PLAINTEXT)
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_payload_s_limit_is_bytes_of_utf_8(limit):
+    text = "é" * (MAX_PLAINTEXT // 2) + "x" * (limit + MAX_PLAINTEXT % 2)
+    assert compile_message(job_of(payload=text)).fits is (limit == 0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": "{{x|" + "y" * TEMPLATES_MAX_BYTES + "}}"},
+        {"body": "{{job_id|" + "y" * TEMPLATES_MAX_BYTES + "}}"},
+        {"body": "{{" + "x" * TEMPLATES_MAX_BYTES + "}}"},
+        {"data": {"list": ["{{x}}"] * (TEMPLATES_MAX_BYTES // 7)}},
+    ],
+    ids=["a fallback", "a fallback that nobody needs", "a name", "many"],
+)
+def test_templates_that_only_hold_ballast_do_not_fit(fields):
+    """Each record of a tier holds them all over again, for a single recipient if it must."""
+    assert not compile_message(job_of(notification_of(**fields))).fits
+
+
+@pytest.mark.timeout(20)  # takes a second; minutes if anything is looked at again and again
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": "{{a|" * 250_000},
+        {"body": "{{" * 500_000},
+        {"body": "{{" + "a" * 1_000_000},
+        {"body": "{{a|}} " * 150_000},
+        {"data": {"list": [1] * 500_000}},
+    ],
+    ids=["unclosed", "braces", "a name", "variables", "a list"],
+)
+def test_hostile_templates_compile_in_linear_time(fields):
+    for end in ("", "}}"):
+        compile_message(job_of(notification_of(**fields | {"tag": fields.get("body", "") + end})))
+
+
+@pytest.mark.timeout(20)
+def test_depth_costs_no_more_than_breadth():
+    tree = [1] * 300_000
+    for _ in range(400):
+        tree = [tree]
+    compile_message(job_of(notification_of(data={"tree": tree})))
+
+
+def test_a_message_shows_nothing_of_its_texts():
+    message = compile_message(job_of(notification_of(body="s3cret {{name|s3cret}}")))
+    assert "s3cret" not in repr(message)

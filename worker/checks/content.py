@@ -1,0 +1,161 @@
+"""What `pushmill check` finds where a job's content meets its recipients: it is rendered for each of them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from crypto.aes128gcm import MAX_PLAINTEXT
+from crypto.errors import PayloadTooLargeError
+from worker.checks.finding import Finding, error, shown, warning
+from worker.push.message import TEMPLATES_MAX_BYTES, BadNotificationError, Message, compile_message
+from worker.records.job import Decoded, Notification, Recipient, SendJob
+
+FIREFOX_ANDROID_MAX = 2_800
+"""Bytes of plaintext that Firefox on Android takes, about."""
+
+_BUILT_IN = frozenset({"job_id", "campaign_id", "site_id", "recipient_id"})
+_VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(\|.*?)?\}\}", re.DOTALL)
+"""As `worker.push.message` has it, but tells an empty fallback from none."""
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+def content(decoded: Decoded) -> Iterator[Finding]:
+    """Find what comes out wrong or odd where a job meets its recipients: texts, sizes, variables."""
+    job = decoded.job
+    sound = {i: person for i, person in enumerate(job.recipients) if i not in decoded.flaws}
+    message = compile_message(job)
+    if message.template_bytes > TEMPLATES_MAX_BYTES:
+        size = f"{message.template_bytes:,} bytes before anything is filled in"
+        yield error("notification", f"is too large for everyone: {size}, over {TEMPLATES_MAX_BYTES:,}")
+        return
+    yield from _rendered(job, message, sound)
+    yield from _used_variables(job, sound)
+
+
+def _rendered(job: SendJob, message: Message, people: dict[int, Recipient]) -> Iterator[Finding]:
+    bad: list[int] = []
+    sizes: dict[int, int] = {}
+    for index, recipient in people.items():
+        try:
+            sizes[index] = len(message.render(recipient))
+        except BadNotificationError:
+            bad.append(index)
+        except PayloadTooLargeError as refusal:
+            sizes[index] = refusal.size
+    yield from _blamed(job, {index: people[index] for index in bad})
+    yield from _sized("payload" if job.notification is None else "notification", sizes, len(people))
+
+
+def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
+    too_large = [index for index, size in sizes.items() if size > MAX_PLAINTEXT]
+    large = [index for index, size in sizes.items() if FIREFOX_ANDROID_MAX < size <= MAX_PLAINTEXT]
+    if too_large:
+        size = max(sizes.values())
+        whom = _whom(too_large, of)
+        yield error(field, f"is too large {whom}: {size:,} bytes or more, and {MAX_PLAINTEXT:,} fit a push")
+    if large:
+        yield warning(
+            field,
+            f"is over {FIREFOX_ANDROID_MAX:,} bytes {_whom(large, of)}: too large for Firefox on Android",
+        )
+
+
+def _blamed(job: SendJob, people: dict[int, Recipient]) -> Iterator[Finding]:
+    """Name the fields that come out wrong, by rendering each without the others."""
+    for field, problem, probe in _probes(job) if people else ():
+        wrong = [index for index, recipient in people.items() if _comes_out_bad(probe, recipient)]
+        if wrong:
+            yield error(field, f"{problem} {_whom(wrong, len(job.recipients))}")
+
+
+def _comes_out_bad(message: Message, recipient: Recipient) -> bool:
+    try:
+        message.render(recipient)
+    except BadNotificationError:
+        return True
+    except PayloadTooLargeError:
+        pass
+    return False
+
+
+def _probes(job: SendJob) -> Iterator[tuple[str, str, Message]]:
+    notification = job.notification
+    if notification is None:
+        return
+    urls = {"url": notification.url} | {
+        name: getattr(notification, name) for name in ("icon", "image", "badge")
+    }
+    texts = [("title", notification.title)]
+    for number, action in enumerate(notification.actions or ()):
+        urls |= {f"actions[{number}].url": action.url, f"actions[{number}].icon": action.icon}
+        texts.append((f"actions[{number}].title", action.title))
+    for name, template in texts:
+        probe = Notification(template, "https://example.com/")
+        yield f"notification.{name}", "is empty", _compiled(job, probe)
+    for name, template in urls.items():
+        if template is not None:
+            yield (
+                f"notification.{name}",
+                "is no absolute https URL",
+                _compiled(job, Notification("t", template)),
+            )
+
+
+def _compiled(job: SendJob, notification: Notification) -> Message:
+    return compile_message(msgspec.structs.replace(job, notification=notification))
+
+
+def _whom(indexes: list[int], of: int) -> str:
+    return f"for {len(indexes)} of {of} recipients (recipients[{indexes[0]}] first)"
+
+
+# ── variables ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _used_variables(job: SendJob, people: dict[int, Recipient]) -> Iterator[Finding]:
+    templates = list(_templates(msgspec.to_builtins(job.notification), "notification"))
+    used: dict[str, list[tuple[str, bool]]] = {}
+    for field, text in templates:
+        if "{{" in _VARIABLE.sub("", text):
+            yield warning(field, "has a {{ that begins no variable, and is sent as it is")
+        for match in _VARIABLE.finditer(text):
+            used.setdefault(match.group(1), []).append((field, match.group(2) is None))
+    if "{{" in (job.payload or ""):
+        yield warning("payload", "is sent as it is: its {{…}} are not filled in")
+    yield from _lacking(used, people)
+    yield from _unused(used, people)
+
+
+def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
+    match tree:
+        case str():
+            yield path, tree
+        case dict():
+            for name, item in tree.items():
+                yield from _templates(item, f"{path}.{shown(name)}")
+        case list():
+            for index, item in enumerate(tree):
+                yield from _templates(item, f"{path}[{index}]")
+
+
+def _lacking(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
+    for name, places in used.items():
+        bare = [field for field, has_no_fallback in places if has_no_fallback]
+        lacking = [index for index, person in people.items() if name not in (person.variables or ())]
+        if bare and lacking and name not in _BUILT_IN:
+            whom = _whom(lacking, len(people))
+            yield warning(bare[0], f"{{{{{name}}}}} has no value {whom}, and no fallback: it comes out empty")
+
+
+def _unused(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
+    for index, person in people.items():
+        for name in person.variables or ():
+            field = f"recipients[{index}].variables.{shown(name)}"
+            if name in _BUILT_IN:
+                yield warning(field, "is built in: the value given here is not used")
+            elif not _NAME.fullmatch(name):
+                yield error(field, "cannot be used: names of variables are A-Z, a-z, 0-9 and _")
+            elif name not in used:
+                yield warning(field, "is used nowhere in the notification")

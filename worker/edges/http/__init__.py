@@ -1,0 +1,1 @@
+"""Requests onto the wire and answers off it. Knows nothing of what a request is for."""

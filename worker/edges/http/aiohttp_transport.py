@@ -1,0 +1,268 @@
+"""Posting a request to a push service with aiohttp, and saying what came of it.
+
+For whoever needs what an HTTP client brings along, such as a way through a proxy; the other transport costs
+a fraction of its CPU time (benchmarks/results/results.md).
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from contextvars import ContextVar
+from functools import partial
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from worker.edges.http.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, AddressRefusedError, look_up
+from worker.edges.http.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, Landed, MayGo, always
+from worker.push.addresses import is_public
+from worker.push.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
+from worker.push.proxy import Proxy
+from worker.push.request import PushRequest
+from worker.push.services import HTTPS_PORT
+
+_log = logging.getLogger(__name__)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names to public addresses alone: one that is not refuses the whole name."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Look a name up, and check each of its addresses.
+
+        Raises:
+            AddressRefusedError: One of them is not public.
+            OSError: The name cannot be resolved.
+        """
+        found = await look_up(host, port, allow_private=self._allow_private, family=family)
+        return [_result(host, port, family, sockaddr[0]) for family, _, _, _, sockaddr in found]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _result(
+    hostname: str, port: int, family: socket.AddressFamily, address: str | int | bytes
+) -> ResolveResult:
+    return ResolveResult(
+        hostname=hostname,
+        host=str(address),
+        port=port,
+        family=family,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST,
+    )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Takes no idle connection on which bytes have come that nobody asked for, and drops broken ones at once.
+
+    aiohttp would take such bytes for the answer to the next request: a stale 408 or 410 for a push that was
+    taken. And it would wait half a minute for a server that hangs to end TLS, longer than the loop may live.
+
+    Args:
+        book: Where the addresses of endpoints are checked, if it is a proxy that connects to them.
+        how: As for `TCPConnector`.
+    """
+
+    def __init__(self, *, book: AddressBook | None, **how: Any) -> None:
+        super().__init__(**how)
+        self._book = book
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, for the whole request
+    ) -> ResponseHandler:
+        if self._book is not None:
+            try:
+                await self._book.find(req.host, req.port or HTTPS_PORT)
+            except OSError as error:
+                raise aiohttp.ClientConnectorDNSError(req.connection_key, error) from error
+        return await super()._create_connection(req, traces, timeout)
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+    def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        if should_close or protocol.should_close:
+            protocol.abort()
+        super()._release(key, protocol, should_close=should_close)
+
+
+class _CalledBack(Exception):  # noqa: N818 - no error of anybody's, but the way out of aiohttp
+    """What had to wait may not go any more."""
+
+
+_may_go: ContextVar[MayGo] = ContextVar("may_go", default=always)
+"""Of the request that a task is about, since aiohttp hands nothing of the caller's on."""
+
+
+class _Request(ClientRequest):
+    """Asks whether it may go, once it has its connection."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if not _may_go.get()():
+            raise _CalledBack
+        return await super().send(conn)
+
+
+class AiohttpTransport:
+    """A `Transport` on one aiohttp session; must be created inside a running event loop.
+
+    With a proxy, all requests go through tunnels of it, with TLS from here to the push service. The proxy is
+    asked for names: aiohttp's CONNECT has the endpoint's name for its Host whatever it asks for, and proxies
+    let through what they know by name. So addresses are checked here before each tunnel, and the proxy, which
+    looks names up once more, must itself keep out of private networks.
+    """
+
+    def __init__(
+        self, *, timeout: float, tls: ssl.SSLContext, allow_private: bool, proxy: Proxy | None = None
+    ) -> None:
+        self._allow_private = allow_private
+        self._book = None if proxy is None or allow_private else AddressBook(allow_private=False)
+        connector = _Connector(
+            book=self._book,
+            limit=0,  # the limiter decides how many requests there are
+            # All that it resolves with a proxy is the proxy, which is the operator's and may be anywhere.
+            resolver=GuardedResolver(allow_private=allow_private or proxy is not None),
+            ttl_dns_cache=int(ADDRESSES_KEPT_SECONDS),
+            keepalive_timeout=IDLE_SECONDS,
+            ssl=tls,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT},
+            request_class=_Request,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
+            auto_decompress=False,
+            trust_env=False,
+            proxy=proxy.url if proxy else None,
+        )
+        login = proxy.authorization if proxy else None
+        self._for_proxy = {"Proxy-Authorization": login} if login else None
+        self._tasks: set[asyncio.Task[Answer | None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
+        """As `Transport.post`."""
+        task = asyncio.create_task(self._exchange(request, may_go))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._land, landed))
+
+    async def close(self) -> None:
+        """As `Transport.close`."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
+        if self._book:
+            self._book.close()
+
+    def _land(self, landed: Landed, task: asyncio.Task[Answer | None]) -> None:
+        # Not in the task itself: one that is cancelled before its first step runs no line of its own.
+        self._tasks.discard(task)
+        failed = task.cancelled() or task.exception() is not None
+        answer = TransportFailure.RESET if failed else task.result()
+        if answer is not None:
+            landed(answer)
+        if failed and not task.cancelled():
+            task.result()  # a mistake of our own, told by the event loop
+
+    async def _exchange(self, request: PushRequest, may_go: MayGo) -> Answer | None:
+        """What came of a request; None if it has been called back."""
+        _may_go.set(may_go)
+        if not self._allow_private and _is_private_literal(request.endpoint.origin.host):
+            return TransportFailure.ADDRESS_REFUSED  # aiohttp asks the resolver for names alone
+        url = URL(request.endpoint.origin.url + request.endpoint.target, encoded=True)
+        try:
+            response = await self._session.post(
+                url,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy_headers=self._for_proxy,
+            )
+        except _CalledBack:
+            return None
+        except aiohttp.ClientHttpProxyError as error:
+            # The standard library's log, which tells it on standard error where nobody has set any up.
+            _log.warning("the proxy refuses to connect to a push service: it answers %d", error.status)
+            return TransportFailure.CONNECT
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return _failure(error)
+        return await _read(response)
+
+
+def _is_private_literal(host: str) -> bool:
+    return host[-1].isdecimal() and _is_address(host) and not is_public(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def _read(response: aiohttp.ClientResponse) -> PushResponse:
+    """Read what matters of an answer; its status is known, so nothing that follows can undo it."""
+    headers = {name: response.headers[name] for name in ANSWER_HEADERS if name in response.headers}
+    body = b""
+    try:
+        while len(body) < ANSWER_MAX_BYTES and not response.content.at_eof():
+            body += await response.content.read(ANSWER_MAX_BYTES - len(body))
+    except (aiohttp.ClientError, TimeoutError, OSError, asyncio.CancelledError):
+        pass  # cut off, too slow, or told to close: what the status says stands
+    finally:
+        if response.content.at_eof():
+            response.release()
+        else:
+            response.close()
+    return PushResponse(response.status, headers, body)
+
+
+def _failure(error: Exception) -> TransportFailure:
+    """Say whose fault a failed request is; the order matters, since aiohttp's errors inherit from many."""
+    if isinstance(error.__cause__, AddressRefusedError) or isinstance(error, AddressRefusedError):
+        return TransportFailure.ADDRESS_REFUSED
+    return next((failure for kinds, failure in _FAILURES if isinstance(error, kinds)), TransportFailure.RESET)
+
+
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], TransportFailure], ...] = (
+    ((TimeoutError,), TransportFailure.TIMEOUT),
+    ((aiohttp.ClientSSLError,), TransportFailure.TLS),
+    ((aiohttp.ClientConnectorDNSError,), TransportFailure.DNS),
+    ((aiohttp.ClientConnectorError,), TransportFailure.CONNECT),
+    ((aiohttp.ClientResponseError, aiohttp.ClientPayloadError, ValueError), TransportFailure.BAD_ANSWER),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientError, OSError), TransportFailure.RESET),
+)

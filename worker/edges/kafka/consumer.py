@@ -1,0 +1,479 @@
+"""Kafka: reading records, writing what comes of them, committing; and aiokafka's traps.
+
+Knows nothing of jobs: records come out, publications and commits go in. Written against aiokafka 0.14, whose
+behaviour is named wherever this leans on it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.codec import lz4_encode
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupCoordinatorNotAvailableError,
+    IllegalStateError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
+from worker.edges import clock
+from worker.edges.kafka import offset_resets as resets
+from worker.edges.kafka.evictions import NO_GENERATION, Evictions
+from worker.ledger.ledger import Commit, Partition
+from worker.logs import Repeats
+from worker.pipeline.intake import LETTER_HEADERS, Record
+from worker.pipeline.publication import DEAD_LETTERS, Publication
+
+log = structlog.get_logger(__name__)
+
+SESSION_STATIC = 45.0
+SESSION_DYNAMIC = 12.0
+ANSWER_LIMIT = 30.0
+"""Seconds in which Kafka must acknowledge a checkpoint's records, and then its commit."""
+
+STOP_LIMIT = 5.0
+MAX_REQUEST_BYTES = 2 << 20
+
+LZ4_LEVEL = 1
+"""The fast one: aiokafka's own, 9, takes four to eight times as long, and saves a tenth of an outcome's bytes
+and a fiftieth of those of a recipient in a tier."""
+
+DEAD_LETTER_KEPT_BYTES = 512 << 10
+"""Of a dead letter that the broker refuses for its size: the rest is cut off, its key and headers, too."""
+
+TRUNCATED = "truncated-from-bytes"
+"""The header of a dead letter that was cut."""
+
+
+class KafkaUnreachableError(RuntimeError):
+    """No broker answers, or none that lets this client in; the text says which and what to look at."""
+
+
+class KafkaStuckError(RuntimeError):
+    """Kafka did not acknowledge in time: nobody knows what it holds, so the process must start anew."""
+
+
+class InstanceTakenError(KafkaStuckError):
+    """Another process has this one's instance id; the text says which id and which setting."""
+
+
+class PartitionsLostError(RuntimeError):
+    """The partitions belong to somebody else now: nothing may be committed before the next assignment."""
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """What every Kafka client of this process is given."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "request_timeout_ms": 15_000,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = _tls(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return options
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
+    if settings.kafka_ssl_certfile:
+        context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+    return context
+
+
+def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
+    """Say in one line that Kafka cannot be used, and what to look at."""
+    return KafkaUnreachableError(
+        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({type(error).__name__}): is it running, "
+        "and are PUSHMILL_KAFKA_BOOTSTRAP_SERVERS and PUSHMILL_KAFKA_SECURITY_PROTOCOL right?"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What is called when partitions come and go; the first two are awaited before the group goes on.
+
+    Attributes:
+        assigned: Takes the last commit of each partition that is owned from now on.
+        revoked: Takes whether they are lost already, so that nothing may be committed any more.
+        reset: Takes a partition that is read on from its first record, for what was next is not there.
+    """
+
+    assigned: Callable[[Mapping[Partition, Commit | None]], Awaitable[None]]
+    revoked: Callable[[bool], Awaitable[None]]
+    reset: Callable[[Partition], None]
+
+
+class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """The group's consumer: what is owned is read from where its last checkpoint left it."""
+
+    def __init__(
+        self, settings: Settings, topics: Iterable[str], process: int, membership: Membership
+    ) -> None:
+        self._settings = settings
+        self._prefix = settings.topic_prefix
+        self._topics = [self._prefix + topic for topic in topics]
+        self._membership = membership
+        self._may_commit = False
+        self._evictions = Evictions()
+        self._repeats = Repeats()
+        self._failure: Exception | None = None
+        self._failed = asyncio.Event()
+        self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
+        self._consumer = AIOKafkaConsumer(
+            # A join is answered when every member has let go: no request may be given up before that.
+            **connection(settings) | {"request_timeout_ms": int((REBALANCE_TIMEOUT + 10) * 1000)},
+            client_id=f"pushmill-{instance or process}",
+            group_id=settings.group_id,
+            group_instance_id=instance,
+            auto_offset_reset="earliest",  # the default, latest, would skip what came while nobody was there
+            enable_auto_commit=False,
+            session_timeout_ms=int((SESSION_STATIC if instance else SESSION_DYNAMIC) * 1000),
+            # Otherwise the session's: a revocation that takes longer would lose its partitions.
+            rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
+            heartbeat_interval_ms=2000,
+            fetch_max_wait_ms=100,
+            fetch_max_bytes=1 << 20,
+            max_partition_fetch_bytes=256 << 10,
+        )
+
+    async def start(self) -> None:
+        """Join the group; returns once partitions are assigned.
+
+        Raises:
+            KafkaUnreachableError: No broker answers.
+        """
+        self._consumer.subscribe(self._topics, listener=self)
+        resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - it has no listeners
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            raise unreachable(self._settings, error) from error
+        self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - it has no listeners
+
+    async def watch(self) -> None:
+        """Wait for what went wrong while partitions came or went: aiokafka logs it, and goes on.
+
+        Raises:
+            KafkaStuckError: The process must end without flushing.
+        """
+        await self._failed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def stop(self) -> None:
+        """Leave the group, unless the membership is static; never waits for long."""
+        await within(STOP_LIMIT, self._consumer.stop())
+
+    async def fetch(self, seconds: float) -> list[Record]:
+        """Wait for records of the partitions that are not held, at most `seconds`.
+
+        During a rebalance aiokafka ignores the limit: nothing else may wait for this.
+
+        Raises:
+            KafkaStuckError: The group refuses this member for good.
+        """
+        try:
+            found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
+        except KafkaError as error:
+            if self._evictions.fenced:
+                raise self._instance_taken() from error
+            raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
+        return [self._record(record) for records in found.values() for record in records]
+
+    def hold(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing from exactly these partitions.
+
+        Pausing throws a partition's prefetch away: only what lies on the shelf already may be paused.
+        """
+        if not self._may_commit:
+            return  # what has been assigned is paused until it is restored
+        wanted = {self._topic_partition(partition) for partition in partitions} & self._consumer.assignment()
+        paused = self._consumer.paused()
+        if wanted - paused:
+            self._consumer.pause(*wanted - paused)
+        if paused - wanted:
+            self._consumer.resume(*paused - wanted)
+
+    async def commit(self, commits: Mapping[Partition, Commit]) -> None:
+        """Commit watermarks with their maps, as a member of the current generation.
+
+        Raises:
+            PartitionsLostError: The group has gone on without this worker.
+            KafkaStuckError: No answer in time, where aiokafka itself would try without end; or a refusal.
+        """
+        if not self._may_commit:
+            raise PartitionsLostError("no partitions are assigned")
+        offsets = {
+            self._topic_partition(partition): OffsetAndMetadata(commit.offset, commit.metadata)
+            for partition, commit in commits.items()
+        }
+        try:
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(ANSWER_LIMIT):
+                await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            # A second try would go out without generation, and an empty group would take it.
+            self._may_commit = False
+            raise PartitionsLostError("Kafka refused a commit") from error
+        except TimeoutError as error:
+            raise KafkaStuckError(f"a commit was not acknowledged within {ANSWER_LIMIT:g} s") from error
+        except KafkaError as error:
+            raise KafkaStuckError(f"Kafka refuses a commit: {error}") from error
+
+    def end(self, partition: Partition) -> int | None:
+        """The offset behind a partition's last record, as last heard."""
+        end: int | None = self._consumer.highwater(self._topic_partition(partition))
+        return end
+
+    def _on_reset(self, place: TopicPartition) -> None:
+        self._membership.reset(self._partition(place))
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Called by aiokafka before it joins again; every rebalance revokes everything."""
+        # Without a generation the group has thrown this member out, and a commit would be an outsider's.
+        lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - said nowhere else
+        self._may_commit = not lost
+        try:
+            async with self._told():
+                self._check_evictions()
+                if revoked:
+                    await self._membership.revoked(lost)
+        finally:
+            self._may_commit = False
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Called by aiokafka after a rebalance, before anything has been fetched."""
+        async with self._told():
+            self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
+            commits = await self._committed(assigned)
+            for place, commit in commits.items():
+                if commit is not None:  # aiokafka asks for itself, and takes an error for no commit at all
+                    self._consumer.seek(self._topic_partition(place), commit.offset)
+            self._may_commit = True
+            await self._membership.assigned(commits)
+
+    @asynccontextmanager
+    async def _told(self) -> AsyncIterator[None]:
+        """Tell `watch` what aiokafka would log and forget: the member would own what nobody works on.
+
+        Does not return then: aiokafka would join again at once, and so evict whoever has the place by now.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with it
+            stuck = isinstance(error, KafkaStuckError)
+            self._failure = error if stuck else KafkaStuckError(f"partitions cannot be changed: {error!r}")
+            self._failed.set()
+            await asyncio.Event().wait()
+
+    def _check_evictions(self) -> None:
+        if self._evictions.are_too_many(clock.monotonic()) and self._instance:
+            raise self._instance_taken()
+
+    def _instance_taken(self) -> InstanceTakenError:
+        return InstanceTakenError(
+            f"the group has given the place of instance {self._instance} to another process, again and again "
+            f"or for good: PUSHMILL_INSTANCE_ID must be unique for each pod"
+        )
+
+    async def _committed(self, assigned: set[TopicPartition]) -> dict[Partition, Commit | None]:
+        """Read offsets with their metadata, which the consumer itself does not give."""
+        if not assigned:
+            return {}
+        while True:
+            try:
+                found = await self._ask_committed(assigned)
+                break
+            except (KafkaError, OSError) as error:
+                event = "cannot read the group's commits; trying again"
+                self._repeats.warn(log, event, clock.monotonic(), event, error=type(error).__name__)
+                await asyncio.sleep(0.5)
+        return {self._partition(place): _commit(found.get(place)) for place in assigned}
+
+    async def _ask_committed(self, assigned: set[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        admin = AIOKafkaAdminClient(**connection(self._settings))
+        try:
+            await admin.start()
+            found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
+                self._settings.group_id, partitions=list(assigned)
+            )
+            if assigned - found.keys():  # even one without a commit is named: this is an error, not looked at
+                raise GroupCoordinatorNotAvailableError(
+                    "the coordinator does not know the group's commits yet"
+                )
+            return found
+        finally:
+            await admin.close()
+
+    def _record(self, record: Any) -> Record:
+        return Record(
+            partition=Partition(record.topic.removeprefix(self._prefix), record.partition),
+            offset=record.offset,
+            timestamp=record.timestamp / 1000,
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+
+    def _topic_partition(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._prefix + partition.topic, partition.number)
+
+    def _partition(self, place: TopicPartition) -> Partition:
+        return Partition(place.topic.removeprefix(self._prefix), place.partition)
+
+
+def _commit(found: OffsetAndMetadata | None) -> Commit | None:
+    return Commit(found.offset, found.metadata or "") if found and found.offset >= 0 else None
+
+
+class Outbox:
+    """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
+
+    def __init__(self, settings: Settings, process: int) -> None:
+        self._settings = settings
+        self._prefix = settings.topic_prefix
+        self._client_id = f"pushmill-{settings.instance_id or 'worker'}-{process}"
+        self._producer = self._make_producer()
+
+    def _make_producer(self) -> AIOKafkaProducer:
+        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # no option leads there: aiokafka's issue 1028
+        return AIOKafkaProducer(
+            **connection(self._settings),
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=self._settings.kafka_enable_idempotence,
+            compression_type="lz4",
+            max_request_size=MAX_REQUEST_BYTES,
+            max_batch_size=256 << 10,
+        )
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            KafkaUnreachableError: No broker answers.
+        """
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self.stop()
+            raise unreachable(self._settings, error) from error
+
+    async def stop(self) -> None:
+        """Disconnect; what is not acknowledged by now is not waited for long."""
+        await within(STOP_LIMIT, self._producer.stop())
+
+    async def publish(self, publications: Iterable[Publication]) -> None:
+        """Write records and wait until Kafka has acknowledged every one.
+
+        A dead letter that is refused for its size is cut, and in the end left out: whoever writes records of
+        any size must not hold up what lies behind them.
+
+        Raises:
+            KafkaStuckError: It has not in time, or refuses one. An idempotent producer never gives up by
+                itself, and a record may still land later: the process must end without flushing.
+        """
+        left = list(publications)
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT):
+                while refused := await self._write(left):
+                    left = _mended(refused)
+                    await self._begin_anew()
+        except TimeoutError as error:
+            raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
+        except KafkaError as error:
+            raise KafkaStuckError(f"Kafka refuses records: {error}") from error
+
+    async def _write(self, publications: list[Publication]) -> list[tuple[Publication, KafkaError]]:
+        """Write records; returns those that are refused, and why."""
+        refused: list[tuple[Publication, KafkaError]] = []
+        sent: list[tuple[Publication, Awaitable[Any]]] = []
+        for publication in publications:
+            try:
+                sent.append((publication, await self._send(publication)))
+            except MessageSizeTooLargeError as error:
+                refused.append((publication, error))
+        for publication, acknowledged in sent:
+            try:
+                await acknowledged
+            except KafkaError as error:
+                refused.append((publication, error))
+        return refused
+
+    async def _send(self, publication: Publication) -> Awaitable[Any]:
+        """Hand a record to the producer; what is returned waits for Kafka's acknowledgement."""
+        acknowledged: Awaitable[Any] = await self._producer.send(
+            self._prefix + publication.topic,
+            publication.value,
+            key=publication.key,
+            headers=list(publication.headers),
+        )
+        return acknowledged
+
+    async def _begin_anew(self) -> None:
+        """Go on with another producer id: aiokafka counts what was refused, and brokers miss it for good."""
+        old, self._producer = self._producer, self._make_producer()
+        await within(STOP_LIMIT, old.stop())
+        await self._producer.start()
+
+
+def _mended(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:
+    """What to write in place of what was refused.
+
+    Raises:
+        KafkaError: There is nothing else to write.
+    """
+    too_large = any(isinstance(error, MessageSizeTooLargeError) for _, error in refused)
+    mended: list[Publication | None] = []
+    for publication, error in refused:
+        if isinstance(error, MessageSizeTooLargeError):
+            mended.append(_shorter(publication))
+        elif too_large and isinstance(error, OutOfOrderSequenceNumber):
+            mended.append(publication)  # stood behind one that was too large
+        else:
+            raise error
+    return [publication for publication in mended if publication is not None]
+
+
+def _shorter(publication: Publication) -> Publication | None:
+    """A dead letter with less of its record, and a header that says how much there was; None at the end."""
+    size = len(publication.value or b"")
+    if publication.topic != DEAD_LETTERS:
+        raise MessageSizeTooLargeError(
+            f"{size} bytes are too large for {publication.topic}: raise its max.message.bytes"
+        )
+    if not size:
+        log.error("a dead letter is refused for its size, cut as it is, and left out")
+        return None
+    log.warning("a dead letter is too large for its topic and is cut", bytes=size)
+    whole = not any(name == TRUNCATED for name, _ in publication.headers)
+    kept = (publication.value or b"")[:DEAD_LETTER_KEPT_BYTES] if whole else b""
+    ours = {*LETTER_HEADERS, TRUNCATED}
+    said = tuple((name, value) for name, value in publication.headers if name in ours)
+    truncated = ((TRUNCATED, str(size).encode()),) if whole else ()
+    return Publication(publication.topic, None, kept, said + truncated)
+
+
+async def within(seconds: float, stopping: Awaitable[None]) -> None:
+    """Wait for something to stop, but never for long: aiokafka's own stops can hang."""
+    try:
+        await asyncio.wait_for(stopping, seconds)
+    except (TimeoutError, KafkaError, OSError) as error:
+        log.warning("a Kafka client did not stop in time", error=type(error).__name__)

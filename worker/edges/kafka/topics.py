@@ -1,0 +1,143 @@
+"""Pushmill's topics in Kafka: what they should be, what is there, and creating what is missing."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+
+from worker.config import KafkaSettings
+from worker.edges.kafka.consumer import connection, unreachable
+from worker.pipeline.publication import DEAD_LETTERS, EXPIRED, OUTCOMES, STATS
+from worker.timing.tiers import TIERS
+
+INPUTS = ("jobs", "jobs.urgent")
+TIER_TOPICS = tuple(tier.topic for tier in TIERS)
+CONTROL = "control"
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be; `config` in Kafka's names, without the defaults."""
+
+    name: str
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def _kept(days: int, **config: str) -> dict[str, str]:
+    return {"retention.ms": str(days * _DAY_MS)} | {
+        name.replace("_", "."): value for name, value in config.items()
+    }
+
+
+# Inputs and tiers never longer than the group's offsets (7 days by default): a longer outage would send all
+# again. Tiers are stamped by the broker: a producer's clock must not decide when a record comes out.
+TOPICS = (
+    *(Topic(name, _kept(7)) for name in INPUTS),
+    *(
+        Topic(name, _kept(7, message_timestamp_type="LogAppendTime", max_message_bytes=str(2 << 20)))
+        for name in TIER_TOPICS
+    ),
+    Topic(CONTROL, _kept(90, cleanup_policy="compact,delete")),
+    Topic(OUTCOMES, _kept(7)),
+    Topic(EXPIRED, _kept(30, cleanup_policy="compact,delete")),
+    Topic(STATS, _kept(7)),
+    Topic(DEAD_LETTERS, _kept(7, max_message_bytes=str(2 << 20))),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a topic, and done about it.
+
+    Attributes:
+        name: With the prefix.
+        created: Whether it was missing and is there now.
+        partitions: How many it has.
+        differs: Settings that are otherwise, as `name: is …, should be …`.
+    """
+
+    name: str
+    created: bool
+    partitions: int
+    differs: tuple[str, ...] = ()
+
+
+async def missing_topics(settings: KafkaSettings) -> list[str]:
+    """Names, with the prefix, of the topics that a worker needs and that are not there.
+
+    Raises:
+        KafkaUnreachableError: No broker answers.
+    """
+    async with _admin(settings) as admin:
+        there = set(await admin.list_topics())
+    names = [settings.topic_prefix + topic.name for topic in TOPICS]
+    return [name for name in names if name not in there]
+
+
+async def create_topics(settings: KafkaSettings, *, partitions: int, replicas: int) -> list[Found]:
+    """Create what is missing, and tell what is there and otherwise; never alters a topic that exists.
+
+    Raises:
+        KafkaUnreachableError: No broker answers.
+        KafkaError: A topic cannot be created.
+    """
+    async with _admin(settings) as admin:
+        there = set(await admin.list_topics())
+        found = []
+        for topic in TOPICS:
+            name = settings.topic_prefix + topic.name
+            if name in there:
+                found.append(await _examine(admin, name, topic))
+            else:
+                await _create(admin, NewTopic(name, partitions, replicas, topic_configs=topic.config))
+                found.append(Found(name, created=True, partitions=partitions))
+        return found
+
+
+@asynccontextmanager
+async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**connection(settings))
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaConnectionError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: NewTopic) -> None:
+    for name, code, *text in (await admin.create_topics([topic])).topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise error(f"{name}: {text[0] if text and text[0] else error.description}")
+
+
+async def _examine(admin: AIOKafkaAdminClient, name: str, topic: Topic) -> Found:
+    described = await admin.describe_topics([name])
+    partitions = len(described[0]["partitions"]) if described else 0
+    try:
+        differs = tuple(_compare(topic, await _configuration(admin, name)))
+    except KafkaError:
+        differs = ("its settings cannot be read",)
+    return Found(name, created=False, partitions=partitions, differs=differs)
+
+
+def _compare(topic: Topic, found: dict[str, str]) -> Iterator[str]:
+    for name, wanted in topic.config.items():
+        value = found.get(name)
+        if value is not None and set(value.split(",")) != set(wanted.split(",")):
+            yield f"{name}: is {value}, should be {wanted}"
+
+
+async def _configuration(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    answers: list[Any] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    return {
+        entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]
+    }

@@ -1,0 +1,148 @@
+"""Several worker processes as one: started, started again when they die, asked and stopped together.
+
+Each is a `pushmill run` of its own with its number, its event loop and its membership in the group; this
+process only watches, and has the status port.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import structlog
+
+from worker.edges.process.child import Backoff, Child
+from worker.edges.process.status import StatusServer
+from worker.edges.process.totals import merge, render
+
+log = structlog.get_logger(__name__)
+
+STOP_MARGIN = 10.0
+"""Seconds beyond the drain time-out in which a process must have ended: its last checkpoint and good-byes."""
+
+DONE, FAILED, MISUSED = 0, 1, 2
+"""Exit statuses."""
+
+UNBEGUN = os.EX_UNAVAILABLE
+"""Exit status of a worker process that could not begin, so that its end can have left nothing undone."""
+
+Command = Callable[[int], Sequence[str]]
+
+
+def process_count(wanted: int | Literal["auto"]) -> int:
+    """How many processes `PUSHMILL_PROCESSES` means: `auto` is one for each core that this one may use."""
+    if wanted != "auto":
+        return wanted
+    cores = getattr(os, "sched_getaffinity", None)
+    return len(cores(0)) if cores else os.cpu_count() or 1
+
+
+def worker_command(number: int) -> Sequence[str]:
+    """The command line of a worker process."""
+    return (sys.executable, "-m", "worker.cli", "run", "--process", str(number))
+
+
+class Supervisor:
+    """All worker processes; `run` is their whole life.
+
+    Args:
+        count: How many.
+        stop_limit: Seconds that they have to end by themselves.
+        command: What each is started with; a status of 2 from it ends everything with that status.
+    """
+
+    def __init__(self, count: int, *, stop_limit: float, command: Command = worker_command) -> None:
+        self._children = [Child(number, command(number)) for number in range(count)]
+        self._stop_limit = stop_limit
+        self._stopping = asyncio.Event()
+        self._misused = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Keep them running until `stop` is set, then end them; returns the exit status of it all."""
+        log.info("starting worker processes", processes=len(self._children))
+        lives = [asyncio.create_task(self._keep(child)) for child in self._children]
+        asked = [asyncio.create_task(event.wait()) for event in (stop, self._misused)]
+        try:
+            await asyncio.wait((*asked, *lives), return_when=asyncio.FIRST_COMPLETED)
+            return await self._end(lives)
+        finally:
+            self._stopping.set()
+            for child in self._children:
+                child.signal(signal.SIGKILL)
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, *lives, return_exceptions=True)
+
+    async def _keep(self, child: Child) -> int:
+        """Start a process again and again; returns the status of its last end."""
+        backoff = Backoff()
+        while True:
+            status = await _status_of(child)
+            if status == MISUSED:
+                self._misused.set()
+            if self._stopping.is_set() or status == MISUSED:
+                return status
+            delay = backoff.after(child.lived)
+            log.error(
+                "a worker process ended; it is started again",
+                process=child.number,
+                status=status,
+                seconds=delay,
+            )
+            try:
+                await asyncio.wait_for(self._stopping.wait(), delay)
+            except TimeoutError:
+                continue
+            return DONE
+
+    async def _end(self, lives: list[asyncio.Task[int]]) -> int:
+        self._stopping.set()
+        for child in self._children:
+            child.stop()
+        _, late = await asyncio.wait(lives, timeout=self._stop_limit)
+        for child, life in zip(self._children, lives, strict=True):
+            if life in late:
+                log.error("a worker process did not end in time and is killed", process=child.number)
+                child.signal(signal.SIGKILL)
+        statuses = await asyncio.gather(*lives)
+        log.info("stopped", statuses=statuses)
+        if MISUSED in statuses:
+            return MISUSED
+        # A process that had not come to handle signals yet had not come to do anything either.
+        return DONE if {*statuses} <= {DONE, UNBEGUN, -signal.SIGTERM} else FAILED
+
+    # ── what the status port tells ──────────────────────────────────────────────────────────────────────
+
+    def status(self, host: str, port: int) -> StatusServer:
+        """The status port of all processes together."""
+        return StatusServer(
+            host, port, ready=self.reason_unready, render=self.metrics, healthy=self.reason_unhealthy
+        )
+
+    async def reason_unhealthy(self) -> str | None:
+        """Why `/healthz` says 503, or None."""
+        return _first(await asyncio.gather(*(child.reason_unhealthy() for child in self._children)))
+
+    async def reason_unready(self) -> str | None:
+        """Why `/readyz` says 503, or None."""
+        if self._stopping.is_set():
+            return "draining"
+        return _first(await asyncio.gather(*(child.reason_unready() for child in self._children)))
+
+    async def metrics(self) -> bytes:
+        """The metrics of all processes together."""
+        return render(merge(await asyncio.gather(*(child.metrics() for child in self._children))))
+
+
+async def _status_of(child: Child) -> int:
+    try:
+        return await child.live()
+    except OSError as error:
+        log.warning("a worker process cannot be started", process=child.number, error=str(error))
+        return UNBEGUN
+
+
+def _first(reasons: Sequence[str | None]) -> str | None:
+    return next(filter(None, reasons), None)

@@ -1,0 +1,1 @@
+"""The path of a job, from a record to what is written back. Decides everything, and touches nothing."""

@@ -1,0 +1,183 @@
+"""From the deliveries whose turn it is to their requests: personalise, encrypt, authorize, build.
+
+Decides what is wrong with a delivery that cannot become one; knows nothing of queues or connections.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Protocol
+
+from msgspec import Struct
+
+from crypto.aes128gcm import encrypt, encrypt_each
+from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
+from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
+from crypto.vapid import TokenCache, VapidKey
+from worker.pipeline.delivery import Delivery, Flight, JobInHand
+from worker.push.message import BadNotificationError
+from worker.push.request import PushHeaders, PushRequest, push_headers
+from worker.records.outcome import Settled, Status
+from worker.timing.schedule import ttl_left
+
+
+class Keys(Protocol):
+    """Where the sites' VAPID keys come from."""
+
+    def for_site(self, vapid_key: str | None, site_id: str) -> VapidKey | None:
+        """The key that a job names, or its site's, or the default; None where there is none."""
+
+
+class Entropy(Protocol):
+    """Where randomness comes from: fresh for each message (RFC 8291 section 3.1)."""
+
+    def salts(self, count: int) -> list[bytes]:
+        """16 unpredictable bytes for each of so many messages."""
+
+    def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
+        """A new P-256 key pair for each of so many messages."""
+
+    def jitter(self) -> float:
+        """Uniform in [0, 1)."""
+
+
+class _Plain(Struct, frozen=True, eq=False, gc=False):
+    """What is to be sent to one recipient, before it is encrypted."""
+
+    delivery: Delivery
+    vapid_key: VapidKey
+    keys: SubscriptionKeys
+    text: bytes
+
+    def __repr__(self) -> str:
+        return f"_Plain({self.delivery!r}, {len(self.text)} bytes)"
+
+
+class Press:
+    """Makes requests; `stopwatch` and `on_encrypted` are for the durations of encryptions.
+
+    `on_encrypted` is called with the seconds that one took, and for how many that is the mean.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        tokens: TokenCache,
+        entropy: Entropy,
+        stopwatch: Callable[[], float],
+        on_encrypted: Callable[[float, int], None],
+    ) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._entropy = entropy
+        self._stopwatch = stopwatch
+        self._on_encrypted = on_encrypted
+
+    def requests(self, deliveries: Sequence[Delivery], now: float) -> list[Flight | Settled]:
+        """Make deliveries' requests, or say of each why it cannot be sent, in their order.
+
+        One step for all of them, then the next one: in a row, each finds its code and tables in warm caches.
+
+        Args:
+            deliveries: Whose turn it is.
+            now: Seconds since the epoch: `TTL` is what is left of their lives.
+        """
+        plains = [
+            _plain(delivery, vapid_key)
+            for job, together in groupby(deliveries, _job)
+            for vapid_key in [self._keys.for_site(job.job.vapid_key, job.job.site_id)]
+            for delivery in together
+        ]
+        bodies = self._encrypted([each for each in plains if isinstance(each, _Plain) and each.text])
+        departure = _Departure(self._tokens, now)
+        return [
+            each if isinstance(each, Settled) else departure.flight(each, next(bodies) if each.text else b"")
+            for each in plains
+        ]
+
+    def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | None]:
+        """The bodies in their order; None for one that went wrong."""
+        count = len(plains)
+        if not count:
+            return iter(())
+        began = self._stopwatch()
+        bodies = _bodies(plains, self._entropy.ephemeral_keys(count), self._entropy.salts(count))
+        self._on_encrypted((self._stopwatch() - began) / count, count)
+        return iter(bodies)
+
+
+class _Departure:
+    """Makes the requests of one moment; all that share job, origin and TTL share their headers."""
+
+    def __init__(self, tokens: TokenCache, now: float) -> None:
+        self._tokens = tokens
+        self._now = now
+        self._headers: dict[tuple[JobInHand, str, int], PushHeaders] = {}
+
+    def flight(self, plain: _Plain, body: bytes | None) -> Flight | Settled:
+        if body is None:
+            return _INTERNAL_ERROR
+        delivery = plain.delivery
+        job, endpoint = delivery.job, delivery.endpoint
+        ttl = ttl_left(job.plan, delivery.due, self._now)
+        shared = (job, endpoint.origin.url, ttl)
+        headers = self._headers.get(shared)
+        if headers is None:
+            headers = self._headers[shared] = self._make_headers(plain, ttl)
+        return Flight(delivery, PushRequest(endpoint, headers, body), ttl, self._now)
+
+    def _make_headers(self, plain: _Plain, ttl: int) -> PushHeaders:
+        job, origin = plain.delivery.job, plain.delivery.endpoint.origin
+        return push_headers(
+            origin.service,
+            authorization=self._tokens.authorization(plain.vapid_key, origin.url, self._now),
+            content_type=job.message.content_type if plain.text else None,
+            ttl=ttl,
+            urgency=job.job.urgency,
+            topic=job.job.topic,
+        )
+
+
+_job = attrgetter("job")
+
+_NO_VAPID_KEY = Settled(Status.INVALID, "no_vapid_key")
+_BAD_KEYS = Settled(Status.INVALID, "bad_keys")
+_BAD_NOTIFICATION = Settled(Status.REJECTED, "bad_notification")
+_TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
+_INTERNAL_ERROR = Settled(Status.REJECTED, "internal_error")
+
+
+def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
+    recipient = delivery.recipient
+    subscription = recipient.subscription
+    if vapid_key is None:
+        return _NO_VAPID_KEY
+    if subscription is None:
+        return _BAD_KEYS
+    try:
+        keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
+        return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))
+    except SubscriptionKeyError:
+        return _BAD_KEYS
+    except BadNotificationError:
+        return _BAD_NOTIFICATION
+    except PayloadTooLargeError:
+        return _TOO_LARGE
+    except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+        return _INTERNAL_ERROR
+
+
+def _bodies(
+    plains: Sequence[_Plain], ephemerals: Sequence[EphemeralKey], salts: Sequence[bytes]
+) -> Sequence[bytes | None]:
+    try:
+        return encrypt_each([each.text for each in plains], [each.keys for each in plains], ephemerals, salts)
+    except Exception:  # noqa: BLE001 - one of them; the others are not to suffer from it
+        return [_body(*each) for each in zip(plains, ephemerals, salts, strict=True)]
+
+
+def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:
+    try:
+        return encrypt(plain.text, plain.keys, ephemeral, salt)
+    except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+        return None

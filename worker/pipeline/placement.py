@@ -1,0 +1,57 @@
+"""From a job in hand to its deliveries: when each recipient is due, where to, or why it cannot be sent to.
+
+Decides on one record and the pauses of its campaign; knows nothing of what else is in memory.
+"""
+
+from typing import Any
+
+from worker.ledger.ledger import Entry
+from worker.pipeline.delivery import Delivery
+from worker.pipeline.intake import TakenIn
+from worker.push.services import EndpointRefusedError, Endpoints
+from worker.records.job import LaterRecipient
+from worker.records.outcome import Settled, Status
+from worker.timing.schedule import lapses_at, times
+
+Unsendable = tuple[int, Settled]
+"""A recipient's place in its record, and its end."""
+
+
+def place(
+    taken: TakenIn, entry: Entry[Any, Any], endpoints: Endpoints, shift: float
+) -> tuple[list[Delivery], list[Unsendable]]:
+    """Find the moments and the endpoint of each recipient that is not settled.
+
+    Args:
+        taken: The record.
+        entry: Its place in the ledger.
+        endpoints: Which may be sent to.
+        shift: Seconds by which its campaign was paused so far.
+
+    Returns:
+        The deliveries and those that cannot become one, each in the record's order.
+    """
+    job, recipients, flaws = taken.job, taken.recipients, taken.flaws
+    plan = job.plan
+    deliveries: list[Delivery] = []
+    unsendable: list[Unsendable] = []
+    for index in entry.unsettled:
+        recipient = recipients[index]
+        if index in flaws or recipient.subscription is None:
+            unsendable.append((index, Settled(Status.INVALID, flaws.get(index))))
+            continue
+        try:
+            endpoint = endpoints.parse(recipient.subscription.endpoint)
+            when = times(plan, recipient, index, shift)
+            attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
+            lapses = lapses_at(plan, when.due, attempts)
+        except EndpointRefusedError:
+            unsendable.append((index, Settled(Status.INVALID, "endpoint_not_allowed")))
+        except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+            unsendable.append((index, Settled(Status.REJECTED, "internal_error")))
+        else:
+            found = Delivery(
+                job, entry, recipient, index, when.number, endpoint, when.due, when.next, lapses, attempts
+            )
+            deliveries.append(found)
+    return deliveries, unsendable

@@ -1,0 +1,124 @@
+"""How push services are spared: concurrency limits, back-off gates, and doubt where too many are gone.
+
+Brings together what an answer teaches; the three know nothing of each other, nor of deliveries' fates.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from worker.limits.expiry_surge import Guard
+from worker.limits.gates import Gates
+from worker.limits.limiter import Limiter
+from worker.pipeline.delivery import Delivery, Flight
+from worker.push.answers import Answer, TransportFailure, retry_after
+from worker.push.services import PushService
+from worker.records.job import Lane
+from worker.records.outcome import Settled, Status, TryAgain, Verdict
+
+QUARANTINED = TryAgain("quarantined")
+QUARANTINE = 600.0
+"""Seconds after which an expiration that is not believed is looked at again."""
+
+
+class Politeness:
+    """One process's manners towards all push services; times are seconds since the epoch."""
+
+    def __init__(self, slots: int) -> None:
+        self._limiter = Limiter(slots)
+        self._gates = Gates()
+        self._guards: defaultdict[PushService, Guard] = defaultdict(Guard)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on the wire."""
+        return self._limiter.in_flight
+
+    @property
+    def free(self) -> int:
+        """Further requests that may go onto the wire."""
+        return self._limiter.free
+
+    @property
+    def ceiling(self) -> int:
+        """The highest concurrency limit of a push service."""
+        return self._limiter.ceiling
+
+    def room(self, lane: Lane, key: str, site_id: str, *, others_wait: bool) -> int:
+        """How many more requests of a lane and a site a push service (by `Origin.key`) may have.
+
+        At most one where a gate is closed, even if that is to hold it: each may be the probe.
+        """
+        room = self._limiter.room(key, lane, others_wait=others_wait)
+        return min(room, 1) if self._gates.closed_to(key, site_id) else room
+
+    def holds(self, delivery: Delivery, now: float) -> float | None:
+        """Until when a delivery must wait for a gate, or None where it, and others like it, may go."""
+        return self._gates.holds(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
+
+    def probes(self, delivery: Delivery) -> bool:
+        """Whether a delivery that no gate holds is the probe of one."""
+        return self._gates.closed_to(delivery.endpoint.origin.key, delivery.job.job.site_id)
+
+    def take(self, delivery: Delivery, slots: int = 1) -> None:
+        """Hold slots for requests like this; `learn` and `recall` give them back."""
+        self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane, slots)
+
+    def recall(self, delivery: Delivery, taken_at: float) -> None:
+        """Give a slot back whose request never went out."""
+        key = delivery.endpoint.origin.key
+        self._limiter.give_back(key, delivery.job.lane)
+        self._gates.recalled(key, delivery.job.job.site_id, taken_at)
+
+    def learn(self, flights: Sequence[Flight], answer: Answer, verdict: Verdict, now: float) -> Verdict:
+        """Learn from an answer, and say what it means in the light of the others.
+
+        Args:
+            flights: Who got it: one request, or a row of them as in `landing.rows`.
+            answer: What came.
+            verdict: What it means by itself.
+            now: When it came.
+
+        Returns:
+            `verdict`, or `QUARANTINED` for an expiration in the middle of an incident.
+        """
+        delivery = flights[0].delivery
+        origin, site = delivery.endpoint.origin, delivery.job.job.site_id
+        throttled = isinstance(verdict, TryAgain) and verdict.throttled
+        troubled = throttled or answer is TransportFailure.TIMEOUT
+        self._limiter.release(origin.key, delivery.job.lane, len(flights), troubled=troubled, now=now)
+        # The last one's: a gate opens for whoever went out after it had closed.
+        sent_at = max([flight.sent_at for flight in flights])
+        if isinstance(answer, TransportFailure):
+            self._fail(origin.key, site, answer, sent_at, now)
+        elif throttled:
+            wait = retry_after(answer.headers, now)
+            self._gates.throttled(origin.key, site, wait, sent_at=sent_at, now=now)
+        else:
+            self._gates.answered(origin.key, site, sent_at)
+            if isinstance(verdict, Settled):
+                return self._doubt(origin.service, len(flights), verdict, now)
+        return verdict
+
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Requests in flight and the limit, for each push service that holds slots or is limited."""
+        return self._limiter.limits()
+
+    def closed_gates(self) -> dict[str, int]:
+        """Closed gates by push service (`Origin.key`)."""
+        return dict(self._gates.closed())
+
+    def incidents(self) -> frozenset[PushService]:
+        """Push services whose expirations are not believed for now."""
+        return frozenset(service for service, guard in self._guards.items() if guard.incident)
+
+    def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:
+        if failure is TransportFailure.ADDRESS_REFUSED:
+            self._gates.recalled(key, site, sent_at)
+        else:
+            self._gates.unreachable(key, site, sent_at=sent_at, now=now)
+
+    def _doubt(self, service: PushService, answers: int, verdict: Settled, now: float) -> Verdict:
+        gone = verdict.status is Status.EXPIRED
+        guard = self._guards[service]
+        guard.note(answers, gone=gone, now=now)
+        return QUARANTINED if gone and guard.incident else verdict

@@ -1,0 +1,217 @@
+"""What a checkpoint writes back to Kafka: outcomes, expired, later jobs, dead letters.
+
+Pure: turns settled effects into records; topics are named without the prefix, which the edge adds.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from msgspec import Struct
+
+from worker.ledger.ledger import Taken
+from worker.pipeline.delivery import JobInHand
+from worker.records.job import Count, LaterJob, LaterRecipient, Moment, Recipient, SendJob, encode_json
+from worker.records.outcome import Outcome
+from worker.timing.schedule import moment
+from worker.timing.tiers import Tier
+
+OUTCOMES = "outcomes"
+EXPIRED = "expired"
+STATS = "stats"
+DEAD_LETTERS = "dead-letters"
+
+LATER_MAX_BYTES = 256 * 1024
+
+# RFC 3339 has years of four digits; a record's timestamp or a start in another time zone may lie outside.
+_FIRST_SECOND = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Publication(Struct, frozen=True, gc=False):
+    """A record that is ready to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class OutcomeBatch(Struct, frozen=True):
+    """The value of a record in `push.outcomes`."""
+
+    v: int
+    job_id: str
+    campaign_id: str
+    site_id: str
+    worker: str
+    outcomes: Sequence[Outcome]
+
+
+class Expired(Struct, frozen=True):
+    """The value of a record in `push.expired`."""
+
+    v: int
+    recipient_id: str
+    site_id: str
+    endpoint: str
+    http_status: int | None
+    at: datetime
+
+
+class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """The value of a record in `push.stats`: counts since the last one."""
+
+    v: int
+    campaign_id: str
+    site_id: str
+    worker: str
+    since: Moment
+    until: Moment
+    accepted: Count
+    counts: dict[str, Count]
+
+
+class Gone(Struct, frozen=True, gc=False):
+    """A recipient whose subscription has expired.
+
+    Attributes:
+        outcome: For `push.outcomes`, like everybody's.
+        endpoint: The subscription's, which `push.expired` alone tells.
+    """
+
+    outcome: Outcome
+    endpoint: str
+
+    def __repr__(self) -> str:
+        return f"Gone({self.outcome!r})"
+
+
+class Postponed(Struct, frozen=True, gc=False):
+    """A recipient that a tier brings back.
+
+    Attributes:
+        recipient: As it came.
+        number: Its place in the campaign's slice, or None.
+        attempts: Requests made so far.
+        tier: Which brings it back.
+        moved: Its due time and its next attempt, seconds since the epoch, where pushmill itself moved the
+            next attempt; None where it just is not due yet.
+    """
+
+    recipient: Recipient
+    number: int | None
+    attempts: int
+    tier: Tier
+    moved: tuple[float, float] | None = None
+
+
+class Buried(Struct, frozen=True, gc=False):
+    """A record that is no valid job, on its way to the dead letters.
+
+    Attributes:
+        key: The record's own.
+        value: The record's own bytes.
+        headers: The record's own, and those that say what is wrong.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+Effect = Outcome | Gone | Postponed | Buried
+
+
+def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Iterator[Publication]:
+    """Turn what a checkpoint settles into records, record by record.
+
+    Args:
+        settled: Effects by entry; an entry without a job holds nothing but a `Buried`.
+        worker: Who says so, `instance/process`.
+    """
+    for entry, effects in settled:
+        job = entry.subject
+        if job is None:
+            yield from (_dead_letter(effect) for _, effect in effects if isinstance(effect, Buried))
+            continue
+        outcomes = [effect for _, effect in effects if isinstance(effect, Outcome)]
+        if len(outcomes) == len(effects):
+            yield _outcome_batch(job, outcomes, worker)
+        else:
+            yield from _mixed(job, outcomes, [effect for _, effect in effects], worker)
+
+
+def _mixed(
+    job: JobInHand, outcomes: list[Outcome], effects: list[Effect], worker: str
+) -> Iterator[Publication]:
+    gone = [effect for effect in effects if isinstance(effect, Gone)]
+    outcomes += [effect.outcome for effect in gone]
+    if outcomes:
+        yield _outcome_batch(job, outcomes, worker)
+    yield from (_expired(job, effect) for effect in gone)
+    yield from _later(job, (effect for effect in effects if isinstance(effect, Postponed)))
+
+
+def _dead_letter(buried: Buried) -> Publication:
+    return Publication(DEAD_LETTERS, buried.key, buried.value, buried.headers)
+
+
+def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publication:
+    sent = job.job
+    batch = OutcomeBatch(1, sent.job_id, sent.campaign_id, sent.site_id, worker, outcomes)
+    return Publication(OUTCOMES, sent.job_id.encode(), encode_json(batch), job.headers)
+
+
+def _expired(job: JobInHand, gone: Gone) -> Publication:
+    site, outcome = job.job.site_id, gone.outcome
+    value = Expired(1, outcome.recipient_id, site, gone.endpoint, outcome.http_status, outcome.at)
+    return Publication(EXPIRED, f"{site}/{outcome.recipient_id}".encode(), encode_json(value), job.headers)
+
+
+def _later(job: JobInHand, postponed: Iterable[Postponed]) -> Iterator[Publication]:
+    by_tier = sorted(postponed, key=lambda effect: effect.tier.delay)
+    for tier, effects in groupby(by_tier, key=lambda effect: effect.tier):
+        yield from _split(job, tier, [_later_recipient(effect) for effect in effects])
+
+
+def _split(job: JobInHand, tier: Tier, recipients: list[LaterRecipient]) -> Iterator[Publication]:
+    value = encode_json(_later_job(job, recipients))
+    if len(value) > LATER_MAX_BYTES and len(recipients) > 1:
+        half = len(recipients) // 2
+        yield from _split(job, tier, recipients[:half])
+        yield from _split(job, tier, recipients[half:])
+    else:
+        yield Publication(tier.topic, job.job.job_id.encode(), value, job.headers)
+
+
+def _later_job(job: JobInHand, recipients: list[LaterRecipient]) -> LaterJob:
+    kept = {name: getattr(job.job, name) for name in SendJob.__struct_fields__}
+    written_out = {
+        "recipients": recipients,
+        "start_at": moment(min(max(job.plan.start, _FIRST_SECOND), _LAST_SECOND)),
+        "stretch_time": job.plan.stretch,
+        "lane": job.lane,
+    }
+    return LaterJob(**{**kept, **written_out})
+
+
+def _later_recipient(effect: Postponed) -> LaterRecipient:
+    recipient = effect.recipient
+    if recipient.subscription is None:
+        raise AssertionError("a recipient that cannot be read is settled, never postponed")
+    due_at = recipient.due_at if isinstance(recipient, LaterRecipient) else None
+    not_before = recipient.not_before
+    if effect.moved:
+        due_at, not_before = (moment(seconds) for seconds in effect.moved)
+    return LaterRecipient(
+        id=recipient.id,
+        subscription=recipient.subscription,
+        variables=recipient.variables,
+        not_before=not_before,
+        number=effect.number,
+        attempts=effect.attempts,
+        due_at=due_at,
+    )

@@ -1,0 +1,116 @@
+"""Counts for each campaign, for `push.stats`: told now and then, added up by whoever looks."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from worker.pipeline.publication import STATS, CampaignStats, Publication
+from worker.records.job import LaterJob, SendJob, encode_json
+from worker.records.outcome import Status
+from worker.timing.schedule import moment
+
+INTERVAL = 1.0
+"""Seconds between two records of one campaign."""
+
+PACE_SECONDS = 60.0
+"""Over which a campaign's present pace is taken."""
+
+_Campaign = tuple[str, str]
+_decode = msgspec.json.Decoder(CampaignStats).decode
+
+
+@dataclass(slots=True)
+class _Counts:
+    accepted: int = 0
+    by_status: Counter[Status] = field(default_factory=Counter)
+
+
+class Tally:
+    """What happened to the recipients of each campaign and site since the last flush."""
+
+    def __init__(self, worker: str, now: float) -> None:
+        self._worker = worker
+        self._since = now
+        self._campaigns: dict[_Campaign, _Counts] = {}
+        self._latest: tuple[SendJob, _Counts] | None = None
+
+    def count(self, job: SendJob, status: Status | None, recipients: int = 1) -> None:
+        """Count recipients' final status; None for those that go to a tier.
+
+        As accepted each counts at its first such step: a record may be read again, and only what comes out of
+        a tier has been counted before.
+        """
+        counts = self._of(job)
+        if not isinstance(job, LaterJob):
+            counts.accepted += recipients
+        if status is not None:
+            counts.by_status[status] += recipients
+
+    def due(self, now: float) -> bool:
+        """Whether there is something to tell and the interval is over."""
+        return bool(self._campaigns) and now - self._since >= INTERVAL
+
+    def flush(self, now: float) -> Iterator[Publication]:
+        """Tell everything, and begin anew."""
+        told, self._campaigns, self._latest = self._campaigns, {}, None
+        since, self._since = self._since, now
+        return (self._record(campaign, counts, since, now) for campaign, counts in told.items())
+
+    def clear(self) -> None:
+        """Forget what was not told."""
+        self._campaigns.clear()
+        self._latest = None
+
+    def _of(self, job: SendJob) -> _Counts:
+        if self._latest is None or self._latest[0] is not job:  # neighbours share their job
+            campaign = (job.campaign_id, job.site_id)
+            self._latest = job, self._campaigns.setdefault(campaign, _Counts())
+        return self._latest[1]
+
+    def _record(self, campaign: _Campaign, counts: _Counts, since: float, until: float) -> Publication:
+        campaign_id, site_id = campaign
+        by_status = {status.value: number for status, number in counts.by_status.items()}
+        value = CampaignStats(
+            1, campaign_id, site_id, self._worker, moment(since), moment(until), counts.accepted, by_status
+        )
+        return Publication(STATS, campaign_id.encode(), encode_json(value))
+
+
+class Totals:
+    """What the records of `push.stats` say of one campaign, added up; times are seconds since the epoch."""
+
+    def __init__(self, campaign_id: str, now: float) -> None:
+        self.campaign_id = campaign_id
+        self.records = 0
+        self.accepted = 0
+        self.counts: Counter[str] = Counter()
+        self._now = now
+        self._lately = 0.0
+
+    def add(self, value: bytes | None) -> None:
+        """Add a record; one of another campaign, or that cannot be read, adds nothing."""
+        try:
+            told = _decode(value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        if told.campaign_id != self.campaign_id:
+            return
+        self.records += 1
+        self.accepted += told.accepted
+        self.counts.update(told.counts)
+        since, until = told.since.timestamp(), told.until.timestamp()
+        within = min(until, self._now) - max(since, self._now - PACE_SECONDS)
+        if within > 0:
+            self._lately += sum(told.counts.values()) * min(1.0, within / max(until - since, 1e-9))
+
+    @property
+    def delivery_rate(self) -> float:
+        """The share of settled recipients that were sent, between 0 and 1."""
+        return self.counts[Status.SENT] / max(1, self.counts.total())
+
+    @property
+    def pace(self) -> float:
+        """Recipients settled a second, over the last minute."""
+        return self._lately / PACE_SECONDS

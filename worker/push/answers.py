@@ -1,0 +1,176 @@
+"""What a push service's answer means: a table per push service, and the lookup.
+
+Decides on an answer alone; whether another attempt still fits is `retry.py`'s to say.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+import msgspec
+
+from worker.push.services import PushService
+from worker.records.outcome import SENT, Settled, Status, TryAgain, Verdict
+
+RETRY_AFTER_MAX = 86_400.0
+"""Seconds: a longer `Retry-After` is taken as this; whoever means longer answers so again."""
+
+ANSWER_HEADERS = frozenset({"retry-after", "ttl", "x-wns-status", "x-wns-error-description"})
+"""The only answer headers that anything here reads, in lower case: transports may drop the others."""
+
+
+class PushResponse(msgspec.Struct, frozen=True, gc=False):
+    """An answer of a push service.
+
+    Attributes:
+        status: HTTP status code, 200 to 599.
+        headers: Those of `ANSWER_HEADERS` that came, names in lower case.
+        body: The first few KiB; for the reason only, never logged or passed on.
+    """
+
+    status: int
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+
+class TransportFailure(StrEnum):
+    """A request that got no answer; the values are details and metric labels."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    BAD_ANSWER = "bad_answer"
+    ADDRESS_REFUSED = "endpoint_not_allowed"
+
+
+Answer = PushResponse | TransportFailure
+
+_ANY = ""
+_THROTTLED = TryAgain("throttled", throttled=True)
+_KEY_MISMATCH = Settled(Status.UNAUTHORIZED, "key_mismatch")
+_BAD_JWT = Settled(Status.UNAUTHORIZED, "bad_jwt")
+_TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
+_BAD_TTL = Settled(Status.REJECTED, "bad_ttl")
+_BAD_TOPIC = Settled(Status.REJECTED, "bad_topic")
+
+# Every push service: RFC 8030 sections 5, 7.2 and 7.3, RFC 8292 section 4.2, RFC 6585 section 4.
+_EVERYWHERE: dict[int, Verdict] = {
+    401: Settled(Status.UNAUTHORIZED, "unauthorized"),
+    403: Settled(Status.UNAUTHORIZED, "forbidden"),
+    404: Settled(Status.EXPIRED, "not_found"),
+    408: TryAgain("timeout"),
+    410: Settled(Status.EXPIRED, "gone"),
+    413: _TOO_LARGE,
+    429: _THROTTLED,
+    503: TryAgain("unavailable", throttled=True),
+}
+_BY_CLASS: dict[int, Verdict] = {
+    2: SENT,
+    3: Settled(Status.REJECTED, "redirected"),  # never followed: it could lead anywhere
+    4: Settled(Status.REJECTED, "bad_request"),
+    5: TryAgain("server_error"),
+}
+
+# (push service, status, reason): `_ANY` stands for every reason.
+_BY_SERVICE: dict[tuple[PushService, int, str], Verdict] = {
+    # autopush's error table: https://autopush.readthedocs.io/en/latest/http.html#error-codes
+    (PushService.MOZILLA, 400, "102"): Settled(Status.INVALID, "bad_endpoint"),
+    (PushService.MOZILLA, 400, "103"): Settled(Status.EXPIRED, "gone"),
+    (PushService.MOZILLA, 400, "104"): _TOO_LARGE,
+    (PushService.MOZILLA, 400, "105"): Settled(Status.EXPIRED, "gone"),
+    (PushService.MOZILLA, 400, "106"): Settled(Status.EXPIRED, "gone"),
+    (PushService.MOZILLA, 400, "109"): _BAD_JWT,
+    (PushService.MOZILLA, 401, "109"): _BAD_JWT,
+    (PushService.MOZILLA, 400, "110"): Settled(Status.INVALID, "bad_keys"),
+    (PushService.MOZILLA, 400, "111"): Settled(Status.REJECTED, "missing_header"),
+    (PushService.MOZILLA, 400, "112"): _BAD_TTL,
+    (PushService.MOZILLA, 400, "113"): _BAD_TOPIC,
+    (PushService.MOZILLA, 400, "114"): _BAD_TTL,
+    (PushService.MOZILLA, 503, "202"): TryAgain("retry_now"),
+    # Seen since 2021 (web-push-csharp #93); documented 429 since 2026.
+    (PushService.WNS, 406, _ANY): _THROTTLED,
+    # https://developer.apple.com/documentation/usernotifications/sending-web-push-notifications-in-web-apps-and-browsers
+    (PushService.APPLE, 400, "VapidPkHashMismatch"): _KEY_MISMATCH,
+    (PushService.APPLE, 400, "BadJwtToken"): _BAD_JWT,
+    (PushService.APPLE, 403, "BadJwtToken"): _BAD_JWT,
+    (PushService.APPLE, 403, "VapidPkHashMismatch"): _KEY_MISMATCH,
+    (PushService.APPLE, 400, "BadUrgency"): Settled(Status.REJECTED, "bad_urgency"),
+    (PushService.APPLE, 400, "BadWebPushTopic"): _BAD_TOPIC,
+    # The text "the VAPID credentials … do not correspond to the credentials used to create the subscription".
+    (PushService.FCM, 403, "do not correspond"): _KEY_MISMATCH,
+}
+
+_FAILURES: dict[TransportFailure, Verdict] = {
+    failure: TryAgain(failure.value) for failure in TransportFailure
+} | {TransportFailure.ADDRESS_REFUSED: Settled(Status.INVALID, "endpoint_not_allowed")}
+
+
+class _Reason(msgspec.Struct):
+    errno: int | None = None
+    reason: str | None = None
+
+
+_decode_reason = msgspec.json.Decoder(_Reason).decode
+_SECONDS = re.compile(r"[0-9]{1,18}")
+
+
+def classify(service: PushService, answer: Answer) -> Verdict:
+    """Say what an answer means, by the most exact row that fits."""
+    if isinstance(answer, TransportFailure):
+        return _FAILURES[answer]
+    status = answer.status
+    if status == 201:
+        return SENT
+    verdict = _BY_SERVICE.get((service, status, _reason(service, answer.body) if status >= 400 else _ANY))
+    return (
+        verdict
+        or _BY_SERVICE.get((service, status, _ANY))
+        or _EVERYWHERE.get(status)
+        or _BY_CLASS.get(status // 100, _BY_CLASS[5])
+    )
+
+
+def _reason(service: PushService, body: bytes) -> str:
+    if service is PushService.FCM:
+        return "do not correspond" if b"do not correspond" in body else _ANY
+    try:
+        said = _decode_reason(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _ANY
+    return said.reason or _ANY if service is PushService.APPLE else str(said.errno or _ANY)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float:
+    """Read `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date).
+
+    Args:
+        headers: With names in lower case.
+        now: Seconds since the epoch.
+
+    Returns:
+        Seconds to wait from `now`, between 0 and `RETRY_AFTER_MAX`; 0 where the header is absent or
+        unreadable.
+    """
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return 0.0
+    wait = float(text) if _SECONDS.fullmatch(text) else _seconds_until(text, now)
+    return min(max(wait, 0.0), RETRY_AFTER_MAX)
+
+
+def _seconds_until(date: str, now: float) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 0.0
+
+
+def lowered_ttl(headers: Mapping[str, str], asked: int) -> bool:
+    """Whether the push service says that it keeps the message for less than asked (RFC 8030 5.2)."""
+    text = headers.get("ttl", "")
+    return bool(_SECONDS.fullmatch(text)) and int(text) < asked

@@ -1,0 +1,1 @@
+"""A push service to test against: a product of its own, which imports `crypto` alone."""

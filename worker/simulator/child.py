@@ -1,0 +1,51 @@
+"""`python -m worker.simulator.child FOLDER SEED`: the demo's push services, in one process.
+
+Writes FOLDER/ca.pem and then a line of JSON with the origin of each service, and serves until its stdin is
+closed, so that it ends with whoever started it.
+"""
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from worker.demo.producer import SERVICES
+from worker.simulator.certificates import Certificates
+from worker.simulator.service import PushService
+
+
+async def serve(folder: Path, seed: int) -> None:
+    """Serve until stdin ends."""
+    certificates = Certificates()
+    await asyncio.to_thread(certificates.write, folder)
+    context = certificates.server_context()
+    async with AsyncExitStack() as stack:
+        services = [PushService(name, ssl_context=context, keep="digest", seed=seed) for name in SERVICES]
+        for service in services:
+            await stack.enter_async_context(service)
+        origins = {service.profile: service.origin for service in services}
+        sys.stdout.write(json.dumps(origins) + "\n")
+        sys.stdout.flush()
+        await _end_of_stdin()
+
+
+async def _end_of_stdin() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    transport.close()
+
+
+def main() -> None:
+    """Take the arguments, and serve."""
+    folder, seed = sys.argv[1:]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(Path(folder), int(seed)))
+
+
+if __name__ == "__main__":
+    main()

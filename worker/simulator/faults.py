@@ -1,0 +1,119 @@
+"""Faults on demand: which push meets which fault. Pure, seeded, and the same in every run.
+
+A decision is a function of the seed, the subscription's token and the number of the attempt, so a run
+can be repeated, and a test knows beforehand what will happen to whom.
+"""
+
+import hashlib
+import math
+
+import msgspec
+
+from worker.simulator.answers import STATUSES, TAKEN, Answer, Fault
+
+_BY_STATUS = {str(status): fault for fault, status in STATUSES.items()}
+
+
+class FaultShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One fault and how often it happens.
+
+    Attributes:
+        fault: What happens.
+        share: Of all attempts, or of all subscriptions if sticky; 0 to 1.
+        sticky: Whether it always meets the same subscriptions, as a 410 does.
+        retry_after: Seconds; without it the profile's own habit applies.
+        http_date: Write Retry-After as an HTTP date instead of seconds.
+    """
+
+    fault: Fault
+    share: float
+    sticky: bool = False
+    retry_after: float | None = None
+    http_date: bool = False
+
+
+class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A fault plan: ``latency`` plus up to ``jitter`` seconds before every answer, and shares of faults.
+
+    Sticky shares are cut from one throw per subscription, the others from one throw per attempt; within
+    each kind they exclude each other, and a sticky fault goes before one of an attempt.
+    """
+
+    seed: int = 0
+    latency: float = 0.0
+    jitter: float = 0.0
+    shares: tuple[FaultShare, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ValueError: A share outside 0 to 1, shares of one kind above 1 together, or negative seconds.
+        """
+        for sticky in (False, True):
+            total = math.fsum(item.share for item in self.shares if item.sticky is sticky)
+            if total > 1 + 1e-9:
+                raise ValueError(f"shares of {'sticky' if sticky else 'passing'} faults add up to {total:g}")
+        if any(not 0 <= item.share <= 1 for item in self.shares):
+            raise ValueError("a share lies between 0 and 1")
+        if self.latency < 0 or self.jitter < 0:
+            raise ValueError("latency and jitter are seconds, 0 or more")
+
+    def answer(self, token: str, attempt: int) -> Answer:
+        """What the ``attempt``-th push (from 1) to the subscription ``token`` is planned to meet."""
+        delay = self.delay(token, attempt)
+        item = self.fault(token, attempt)
+        if item is None:
+            return TAKEN if not delay else Answer(201, delay=delay)
+        status = STATUSES.get(item.fault, 201)
+        return Answer(status, item.retry_after, item.http_date, delay=delay, fault=item.fault)
+
+    def fault(self, token: str, attempt: int) -> FaultShare | None:
+        """The share that meets this attempt, if any."""
+        return self._drawn(True, f"s:{token}") or self._drawn(False, f"a:{attempt}:{token}")
+
+    def delay(self, token: str, attempt: int) -> float:
+        """Seconds before the answer."""
+        if not self.jitter:
+            return self.latency
+        return self.latency + self.jitter * throw(self.seed, f"d:{attempt}:{token}")
+
+    def _drawn(self, sticky: bool, subject: str) -> FaultShare | None:
+        shares = [item for item in self.shares if item.sticky is sticky]
+        if not shares:
+            return None
+        left = throw(self.seed, subject)
+        for item in shares:
+            left -= item.share
+            if left < 0:
+                return item
+        return None
+
+
+def throw(seed: int, subject: str) -> float:
+    """A number in [0, 1), evenly spread over subjects, always the same for the same two arguments."""
+    digest = hashlib.blake2b(f"{seed}:{subject}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / (1 << 53)  # 53 bits: all that a float holds, never 1.0
+
+
+def parse_share(text: str) -> FaultShare:
+    """Read ``429=0.02``, ``gone=0.01:sticky`` or ``503=0.1:retry_after=5`` as the command line takes it.
+
+    Raises:
+        ValueError: Not of that form, or no such fault.
+    """
+    head, *options = text.split(":")
+    name, _, share = head.partition("=")
+    word = name.strip().replace("-", "_")
+    values: dict[str, object] = {"fault": _BY_STATUS.get(word, word), "share": share}
+    values |= dict(_option(option) for option in options)
+    try:
+        return msgspec.convert(values, FaultShare, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join([*Fault, *_BY_STATUS])
+        raise ValueError(f"{text!r} is not FAULT=SHARE[:sticky][:retry_after=S]: {error}; {known}") from None
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip(), value.strip() or "true"

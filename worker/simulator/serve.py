@@ -1,0 +1,164 @@
+"""`pushmill simulate`: push services in a process of their own, to test any Web Push sender against."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.simulator.certificates import Certificates
+from worker.simulator.faults import Faults, parse_share
+from worker.simulator.journal import Keep
+from worker.simulator.profiles import PROFILES
+from worker.simulator.service import PushService
+
+HELP = {
+    "profiles": "Push services to be: fcm, mozilla, wns, apple. May be given several times.",
+    "host": "Where to listen; loopback unless you say otherwise.",
+    "advertise": "Host name in subscriptions and certificates, if it is not --host.",
+    "port": "Port of the first service, the others follow; 0 takes free ones.",
+    "folder": "Where ca.pem and subscriptions.jsonl are written.",
+    "subscriptions": "Subscriptions to give out at the start, shared among the services in turn.",
+    "vapid_public_key": "Restrict them to this VAPID key (base64url), as browsers do.",
+    "latency": "Seconds before each answer.",
+    "jitter": "Up to so many seconds more.",
+    "fault": "FAULT=SHARE[:sticky][:retry_after=S], for example 429=0.02 or gone=0.01:sticky.",
+    "seed": "Tokens and faults follow from it.",
+    "keep": "What is kept of each push: all, digest or none.",
+    "decrypt_every": "1 decrypts every push, n each n-th, 0 none.",
+}
+"""Help text of each field of ``SimulateOptions``, for the command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateOptions:
+    """Options of ``pushmill simulate``; ``HELP`` says what each is.
+
+    Raises:
+        ValueError: An unknown profile or fault, or shares that do not add up.
+    """
+
+    profiles: Sequence[str] = ("fcm",)
+    host: str = "localhost"
+    advertise: str = ""
+    port: int = 0
+    folder: Path = Path("simulate")
+    subscriptions: int = 100
+    vapid_public_key: str = ""
+    latency: float = 0.0
+    jitter: float = 0.0
+    fault: Sequence[str] = ()
+    seed: int = 0
+    keep: Keep = "digest"
+    decrypt_every: int = 1
+    faults: Faults = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check what the fields alone cannot say."""
+        unknown = set(self.profiles) - PROFILES.keys()
+        if unknown or not self.profiles:
+            raise ValueError(f"profiles must be of {', '.join(PROFILES)}; not {', '.join(sorted(unknown))}")
+        shares = tuple(parse_share(text) for text in self.fault)
+        object.__setattr__(self, "faults", Faults(self.seed, self.latency, self.jitter, shares))
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - this is the command's output, and a pipe must see it at once
+
+
+async def simulate(options: SimulateOptions, say: Callable[[str], None] = _print) -> None:
+    """Serve until cancelled; ``say`` gets each line of output.
+
+    Raises:
+        ModuleNotFoundError: The extra ``demo`` is not installed.
+        OSError: A port is taken, or the folder cannot be written.
+    """
+    certificates = Certificates(*{options.advertise or options.host, "localhost", "127.0.0.1", "::1"})
+    ca_file = await asyncio.to_thread(certificates.write, options.folder)
+    async with contextlib.AsyncExitStack() as stack:
+        services = [
+            await stack.enter_async_context(_service(options, certificates, number))
+            for number in range(len(options.profiles))
+        ]
+        lines = subscription_lines(services, options)
+        target = options.folder / "subscriptions.jsonl"
+        await asyncio.to_thread(target.write_text, "".join(f"{line}\n" for line in lines), "utf-8")
+        for line in introduction(services, ca_file, target, options):
+            say(line)
+        try:
+            await _report(services, say)
+        finally:
+            say(summary(services))
+
+
+def subscription_lines(services: Sequence[PushService], options: SimulateOptions) -> list[str]:
+    """Subscriptions as lines of JSON, as a browser gives them, given out by the services in turn."""
+    turns = (services[number % len(services)] for number in range(options.subscriptions))
+    made = (service.subscribe(vapid_public_key=options.vapid_public_key)[0] for service in turns)
+    return [json.dumps(subscription.to_json()) for subscription in made]
+
+
+def introduction(
+    services: Sequence[PushService], ca_file: Path, target: Path, options: SimulateOptions
+) -> list[str]:
+    """What a user needs to know to send here."""
+    hosts = ",".join(service.origin.removeprefix("https://") for service in services)
+    return [
+        *(f"{service.profile:8} listens on {service.origin}" for service in services),
+        f"{options.subscriptions} subscriptions are in {target}; POST /subscribe gives more",
+        "Point a worker here with:",
+        f"  export PUSHMILL_ENDPOINT_HOSTS={hosts}",
+        f"  export PUSHMILL_CA_FILE={ca_file.resolve()}",
+        "  export PUSHMILL_ALLOW_PRIVATE_ENDPOINTS=true",
+        "GET /stats, GET /pushes, POST /faults and POST /script steer and ask it. Ctrl-C stops it.",
+    ]
+
+
+def summary(services: Sequence[PushService]) -> str:
+    """All counters, a line for each service."""
+    lines = []
+    for service in services:
+        stats = service.stats
+        answers = ", ".join(f"{status or 'none'}: {n}" for status, n in sorted(stats.statuses.items()))
+        causes = ", ".join(f"{cause}: {n}" for cause, n in stats.causes.most_common())
+        lines.append(
+            f"{service.profile:8} {stats.taken} taken, {stats.decrypted} decrypted, "
+            f"{stats.undecryptable} undecryptable; answers {answers or '-'}; causes {causes or '-'}"
+        )
+    return "\n".join(lines)
+
+
+async def _report(services: Sequence[PushService], say: Callable[[str], None]) -> None:
+    before, then = 0, time.monotonic()
+    while True:
+        await asyncio.sleep(1)
+        pushes, now = sum(service.stats.statuses.total() for service in services), time.monotonic()
+        if pushes != before:
+            say(_live_line(services, pushes, (pushes - before) / (now - then)))
+        before, then = pushes, now
+
+
+def _live_line(services: Sequence[PushService], pushes: int, rate: float) -> str:
+    taken = sum(service.stats.taken for service in services)
+    wrong = sum(service.stats.undecryptable for service in services)
+    open_now = sum(service.stats.open_connections for service in services)
+    return (
+        f"{pushes:,} pushes, {rate:,.0f} a second; {taken:,} taken, {pushes - taken:,} not taken, "
+        f"{wrong:,} undecryptable; {open_now} connections"
+    )
+
+
+def _service(options: SimulateOptions, certificates: Certificates, number: int) -> PushService:
+    return PushService(
+        options.profiles[number],
+        host=options.host,
+        port=options.port + number if options.port else 0,
+        ssl_context=certificates.server_context(),
+        faults=options.faults,
+        keep=options.keep,
+        decrypt_every=options.decrypt_every,
+        seed=options.seed,
+        advertise=options.advertise,
+    )

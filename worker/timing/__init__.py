@@ -1,0 +1,1 @@
+"""When: due times, lives, tiers and retries. Pure functions of a job, its record's time and `now`."""

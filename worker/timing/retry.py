@@ -1,0 +1,53 @@
+"""Whether a recipient is tried again, and when: full-jitter exponential back-off within its life."""
+
+from worker.records.outcome import Settled, Status, TryAgain
+from worker.timing.schedule import Plan, lapses_at
+
+BASE = 30.0
+"""Seconds: the first retry comes within it."""
+
+CAP = 3600.0
+"""Seconds: no back-off is longer; a `Retry-After` may be."""
+
+
+def decide(
+    verdict: TryAgain,
+    plan: Plan,
+    *,
+    due: float,
+    attempts: int,
+    limit: int,
+    wait: float,
+    jitter: float,
+    now: float,
+) -> Settled | float:
+    """Say when the next attempt is made, or how it ends without one.
+
+    Args:
+        verdict: Why it must be tried again.
+        plan: Of its job.
+        due: Its due time, seconds since the epoch.
+        attempts: Requests made so far, the last one included.
+        limit: Of attempts (`PUSHMILL_MAX_ATTEMPTS`).
+        wait: Seconds that the push service asked for (`Retry-After`), or 0.
+        jitter: Uniformly random in [0, 1).
+        now: Seconds since the epoch.
+
+    Returns:
+        Seconds since the epoch, or `failed` or `lapsed`.
+    """
+    if attempts >= limit:
+        return Settled(Status.FAILED, verdict.reason)
+    at = now + max(backoff(attempts, jitter), wait)
+    # A ttl of 0 means one attempt, even if the clock has stepped back since it was made.
+    if not plan.ttl or at > lapses_at(plan, due, attempts):
+        return Settled(Status.LAPSED, verdict.reason)
+    return at
+
+
+def backoff(attempts: int, jitter: float) -> float:
+    """Full jitter: anywhere between 0 and a ceiling that doubles with each attempt, in seconds.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    return jitter * min(CAP, BASE * float(1 << min(attempts - 1, 16)))
