@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from k8s.tools.dashboard import dashboard
-from k8s.tools.wire import asyncapi, json_schemas
+from k8s.tools.schemas import asyncapi, json_schemas
 from worker.commands.capacity import rates_table, tiers_table
 from worker.config import settings_table
 

@@ -14,7 +14,7 @@ from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from pydantic import ValidationError
 
 from k8s.tools import render
-from k8s.tools.wire import EXAMPLES, TYPES, examples
+from k8s.tools.schemas import EXAMPLES, TYPES, examples
 from tests.k8s.support import K8S, ROOT, lost
 from worker.checks.rules import findings
 from worker.edges.kafka.topics import TOPICS
