@@ -1,6 +1,6 @@
-"""Write what follows from other files: dashboard, rules, the runbook's tables, asyncapi.yaml, schemas.
+"""Write everything that is generated: dashboard, operator's rules, tables in pages, asyncapi.yaml, schemas.
 
-With `--check` only says what is out of date.
+With `--check` nothing is written; it lists the files that are out of date.
 """
 
 import json
@@ -15,7 +15,8 @@ from worker.config import settings_table
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 RULES = K8S / "alerts/pushmill.rules.yaml"
-RUNBOOK = K8S / "README.md"
+SIZING = K8S / "SIZING.md"
+SETTINGS = ROOT / "docs/settings.md"
 
 _OPERATOR_FORM = """\
 # Written from pushmill.rules.yaml by `python -m k8s.tools.render`: change that file, not this one.
@@ -28,18 +29,19 @@ spec:
 
 
 def rendered() -> dict[Path, str]:
-    """Every written file with what should be in it."""
+    """Every generated file with the text it should have."""
     return {
         K8S / "alerts/prometheus-rule.yaml": _prometheus_rule(),
         K8S / "dashboards/pushmill.json": _json(dashboard()),
-        RUNBOOK: _with_tables(RUNBOOK.read_text()),
+        SIZING: _with_tables(SIZING, capacity=rates_table(), tiers=tiers_table()),
+        SETTINGS: _with_tables(SETTINGS, settings=_settings()),
         ROOT / "asyncapi.yaml": asyncapi(),
         **{path: _json(schema) for path, schema in json_schemas().items()},
     }
 
 
 def stale() -> list[Path]:
-    """Written files that are not there, or are otherwise."""
+    """Generated files that are missing or out of date."""
     return [path for path, text in rendered().items() if not path.exists() or path.read_text() != text]
 
 
@@ -48,17 +50,17 @@ def _json(value: object) -> str:
 
 
 def _prometheus_rule() -> str:
-    # As text, so that what the rules' comments say is said there, too.
+    # Copied as text rather than parsed, to keep the comments.
     lines = RULES.read_text().splitlines(keepends=True)
     groups = lines[lines.index("groups:\n") :]
     return _OPERATOR_FORM + "".join(f"  {line}" if line.strip() else line for line in groups)
 
 
-def _with_tables(runbook: str) -> str:
-    tables = {"capacity": rates_table(), "tiers": tiers_table(), "settings": _settings()}
+def _with_tables(page: Path, **tables: str) -> str:
+    text = page.read_text()
     for name, table in tables.items():
-        runbook = _between(runbook, f"<!-- {name} -->\n", table, f"<!-- /{name} -->\n")
-    return runbook
+        text = _between(text, f"<!-- {name} -->\n", table, f"<!-- /{name} -->\n")
+    return text
 
 
 def _between(text: str, begin: str, inside: str, end: str) -> str:
@@ -72,7 +74,7 @@ def _settings() -> str:
 
 
 def main() -> None:
-    """Write what is stale, or with `--check` end with status 1 if anything is."""
+    """Write what is out of date; with `--check`, exit with status 1 if anything is."""
     behind = stale()
     if "--check" in sys.argv[1:]:
         sys.exit("\n".join(f"{path} is not up to date: python -m k8s.tools.render" for path in behind) or 0)

@@ -15,7 +15,11 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
-RUNBOOK = K8S / "README.md"
+INSTALL = K8S / "README.md"
+RUNBOOK = K8S / "RUNBOOK.md"
+SIZING = K8S / "SIZING.md"
+PAGES = (INSTALL, RUNBOOK, SIZING)
+SETTINGS_PAGE = ROOT / "docs/settings.md"
 RULES = K8S / "alerts/pushmill.rules.yaml"
 RULE_TESTS = K8S / "alerts/pushmill.rules.test.yaml"
 DASHBOARD = K8S / "dashboards/pushmill.json"
@@ -60,10 +64,16 @@ def _rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
-def headings(path: Path) -> set[str]:
+def headings(path: Path) -> list[str]:
     """The anchors of a Markdown file's headings, as they are made on the page."""
-    found = re.findall(r"^#+ +(.+?) *$", path.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+    text = re.sub(r"^ *```.*?^ *```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found]
+
+
+def anchors(path: Path) -> list[str]:
+    """Everything in a Markdown file that a link can lead to: its headings, and its `<a id="…">`."""
+    return headings(path) + re.findall(r'<a id="([^"]+)">', path.read_text())
 
 
 def lost(given: Any, kept: Any, besides: Mapping[str, Container[str]] = {}, path: str = "") -> Iterator[str]:

@@ -55,7 +55,7 @@ def test_each_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on(alert:
     assert alert["labels"]["severity"] in {"critical", "warning"}
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
     page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
-    assert page == "k8s/README.md"
+    assert page == "k8s/RUNBOOK.md"
     assert anchor == alert["alert"].lower()
     assert anchor in headings(RUNBOOK)
 

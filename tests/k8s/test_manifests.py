@@ -292,6 +292,7 @@ def test_through_a_proxy_workers_reach_nothing_else_of_the_internet(proxied: lis
 
 def test_alerts_lead_to_where_the_overlay_says_that_the_runbook_is_read():
     source = yaml.safe_load((K8S / "overlays/prod/runbook.yaml").read_text())
+    assert source["data"]["url"].endswith("/k8s/RUNBOOK.md")
     groups = find("overlays/prod", "PrometheusRule")["spec"]["groups"]
     addresses = {
         rule["alert"]: rule["annotations"]["runbook_url"]

@@ -1,16 +1,28 @@
-"""The runbook, and the settings wherever they stand: nothing named that is not there, nothing left out."""
+"""The pages for operators, and settings wherever named: nothing that is not there, nothing left out."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.k8s.support import K8S, ROOT, RUNBOOK, headings
+from tests.k8s.support import (
+    INSTALL,
+    K8S,
+    PAGES,
+    ROOT,
+    RUNBOOK,
+    SETTINGS_PAGE,
+    SIZING,
+    alerts,
+    anchors,
+    headings,
+)
 from worker.cli import app
 from worker.config import settings_table
 from worker.edges.kafka.topics import TOPICS
 from worker.records.control import Campaigns, State, change, decode_control
 
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 README = ROOT / "README.md"
 SETTINGS = {name for name, _, _ in settings_table()}
 OTHERS = {"PUSHMILL_TEST_BROKER"}
@@ -18,21 +30,42 @@ OTHERS = {"PUSHMILL_TEST_BROKER"}
 
 NAMING_SETTINGS = [
     path
-    for path in (README, ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "asyncapi.yaml", *K8S.rglob("*"))
+    for path in (
+        *(README, ROOT / "Dockerfile", ROOT / "compose.yaml", ROOT / "asyncapi.yaml"),
+        *K8S.rglob("*"),
+        *(ROOT / "docs").rglob("*.md"),
+    )
     if path.is_file() and path.suffix in {"", ".md", ".yaml", ".env", ".json", ".py"}
 ]
-SECTIONS = (
-    "install",
-    "upgrade",
-    "rotate-a-vapid-key",
-    "alerts",
-    "a-stuck-campaign",
-    "coming-back-after-a-long-outage",
-    "a-push-services-incident",
-    "sizing",
-    "kafka-settings",
-    "what-to-back-up",
-)
+SECTIONS = {
+    INSTALL: ("install", "upgrade", "rotate-a-vapid-key", "what-to-back-up"),
+    RUNBOOK: ("alerts", "a-stuck-campaign", "coming-back-after-a-long-outage", "a-push-services-incident"),
+    SIZING: ("sizing", "kafka-settings"),
+}
+MOVED = {
+    "PushmillNoWorker": RUNBOOK,
+    "PushmillNotKeepingUp": RUNBOOK,
+    "PushmillLate": RUNBOOK,
+    "PushmillUrgentLate": RUNBOOK,
+    "PushmillTiersOverdue": RUNBOOK,
+    "PushmillPushServiceFailing": RUNBOOK,
+    "PushmillUnauthorized": RUNBOOK,
+    "PushmillExpirySurge": RUNBOOK,
+    "PushmillDeadLetters": RUNBOOK,
+    "PushmillOffsetReset": RUNBOOK,
+    "PushmillCheckpointStuck": RUNBOOK,
+    "PushmillCheckpointSlow": RUNBOOK,
+    "PushmillEventLoopLag": RUNBOOK,
+    "PushmillUnreachable": RUNBOOK,
+    "PushmillRestarting": RUNBOOK,
+    "Alerts": RUNBOOK,
+    "A stuck campaign": RUNBOOK,
+    "Coming back after a long outage": RUNBOOK,
+    "A push service's incident": RUNBOOK,
+    "Sizing": SIZING,
+    "Kafka settings": SIZING,
+}
+"""What k8s/README.md held before it was parted, and where it is now: links to its old place still arrive."""
 
 
 def variables(path: Path) -> set[str]:
@@ -46,39 +79,67 @@ def test_every_variable_that_is_named_is_read_by_the_code(path: Path):
 
 
 def test_every_variable_that_the_code_reads_is_explained():
-    assert SETTINGS - variables(README) - variables(RUNBOOK) == set()
+    assert SETTINGS - variables(SETTINGS_PAGE) == set()
 
 
-def test_the_runbook_says_of_each_setting_what_the_code_says():
-    rows = set(RUNBOOK.read_text().splitlines())
+def test_the_page_of_settings_says_of_each_what_the_code_says():
+    rows = set(SETTINGS_PAGE.read_text().splitlines())
     for name, default, meaning in settings_table():
         assert f"| `{name}` | {default} | {meaning} |" in rows
 
 
-def test_the_runbook_has_every_section():
-    assert headings(RUNBOOK) >= set(SECTIONS)
+@EACH_PAGE
+def test_each_page_has_every_section_and_no_anchor_twice(page: Path):
+    assert set(headings(page)) >= set(SECTIONS[page])
+    assert len(anchors(page)) == len(set(anchors(page)))
 
 
-def test_every_link_in_the_runbook_leads_somewhere():
-    for anchor in re.findall(r"\]\(#([^)]+)\)", RUNBOOK.read_text()):
-        assert anchor in headings(RUNBOOK)
+@EACH_PAGE
+def test_every_link_leads_somewhere(page: Path):
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())
+    assert targets
+    for target in targets:
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), target
 
 
-def test_every_file_that_the_runbook_names_is_there():
-    text = RUNBOOK.read_text()
+@pytest.mark.parametrize("title", MOVED)
+def test_a_link_to_where_a_section_was_still_arrives(title: str):
+    anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+    line = f'- <a id="{anchor}"></a>[{title}]({MOVED[title].name}#{anchor})'
+    assert line in [each.strip() for each in INSTALL.read_text().splitlines()]
+    assert anchor in headings(MOVED[title])
+
+
+def test_each_alert_has_its_entry_in_the_order_of_the_rules():
+    _, *sections = re.split(r"^### ", RUNBOOK.read_text(), flags=re.MULTILINE)
+    assert [section.partition("\n")[0] for section in sections] == [rule["alert"] for rule in alerts()]
+    for section in sections:
+        parts = re.findall(r"^- \*\*([^*]+)\*\*", section.partition("\n## ")[0], re.MULTILINE)
+        assert parts == ["Means", "Look at", "Do"], section.partition("\n")[0]
+
+
+def test_every_file_that_the_pages_name_is_there():
+    text = "\n".join(page.read_text() for page in PAGES)
     names = set(re.findall(r"`((?:base|components|overlays|alerts|dashboards|compose)/[\w./-]*)`", text))
     assert names
     assert [name for name in names if not (K8S / name).exists()] == []
 
 
-def test_every_command_of_the_runbook_exists():
+@EACH_PAGE
+def test_every_command_of_a_page_exists(page: Path):
     commands = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     }
     groups = {group.name: group.typer_instance for group in app.registered_groups}
-    for name, first in re.findall(
-        r"(?<!namespace )(?<!/)\bpushmill ([a-z]+)(?: ([a-z]+))?", _code(RUNBOOK.read_text())
-    ):
+    named = re.findall(
+        r"(?<!namespace )(?<!/)\bpushmill(?::[\w.]+)? ([a-z]+)(?: ([a-z]+))?", _code(page.read_text())
+    )
+    assert named
+    for name, first in named:
         if name in groups:
             instance = groups[name]
             assert instance is not None
@@ -89,16 +150,22 @@ def test_every_command_of_the_runbook_exists():
             assert name in commands, name
 
 
-def test_every_log_line_of_the_runbook_is_written_by_the_code():
+def test_every_log_event_that_the_pages_quote_is_written_by_the_code():
     source = "\n".join(path.read_text() for path in (ROOT / "worker").rglob("*.py"))
-    quoted = re.findall(r"\blog:?\s+`([^`]+)`", RUNBOOK.read_text())
-    assert len(quoted) > 4
+    text = re.sub(r"\s+", " ", "\n".join(page.read_text() for page in PAGES))
+    quoted = re.findall(r"\blog(?: events?)?:? `([^`]+)`", text)
+    assert len(quoted) > 7
+    # Whatever else is in code and is a sentence, rather than a command or a name, is a log event, too.
+    quoted += re.findall(r"`((?!pushmill )[A-Za-z][a-z']*(?:[,;:]? [A-Za-z][A-Za-z'-]*){3,})`", text)
     assert [line for line in quoted if f'"{line}"' not in source] == []
 
 
-def test_every_topic_of_the_runbook_is_one_that_is_created():
+@EACH_PAGE
+def test_every_topic_of_a_page_is_one_that_is_created(page: Path):
     there = {f"push.{topic.name}" for topic in TOPICS}
-    for name in re.findall(r"\bpush\.[a-z]+(?:[.-][a-z0-9]+)*", _code(RUNBOOK.read_text())):
+    named = re.findall(r"\bpush\.[a-z]+(?:[.-][a-z0-9]+)*", _code(page.read_text()))
+    assert named
+    for name in named:
         assert name in there | {"push.later"}, name
 
 

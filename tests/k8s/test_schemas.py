@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from k8s.tools import render
 from k8s.tools.schemas import EXAMPLES, TYPES, examples
-from tests.k8s.support import K8S, ROOT, lost
+from tests.k8s.support import PAGES, ROOT, lost
 from worker.checks.rules import findings
 from worker.edges.kafka.topics import TOPICS
 from worker.metrics import DEAD_LETTER_REASONS
@@ -57,7 +57,7 @@ def references(value: Any) -> Iterator[str]:
 
 def written_by_hand() -> Iterator[tuple[str, str]]:
     """JSON objects in the documentation that are jobs."""
-    for path in (ROOT / "README.md", K8S / "README.md"):
+    for path in (ROOT / "README.md", *PAGES, *sorted((ROOT / "docs").rglob("*.md"))):
         for block in re.findall(r"^```json\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
             if '"job_id"' in block and '"recipients"' in block:
                 yield path.name, block
