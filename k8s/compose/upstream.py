@@ -1,7 +1,7 @@
 # noqa: INP001 - a script, not a module of a package
-"""An upstream for compose.yaml: a campaign every minute, stretched over it, to the simulated subscriptions.
+"""An upstream for compose.yaml: a campaign to the simulated subscriptions every minute, stretched over it.
 
-Uses what the image has. It is also the shortest answer to "how do I write a job?".
+It uses only what the image contains. It is also the shortest answer to "how do I write a job?".
 """
 
 import asyncio
@@ -20,7 +20,7 @@ SECONDS = 60
 
 
 def jobs(campaign: str) -> list[dict[str, object]]:
-    """One campaign: jobs of 100 recipients, each of which says which slice of the whole it is."""
+    """One campaign: jobs of 100 recipients, each with its slice of the whole."""
     subscriptions = [json.loads(line) for line in SUBSCRIPTIONS.read_text().splitlines()]
     return [
         {
@@ -45,7 +45,7 @@ def jobs(campaign: str) -> list[dict[str, object]]:
 
 
 async def main() -> None:
-    """Write a campaign a minute until stopped."""
+    """Write a campaign every minute until stopped."""
     producer = AIOKafkaProducer(
         bootstrap_servers=os.environ["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"], enable_idempotence=True
     )

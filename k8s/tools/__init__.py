@@ -1,1 +1,1 @@
-"""What is written from other files of this repository: `python -m k8s.tools.render` writes it again."""
+"""Generators of the files that follow from other files: `python -m k8s.tools.render` writes them all."""

@@ -1,6 +1,6 @@
 """The Grafana dashboard, from a table: four questions, a row for each, and its panels from left to right.
 
-It asks for metrics as workers tell them, never for recorded ones: it works without the rules.
+It queries metrics as workers export them, never recorded ones, so it works without the rules.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HERE = 'namespace=~"$namespace", pod=~"$pod"'
-"""What every selector holds: the variables at the top."""
+"""What every selector contains: the variables at the top."""
 
 COLUMNS = 24
 TALL, FLAT = 8, 4
@@ -20,13 +20,13 @@ class Panel:
 
     Attributes:
         title: A question, or a statement.
-        about: What is seen, and what to make of it.
-        unit: Grafana's name of it, or `suffix:…`.
+        about: What it shows, and what to make of it.
+        unit: Grafana's name for it, or `suffix:…`.
         queries: Pairs of a legend and an expression; `HERE` stands for the variables' selector.
         kind: `timeseries` or `stat`.
         width: Of 24 columns.
         stacked: Whether the series add up to a whole.
-        steps: Colours above values, the first from the beginning.
+        steps: Colours, each from a value up; the first has no value.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Where the things to operate Pushmill lie, and the Debian binaries that judge them."""
+"""Paths of manifests, rules and pages, and the tools that the tests judge them with."""
 
 import os
 import re
@@ -77,12 +77,12 @@ def anchors(path: Path) -> list[str]:
 
 
 def lost(given: Any, kept: Any, besides: Mapping[str, Container[str]] = {}, path: str = "") -> Iterator[str]:
-    """The fields that are not there any more, or otherwise, once they went through somebody's types.
+    """The fields that are missing or different once they went through somebody else's types.
 
     Args:
         given: As written.
         kept: As it comes back.
-        besides: Fields that the types do not name, by the path of what holds them.
+        besides: Fields that the types do not name, by the path of the object they are in.
         path: Of `given` itself.
     """
     if isinstance(given, dict):

@@ -1,4 +1,4 @@
-"""The rules: promtool's verdict, and that no alert lacks a test, a text or a place in the runbook."""
+"""The rules: promtool's verdict, and that every alert has a test, its texts and an entry in the runbook."""
 
 from typing import Any
 

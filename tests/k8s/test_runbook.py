@@ -1,11 +1,13 @@
 """The pages for operators, and settings wherever named: nothing that is not there, nothing left out."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.k8s.support import (
+    DASHBOARD,
     INSTALL,
     K8S,
     PAGES,
@@ -124,6 +126,13 @@ def test_each_alert_has_its_entry_in_the_order_of_the_rules():
     for section in sections:
         parts = re.findall(r"^- \*\*([^*]+)\*\*", section.partition("\n## ")[0], re.MULTILINE)
         assert parts == ["Means:", "Look at:", "Do:"], section.partition("\n")[0]
+
+
+def test_every_panel_that_the_runbook_names_is_on_the_dashboard():
+    titles = {panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"]}
+    named = re.findall(r'"([A-Z][^"]*\?)"', RUNBOOK.read_text())
+    assert named
+    assert set(named) - titles == set()
 
 
 def test_every_file_that_the_pages_name_is_there():
