@@ -21,11 +21,11 @@ from typing import Any
 
 from tests.harness.world import World, job, recipient, until
 from worker.demo.broker import EmbeddedBroker
+from worker.records.values import moment
 from worker.simulator.answers import Answer
 from worker.simulator.faults import Faults
 from worker.simulator.service import PushService
 from worker.simulator.subscriptions import Subscription
-from worker.timing.schedule import moment
 
 ALONE, THROTTLED, SLOW = "alone", "beside a throttled site", "beside a slow push service"
 LIMIT_SECONDS = 120.0

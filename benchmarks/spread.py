@@ -22,9 +22,10 @@ from typing import Any
 from tests.harness.world import World, job, recipient
 from worker.demo.broker import EmbeddedBroker
 from worker.records.job import Recipient
+from worker.records.values import moment
 from worker.simulator.service import PushService
 from worker.simulator.subscriptions import Subscription
-from worker.timing.schedule import Plan, moment, times
+from worker.timing.schedule import Plan, times
 
 RECIPIENTS_A_RECORD = 100
 LEAD_SECONDS = 8.0

@@ -32,11 +32,11 @@ from crypto.vapid import TokenCache, generate_vapid_key
 from worker.app.dispatch import BURST
 from worker.edges.clock import SystemEntropy
 from worker.edges.http.http1 import AnswerParser, request_bytes
-from worker.ledger.ledger import Partition
-from worker.pipeline.intake import Record, take_in_hand
+from worker.pipeline.intake import take_in_hand
 from worker.push.answers import PushResponse, classify
 from worker.push.request import PushRequest, push_headers
 from worker.push.services import Endpoint, Endpoints, HostRule, PushService
+from worker.records.envelope import Partition, Record
 from worker.records.job import Urgency
 
 SLICES = 45

@@ -22,9 +22,9 @@ from aiokafka import AIOKafkaConsumer
 from benchmarks.brokers import running
 from benchmarks.relay import Relay
 from tests.harness.world import World, job, recipient, until
+from worker.records.topics import TIERS
 from worker.simulator.service import PushService
 from worker.simulator.subscriptions import Subscription
-from worker.timing.tiers import TIERS
 
 QUIET_SECONDS = 5.0
 

@@ -25,7 +25,7 @@ from worker.config import (
     load_settings,
     unknown_variables,
 )
-from worker.edges.kafka.consumer import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
 from worker.edges.kafka.topics import Found, create_topics
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError

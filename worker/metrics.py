@@ -22,7 +22,7 @@ from worker.push.answers import TransportFailure
 from worker.push.services import PushService
 from worker.records.job import Lane
 from worker.records.outcome import Status
-from worker.timing.tiers import TIERS
+from worker.records.topics import TIERS
 
 WorkerState = Literal["starting", "running", "draining", "stopped"]
 WORKER_STATES: tuple[WorkerState, ...] = ("starting", "running", "draining", "stopped")

@@ -14,19 +14,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from worker.edges.kafka.topics import CONTROL, INPUTS, TOPICS
-from worker.pipeline.publication import (
-    DEAD_LETTERS,
-    EXPIRED,
-    OUTCOMES,
-    STATS,
-    CampaignStats,
-    Expired,
-    OutcomeBatch,
-)
 from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
-from worker.timing.tiers import TIERS
+from worker.records.outcome import Expired, OutcomeBatch
+from worker.records.stats import CampaignStats
+from worker.records.topics import CONTROL, DEAD_LETTERS, EXPIRED, INPUTS, OUTCOMES, STATS, TIERS, TOPICS
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from tests.chaos.schedule import Kind
-from worker.edges.kafka.consumer import ANSWER_LIMIT
+from worker.edges.kafka.client import ANSWER_LIMIT
 from worker.ledger.ledger import CHECKPOINT_MAX
 
 DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EVICT, Kind.EXIT})

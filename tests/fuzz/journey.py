@@ -7,13 +7,15 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from tests.worker.support import NOW, land, make_pipeline, record
-from worker.ledger.ledger import Partition
 from worker.metrics import Metrics
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.publication import DEAD_LETTERS, EXPIRED, LATER_MAX_BYTES, OUTCOMES, STATS, Publication
+from worker.pipeline.publication import LATER_MAX_BYTES
 from worker.push.answers import Answer, PushResponse, TransportFailure
-from worker.records.job import JobError, decode_later
-from worker.timing.tiers import BY_TOPIC, HORIZON
+from worker.records.envelope import Partition, Publication
+from worker.records.job import decode_later
+from worker.records.topics import BY_TOPIC, DEAD_LETTERS, EXPIRED, OUTCOMES, STATS
+from worker.records.values import JobError
+from worker.timing.tiers import HORIZON
 
 RECORD_MAX_BYTES = 1_000_000
 """Below what any broker takes that is not configured to take less, with what is put around it."""

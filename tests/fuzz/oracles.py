@@ -23,7 +23,7 @@ from crypto.aes128gcm import agree_as_receiver
 from crypto.keys import EphemeralKey, ReceiverKeys
 from crypto.vapid import VapidKey
 from worker.push import answers
-from worker.records.outcome import Settled
+from worker.push.verdict import Settled
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -33,9 +33,8 @@ from worker.config import load_settings
 from worker.edges.http.http1 import AnswerParser, request_bytes
 from worker.edges.http.transport import ANSWER_MAX_BYTES
 from worker.edges.keyring import Keyring
-from worker.ledger.ledger import Ledger, Partition
+from worker.ledger.ledger import Ledger
 from worker.ledger.progress import METADATA_MAX_CHARS, ProgressError, decode_progress, encode_progress
-from worker.pipeline.tally import Totals
 from worker.push.addresses import is_public, refused
 from worker.push.answers import (
     RETRY_AFTER_MAX,
@@ -48,12 +47,17 @@ from worker.push.answers import (
 from worker.push.message import BadNotificationError, PayloadTooLargeError, compile_message
 from worker.push.request import PushHeaders, PushRequest
 from worker.push.services import EndpointRefusedError, Endpoints, HostRule, PushService
+from worker.push.verdict import Settled
 from worker.records.control import CampaignError, Campaigns, State, change, decode_control
-from worker.records.job import JobError, SendJob, Subscription, decode_job, decode_later, encode_json
-from worker.records.outcome import Settled, Status
+from worker.records.envelope import Partition
+from worker.records.job import SendJob, Subscription, decode_job, decode_later
+from worker.records.outcome import Status
+from worker.records.stats import Totals
+from worker.records.topics import TIERS
+from worker.records.values import JobError, encode_json
 from worker.simulator.connection import PushConnection
 from worker.simulator.service import PushService as SimulatedService
-from worker.timing.tiers import TIERS
+from worker.timing.tiers import pause_tier
 
 Target = Callable[[bytes], None]
 
@@ -143,7 +147,7 @@ def control(data: bytes) -> None:
     campaigns = Campaigns()
     held = campaigns.apply(record)
     assert campaigns.of(record.campaign_id).shift_at(NOW) >= held.shift >= 0
-    assert held.rest_at(NOW, 100.0) in TIERS
+    assert pause_tier(NOW - held.at, 100.0) in TIERS
     for wanted in State:
         try:
             written = change(record.campaign_id, held, wanted, NOW)

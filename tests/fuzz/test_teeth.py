@@ -14,13 +14,13 @@ from worker.pipeline import publication
 from worker.push import addresses, answers, services
 from worker.push import message as personalise
 from worker.records import control as campaigns
-from worker.records import job
+from worker.records import job, values
 from worker.simulator.connection import PushConnection
 
 NEVER = re.compile(r"(?!)")
 
 MISTAKES = {
-    "a value in an error": ("job", job, "_NOT_IN_ENUM", NEVER),
+    "a value in an error": ("job", values, "_NOT_IN_ENUM", NEVER),
     "a time that nobody reads again": ("tier", publication, "moment", lambda seconds: datetime(2027, 1, 1)),  # noqa: DTZ001 - the mistake
     "a recipient that gets lost": ("job", publication, "_later", lambda job, postponed: iter(())),
     "a text that is not encoded": ("template", personalise, "quote", lambda text, safe: text),

@@ -8,8 +8,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.harness.world import Outcomes, Reader, World, job, recipient, until
 from worker.config import load_settings
-from worker.edges.kafka.consumer import Outbox
-from worker.pipeline.publication import DEAD_LETTERS, Publication
+from worker.edges.kafka.producer import Outbox
+from worker.records.envelope import Publication
+from worker.records.topics import DEAD_LETTERS
 from worker.simulator.answers import Fault
 from worker.simulator.faults import Faults, FaultShare
 from worker.simulator.service import PushService

@@ -21,8 +21,8 @@ from tests.k8s.support import (
 )
 from worker.cli import app
 from worker.config import settings_table
-from worker.edges.kafka.topics import TOPICS
 from worker.records.control import Campaigns, State, change, decode_control
+from worker.records.topics import TOPICS
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 README = ROOT / "README.md"

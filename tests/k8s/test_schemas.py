@@ -17,13 +17,13 @@ from k8s.tools import render
 from k8s.tools.schemas import EXAMPLES, TYPES, examples
 from tests.k8s.support import PAGES, ROOT, lost
 from worker.checks.rules import findings
-from worker.edges.kafka.topics import TOPICS
 from worker.metrics import DEAD_LETTER_REASONS
-from worker.pipeline.publication import CampaignStats, Expired, OutcomeBatch
 from worker.push.services import Endpoints
 from worker.records.control import decode_control
 from worker.records.job import decode_job, decode_later
-from worker.timing.tiers import TIERS
+from worker.records.outcome import Expired, OutcomeBatch
+from worker.records.stats import CampaignStats
+from worker.records.topics import TIERS, TOPICS
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "asyncapi.yaml").read_text())
 DECODERS: dict[str, Callable[[bytes], Any]] = {

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from crypto.keys import ReceiverKeys, generate_ephemeral_key
 from crypto.vapid import TokenCache, generate_vapid_key
-from worker.ledger.ledger import Entry, Partition
+from worker.ledger.ledger import Entry
 from worker.ledger.progress import Progress, decode_progress
 from worker.metrics import Metrics
 from worker.pipeline.delivery import Delivery, JobInHand
@@ -14,6 +14,7 @@ from worker.pipeline.landing import rows
 from worker.pipeline.pipeline import Limits, Pipeline, Record
 from worker.push.message import compile_message
 from worker.push.services import Endpoints
+from worker.records.envelope import Partition
 from worker.records.job import Lane, LaterRecipient, decode_job
 from worker.timing.schedule import lapses_at, make_plan, times
 

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from worker import cli
-from worker.edges.kafka.consumer import KafkaUnreachableError
+from worker.edges.kafka.client import KafkaUnreachableError
 
 
 class Worker:

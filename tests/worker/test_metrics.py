@@ -7,7 +7,8 @@ from worker.metrics import NO_SERVICE, RETRY_REASONS, WORKER_STATES, Metrics
 from worker.pipeline.politeness import QUARANTINED
 from worker.push.answers import PushResponse, TransportFailure, classify
 from worker.push.services import PushService
-from worker.records.outcome import Status, TryAgain
+from worker.push.verdict import TryAgain
+from worker.records.outcome import Status
 
 # CONTRACT: Metrics. Type and labels of each; and two besides, without which an operator would not see that
 # offsets were reset, or that one of several processes makes no checkpoint.

@@ -11,18 +11,17 @@ import structlog
 
 from crypto.vapid import TokenCache
 from worker.edges import clock
-from worker.edges.kafka.topics import INPUTS, TIER_TOPICS
 from worker.ledger.lease import DURATION
-from worker.ledger.ledger import Partition
 from worker.logs import Repeats
 from worker.metrics import Metrics
 from worker.pipeline.actionable import notable
-from worker.pipeline.intake import Record
 from worker.pipeline.pipeline import Batch, Pipeline
 from worker.pipeline.shelf import Shelf
 from worker.push.services import PushService
 from worker.records.control import CampaignControl
-from worker.records.job import JobError
+from worker.records.envelope import Partition, Record
+from worker.records.topics import INPUTS, TIER_TOPICS
+from worker.records.values import JobError
 
 log = structlog.get_logger(__name__)
 

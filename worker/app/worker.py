@@ -28,21 +28,23 @@ from worker.app.watch import Watch
 from worker.config import Settings
 from worker.edges import clock
 from worker.edges.http.transports import make_transport, tls_context
-from worker.edges.kafka.consumer import Inbox, KafkaStuckError, Membership, Outbox, PartitionsLostError
+from worker.edges.kafka.client import KafkaStuckError, PartitionsLostError
+from worker.edges.kafka.consumer import Inbox, Membership
 from worker.edges.kafka.control import ControlReader
-from worker.edges.kafka.topics import INPUTS, TIER_TOPICS, missing_topics
+from worker.edges.kafka.producer import Outbox
+from worker.edges.kafka.topics import missing_topics
 from worker.edges.keyring import Keyring
 from worker.edges.process.channel import Leash
 from worker.edges.process.status import StatusServer
 from worker.ledger.lease import Lease
-from worker.ledger.ledger import Commit, Partition
 from worker.ledger.progress import Progress, ProgressError, decode_progress
 from worker.metrics import Metrics
-from worker.pipeline.intake import Record
 from worker.pipeline.pipeline import Limits, Pipeline
 from worker.pipeline.shelf import Shelf
 from worker.push.services import Endpoints
 from worker.records.control import CampaignControl
+from worker.records.envelope import Commit, Partition, Record
+from worker.records.topics import INPUTS, TIER_TOPICS
 
 log = structlog.get_logger(__name__)
 

@@ -16,19 +16,20 @@ from crypto.errors import SubscriptionKeyError
 from crypto.keys import parse_subscription_keys
 from worker.checks.content import content
 from worker.checks.finding import Finding, error, shown, warning
-from worker.pipeline.intake import RECIPIENT_MAX_BYTES, oversized
 from worker.push.services import EndpointRefusedError, Endpoints
 from worker.records.job import (
+    RECIPIENT_MAX_BYTES,
     TTL_DEFAULT,
     Decoded,
-    JobError,
     LaterJob,
     LaterRecipient,
     Recipient,
     SendJob,
     Subscription,
     decode_job,
+    oversized,
 )
+from worker.records.values import JobError
 
 RECORD_MAX_BYTES = 1_000_000
 """Close below the largest record that a broker takes unless it is configured otherwise (1 MiB)."""

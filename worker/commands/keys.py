@@ -11,7 +11,7 @@ from crypto.errors import VapidKeyError
 from crypto.vapid import VapidKey, generate_vapid_key, load_vapid_key
 from worker.commands import FAILED, MISUSED, end
 from worker.edges.keyring import DEFAULT
-from worker.records.job import Id
+from worker.records.values import Id
 
 FOLDER = Path("vapid")
 """Where keys are, unless PUSHMILL_VAPID_DIR or --folder says otherwise."""

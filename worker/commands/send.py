@@ -27,24 +27,18 @@ from worker.edges.http.transports import (
     tls_context,
 )
 from worker.edges.keyring import DEFAULT
-from worker.ledger.ledger import Entry, Partition
+from worker.ledger.ledger import Entry
 from worker.pipeline.build import Press
 from worker.pipeline.delivery import Delivery, JobInHand
 from worker.push.answers import Answer, PushResponse, classify
 from worker.push.message import compile_message
 from worker.push.request import PushRequest
 from worker.push.services import Endpoint, EndpointRefusedError, Endpoints
-from worker.records.job import (
-    TTL_DEFAULT,
-    JobError,
-    Lane,
-    SendJob,
-    Subscription,
-    Urgency,
-    decode_job,
-    encode_json,
-)
-from worker.records.outcome import Settled, Status, Verdict
+from worker.push.verdict import Settled, Verdict
+from worker.records.envelope import Partition
+from worker.records.job import TTL_DEFAULT, Lane, SendJob, Subscription, Urgency, decode_job
+from worker.records.outcome import Status
+from worker.records.values import JobError, encode_json
 from worker.timing.schedule import make_plan
 
 _HERE = "pushmill-send"

@@ -13,9 +13,10 @@ from math import ceil, isfinite
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.limits.limiter import SHARE
 from worker.records.job import RECIPIENTS_MAX, Recipient
+from worker.records.topics import Tier
 from worker.timing.schedule import Plan as Schedule
 from worker.timing.schedule import times
-from worker.timing.tiers import Tier, choose_tier
+from worker.timing.tiers import choose_tier
 
 CPU_MICROSECONDS = 169.0
 """CPU time of a push, all of the worker included: the median of `worker: 100 a record` in

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer
 
 from worker.config import KafkaSettings
 from worker.demo.evidence import Received
-from worker.edges.kafka.consumer import connection
-from worker.pipeline.publication import DEAD_LETTERS, EXPIRED, OUTCOMES
+from worker.edges.kafka.client import connection
+from worker.records.topics import DEAD_LETTERS, EXPIRED, OUTCOMES
 
 ROUND_SECONDS = 0.25
 """Between two looks; the embedded broker answers idle fetches at once, which would keep a core busy."""

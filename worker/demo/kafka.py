@@ -11,8 +11,9 @@ from aiokafka.errors import KafkaError
 
 from worker.config import KafkaSettings, load_kafka_settings
 from worker.demo.broker import EmbeddedBroker
-from worker.edges.kafka.consumer import connection
-from worker.edges.kafka.topics import TOPICS, create_topics
+from worker.edges.kafka.client import connection
+from worker.edges.kafka.topics import create_topics
+from worker.records.topics import TOPICS
 
 PREFIX = "PUSHMILL_KAFKA_"
 BROKERS = PREFIX + "BOOTSTRAP_SERVERS"

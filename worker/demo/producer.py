@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 
 from worker.config import KafkaSettings
 from worker.demo.contents import ALERT, OFFER, ORDER, RAW, SWOLLEN, Content, Variables, expected_text
-from worker.edges.kafka.consumer import connection
+from worker.edges.kafka.client import connection
 from worker.simulator.journal import digest
 
 RECIPIENTS_A_RECORD = 100

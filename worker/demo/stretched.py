@@ -16,7 +16,7 @@ from worker.demo.producer import Draft, Production, Record, address, draft, writ
 from worker.demo.stage import Stage
 from worker.edges.kafka.control import TOPIC as CONTROL
 from worker.records.control import Campaigns, State, change
-from worker.records.job import encode_json
+from worker.records.values import encode_json
 
 LEAD_SECONDS = 5.0
 LEAD_NOTIFICATIONS = 4_000

@@ -7,22 +7,16 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from worker.ledger.progress import METADATA_MAX_CHARS, Partial, Progress, encode_progress
+from worker.records.envelope import Commit, Partition
 
 CHECKPOINT_MAX = 5_000
 """Recipients settled by one checkpoint, and at most unacknowledged at any moment."""
 
 OPEN_MAX = 20_000
 """Recipients open in one partition."""
-
-
-class Partition(NamedTuple):
-    """A partition of an input topic or a tier; `topic` is without the prefix."""
-
-    topic: str
-    number: int
 
 
 Subject = TypeVar("Subject")
@@ -71,13 +65,6 @@ class Entry(Generic[Subject, Effect]):
         for index, _ in effects:
             bits |= 1 << index
         return bits
-
-
-class Commit(NamedTuple):
-    """What is committed for a partition."""
-
-    offset: int
-    metadata: str
 
 
 Taken = list[tuple[Entry[Subject, Effect], list[tuple[int, Effect]]]]

@@ -17,7 +17,8 @@ from crypto.vapid import TokenCache, VapidKey
 from worker.pipeline.delivery import Delivery, Flight, JobInHand
 from worker.push.message import BadNotificationError
 from worker.push.request import PushHeaders, PushRequest, push_headers
-from worker.records.outcome import Settled, Status
+from worker.push.verdict import Settled
+from worker.records.outcome import Status
 from worker.timing.schedule import ttl_left
 
 

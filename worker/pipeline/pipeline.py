@@ -14,26 +14,31 @@ from operator import attrgetter
 import msgspec
 
 from crypto.vapid import TokenCache
-from worker.ledger.ledger import CHECKPOINT_MAX, Checkpoint, Commit, Entry, Ledger, Partition
+from worker.ledger.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger
 from worker.ledger.progress import Progress
 from worker.metrics import NO_SERVICE, Metrics
 from worker.pipeline.build import Entropy, Keys, Press
 from worker.pipeline.delivery import Delivery, Flight, JobInHand
 from worker.pipeline.instrumentation import measure_landed, measure_levels
-from worker.pipeline.intake import Record, bury, take_in_hand
+from worker.pipeline.intake import take_in_hand
 from worker.pipeline.placement import place
 from worker.pipeline.politeness import QUARANTINE, QUARANTINED, Politeness
-from worker.pipeline.publication import Effect, Gone, Postponed, Publication, publications
+from worker.pipeline.publication import Effect, Gone, Postponed, publications
 from worker.pipeline.queue import DueQueue
 from worker.pipeline.tally import Tally
 from worker.push.answers import Answer, PushResponse, classify, retry_after
 from worker.push.services import Endpoints, PushService
+from worker.push.verdict import Settled, TryAgain
 from worker.records.control import CampaignControl, Campaigns, Control, State
-from worker.records.job import RECIPIENTS_MAX, JobError, Lane, LaterJob
-from worker.records.outcome import Outcome, Settled, Status, TryAgain
+from worker.records.dead_letter import bury
+from worker.records.envelope import Commit, Partition, Publication, Record
+from worker.records.job import RECIPIENTS_MAX, Lane, LaterJob
+from worker.records.outcome import Outcome, Status
+from worker.records.topics import SHORTEST, Tier
+from worker.records.values import JobError, moment
 from worker.timing.retry import decide
-from worker.timing.schedule import lapses_at, moment, times
-from worker.timing.tiers import HORIZON, HORIZON_FULL, SHORTEST, Tier, choose_tier
+from worker.timing.schedule import lapses_at, times
+from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, pause_tier
 
 OpenEntry = Entry[JobInHand | None, Effect]
 
@@ -183,7 +188,7 @@ class Pipeline:
 
     def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
         """Postpone what is paused, for as long as the pause or its own time wants, whichever is longer."""
-        rest = control.rest_at(now, delivery.lapses - now)
+        rest = pause_tier(now - control.at, delivery.lapses - now)
         tier = choose_tier(delivery.next - now, self._horizon)
         self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
 

@@ -9,8 +9,9 @@ from worker.ledger.ledger import Entry
 from worker.pipeline.delivery import Delivery
 from worker.pipeline.intake import TakenIn
 from worker.push.services import EndpointRefusedError, Endpoints
+from worker.push.verdict import Settled
 from worker.records.job import LaterRecipient
-from worker.records.outcome import Settled, Status
+from worker.records.outcome import Status
 from worker.timing.schedule import lapses_at, times
 
 Unsendable = tuple[int, Settled]

@@ -12,8 +12,9 @@ from worker.limits.limiter import Limiter
 from worker.pipeline.delivery import Delivery, Flight
 from worker.push.answers import Answer, TransportFailure, retry_after
 from worker.push.services import PushService
+from worker.push.verdict import Settled, TryAgain, Verdict
 from worker.records.job import Lane
-from worker.records.outcome import Settled, Status, TryAgain, Verdict
+from worker.records.outcome import Status
 
 QUARANTINED = TryAgain("quarantined")
 QUARANTINE = 600.0

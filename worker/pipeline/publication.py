@@ -3,7 +3,7 @@
 Pure: turns settled effects into records; topics are named without the prefix, which the edge adds.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -11,67 +11,18 @@ from msgspec import Struct
 
 from worker.ledger.ledger import Taken
 from worker.pipeline.delivery import JobInHand
-from worker.records.job import Count, LaterJob, LaterRecipient, Moment, Recipient, SendJob, encode_json
-from worker.records.outcome import Outcome
-from worker.timing.schedule import moment
-from worker.timing.tiers import Tier
-
-OUTCOMES = "outcomes"
-EXPIRED = "expired"
-STATS = "stats"
-DEAD_LETTERS = "dead-letters"
+from worker.records.dead_letter import Buried, _dead_letter
+from worker.records.envelope import Publication
+from worker.records.job import LaterJob, LaterRecipient, Recipient, SendJob
+from worker.records.outcome import Expired, Outcome, OutcomeBatch
+from worker.records.topics import EXPIRED, OUTCOMES, Tier
+from worker.records.values import encode_json, moment
 
 LATER_MAX_BYTES = 256 * 1024
 
 # RFC 3339 has years of four digits; a record's timestamp or a start in another time zone may lie outside.
 _FIRST_SECOND = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 _LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-
-Headers = tuple[tuple[str, bytes], ...]
-
-
-class Publication(Struct, frozen=True, gc=False):
-    """A record that is ready to be written."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-
-class OutcomeBatch(Struct, frozen=True):
-    """The value of a record in `push.outcomes`."""
-
-    v: int
-    job_id: str
-    campaign_id: str
-    site_id: str
-    worker: str
-    outcomes: Sequence[Outcome]
-
-
-class Expired(Struct, frozen=True):
-    """The value of a record in `push.expired`."""
-
-    v: int
-    recipient_id: str
-    site_id: str
-    endpoint: str
-    http_status: int | None
-    at: datetime
-
-
-class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
-    """The value of a record in `push.stats`: counts since the last one."""
-
-    v: int
-    campaign_id: str
-    site_id: str
-    worker: str
-    since: Moment
-    until: Moment
-    accepted: Count
-    counts: dict[str, Count]
 
 
 class Gone(Struct, frozen=True, gc=False):
@@ -108,20 +59,6 @@ class Postponed(Struct, frozen=True, gc=False):
     moved: tuple[float, float] | None = None
 
 
-class Buried(Struct, frozen=True, gc=False):
-    """A record that is no valid job, on its way to the dead letters.
-
-    Attributes:
-        key: The record's own.
-        value: The record's own bytes.
-        headers: The record's own, and those that say what is wrong.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
 Effect = Outcome | Gone | Postponed | Buried
 
 
@@ -153,10 +90,6 @@ def _mixed(
         yield _outcome_batch(job, outcomes, worker)
     yield from (_expired(job, effect) for effect in gone)
     yield from _later(job, (effect for effect in effects if isinstance(effect, Postponed)))
-
-
-def _dead_letter(buried: Buried) -> Publication:
-    return Publication(DEAD_LETTERS, buried.key, buried.value, buried.headers)
 
 
 def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publication:

@@ -12,10 +12,9 @@ from heapq import heappop, heappush
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
-from worker.ledger.ledger import Partition
-from worker.timing.tiers import BY_TOPIC, TIERS, ready_at
-
-URGENT_TOPIC = "jobs.urgent"
+from worker.records.envelope import Partition
+from worker.records.topics import BY_TOPIC, TIERS, URGENT_TOPIC
+from worker.timing.tiers import ready_at
 
 
 class Shelved(Protocol):

@@ -4,21 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
-from worker.pipeline.publication import STATS, CampaignStats, Publication
-from worker.records.job import LaterJob, SendJob, encode_json
+from worker.records.envelope import Publication
+from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Status
-from worker.timing.schedule import moment
+from worker.records.stats import CampaignStats
+from worker.records.topics import STATS
+from worker.records.values import encode_json, moment
 
 INTERVAL = 1.0
 """Seconds between two records of one campaign."""
 
-PACE_SECONDS = 60.0
-"""Over which a campaign's present pace is taken."""
 
 _Campaign = tuple[str, str]
-_decode = msgspec.json.Decoder(CampaignStats).decode
 
 
 @dataclass(slots=True)
@@ -76,41 +73,3 @@ class Tally:
             1, campaign_id, site_id, self._worker, moment(since), moment(until), counts.accepted, by_status
         )
         return Publication(STATS, campaign_id.encode(), encode_json(value))
-
-
-class Totals:
-    """What the records of `push.stats` say of one campaign, added up; times are seconds since the epoch."""
-
-    def __init__(self, campaign_id: str, now: float) -> None:
-        self.campaign_id = campaign_id
-        self.records = 0
-        self.accepted = 0
-        self.counts: Counter[str] = Counter()
-        self._now = now
-        self._lately = 0.0
-
-    def add(self, value: bytes | None) -> None:
-        """Add a record; one of another campaign, or that cannot be read, adds nothing."""
-        try:
-            told = _decode(value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return
-        if told.campaign_id != self.campaign_id:
-            return
-        self.records += 1
-        self.accepted += told.accepted
-        self.counts.update(told.counts)
-        since, until = told.since.timestamp(), told.until.timestamp()
-        within = min(until, self._now) - max(since, self._now - PACE_SECONDS)
-        if within > 0:
-            self._lately += sum(told.counts.values()) * min(1.0, within / max(until - since, 1e-9))
-
-    @property
-    def delivery_rate(self) -> float:
-        """The share of settled recipients that were sent, between 0 and 1."""
-        return self.counts[Status.SENT] / max(1, self.counts.total())
-
-    @property
-    def pace(self) -> float:
-        """Recipients settled a second, over the last minute."""
-        return self._lately / PACE_SECONDS

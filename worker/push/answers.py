@@ -12,7 +12,8 @@ from enum import StrEnum
 import msgspec
 
 from worker.push.services import PushService
-from worker.records.outcome import SENT, Settled, Status, TryAgain, Verdict
+from worker.push.verdict import SENT, Settled, TryAgain, Verdict
+from worker.records.outcome import Status
 
 RETRY_AFTER_MAX = 86_400.0
 """Seconds: a longer `Retry-After` is taken as this; whoever means longer answers so again."""

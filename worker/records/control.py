@@ -10,12 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.job import Id, JobError, Moment, field_and_problem
-from worker.timing.schedule import moment
-from worker.timing.tiers import MARGIN, SHORTEST, TIERS, Tier
+from worker.records.values import Id, JobError, Moment, field_and_problem, moment
 
-PAUSE_LEAST = 10.0
-PAUSE_SHARE = 0.1
 SHIFT_MAX = 10 * 365 * 86_400
 
 
@@ -77,17 +73,6 @@ class Control:
     def shift_at(self, now: float) -> float:
         """Seconds by which planned times have moved; a pause that goes on moves them with it."""
         return self.shift + (max(0.0, now - self.at) if self.state is State.PAUSED else 0.0)
-
-    def rest_at(self, now: float, life: float) -> Tier:
-        """Where a paused recipient rests before it is looked at again: the longer, the longer the pause.
-
-        Args:
-            now: Seconds since the epoch.
-            life: Seconds after which it would lapse if the pause ended now: it must be back before.
-        """
-        rest = max(PAUSE_LEAST, PAUSE_SHARE * (now - self.at))
-        tiers = [tier for tier in TIERS if tier is SHORTEST or tier.delay + MARGIN <= life]
-        return next((tier for tier in tiers if tier.delay >= rest), tiers[-1])
 
 
 RUNNING = Control(State.RUNNING, 0.0, 0.0)

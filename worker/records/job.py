@@ -3,28 +3,21 @@
 Decides whether a job is valid and which of its recipients are not; knows nothing of where it came from.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from worker.records.values import Count, Id, JobError, Moment, Scalar, Seconds, encode_json, field_and_problem
+
 TTL_DEFAULT = 2_419_200
 RECIPIENTS_MAX = 1000
 DATA_MAX_DEPTH = 100
-
-ID_PATTERN = r"\A[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}\Z"
-Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 Topic = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")]
-Moment = Annotated[datetime, Meta(tz=True)]
-Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
-Count = Annotated[int, Meta(ge=0, lt=2**53)]
 Ttl = Annotated[int, Meta(ge=0, lt=2**31)]
-Scalar = str | int | float | bool
 
 
 class Urgency(StrEnum):
@@ -168,20 +161,6 @@ class LaterJob(SendJob, frozen=True, omit_defaults=True, kw_only=True):
     lane: Lane
 
 
-class JobError(ValueError):
-    """A record that is no valid job.
-
-    Attributes:
-        code: A short stable word, the `error-code` header and metric label of its dead letter.
-        problem: Names the field and what is wrong with it; holds no value of the job.
-    """
-
-    def __init__(self, code: str, problem: str) -> None:
-        super().__init__(problem)
-        self.code = code
-        self.problem = problem
-
-
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A valid job, and the flaws of the recipients that cannot be sent to, by their index."""
@@ -211,7 +190,6 @@ class _OnlyVersion(Struct):
 
 
 _Shape = TypeVar("_Shape")
-
 _decode_strictly = msgspec.json.Decoder(_StrictJob).decode
 _decode_leniently = msgspec.json.Decoder(_LenientJob).decode
 _decode_later = msgspec.json.Decoder(LaterJob).decode
@@ -221,13 +199,7 @@ _decode_version = msgspec.json.Decoder(_OnlyVersion).decode
 decode_notification = msgspec.json.Decoder(Notification).decode
 """What `encode_json` has made of a notification, back again."""
 
-encode_json = msgspec.json.Encoder().encode
-"""Any of these types, or a built-in one, to JSON bytes."""
-
 _FLAWS = ("subscription", "variables", "not_before")
-_MISSING = re.compile(r"[Oo]bject missing required field `(.*)`")
-_NOT_IN_ENUM = re.compile(r"[Ii]nvalid enum value .*", re.DOTALL)
-_WHERE = re.compile(r" - at `\$\.?([^`]*)`\Z")
 
 
 def decode_job(value: bytes) -> Decoded:
@@ -323,19 +295,6 @@ def _job_error(error: msgspec.ValidationError, value: bytes) -> JobError:
     return JobError("bad_field", f"{name or 'value'}: {problem}")
 
 
-def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Turn the decoder's words into the path of a field, and what is wrong with it, without its value."""
-    text = str(error)
-    where = _WHERE.search(text)
-    path, text = (where.group(1), text[: where.start()]) if where else ("", text)
-    if _NOT_IN_ENUM.fullmatch(text):
-        return path, "is none of the values that it may have"
-    missing = _MISSING.fullmatch(text)
-    if missing:
-        return f"{path}.{missing.group(1)}".lstrip("."), "is missing"
-    return path, text[:1].lower() + text[1:]
-
-
 def _checked(decoded: Decoded) -> Decoded:
     job = decoded.job
     if (job.notification is None) == (job.payload is None):
@@ -355,3 +314,21 @@ def _is_deeper(value: Any, levels: int) -> bool:
         return False
     items = value.values() if isinstance(value, dict) else value
     return not levels or any(_is_deeper(item, levels - 1) for item in items)
+
+
+RECIPIENT_MAX_BYTES = 131_072
+"""Of one recipient as JSON: with its job and its headers it must fit a record of a tier."""
+
+
+def oversized(decoded: Decoded, size: int) -> dict[int, str]:
+    """Find recipients that are too large to be written again, by their index.
+
+    Args:
+        decoded: A job.
+        size: Of its record's value in bytes. In a small one nobody is too large: what is written again may be
+            longer (`1e15` becomes `1000000000000000.0`), but never by so much that it would not fit.
+    """
+    if size <= RECIPIENT_MAX_BYTES:
+        return {}
+    sizes = (len(encode_json(recipient)) for recipient in decoded.job.recipients)
+    return {index: "recipient_too_large" for index, size in enumerate(sizes) if size > RECIPIENT_MAX_BYTES}

@@ -3,7 +3,7 @@
 Decides nothing about the wire: `answers.py` turns what a push service said into a verdict.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -21,37 +21,6 @@ class Status(StrEnum):
     FAILED = "failed"
     LAPSED = "lapsed"
     CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A final verdict: nothing more will be tried for this recipient.
-
-    Attributes:
-        status: The final status.
-        detail: A short stable word (`gone`, `key_mismatch`, …), or None where the status says it all.
-    """
-
-    status: Status
-    detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """A verdict that asks for another attempt.
-
-    Attributes:
-        reason: A short stable word, also the metric's label (`throttled`, `timeout`, …).
-        throttled: Whether the push service asked to be spared (429, 406 from WNS, 503), which closes gates
-            and lowers concurrency limits.
-    """
-
-    reason: str
-    throttled: bool = False
-
-
-Verdict = Settled | TryAgain
-SENT = Settled(Status.SENT)
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -74,3 +43,25 @@ class Outcome(Struct, frozen=True, gc=False):
     http_status: int | None
     push_service: str | None
     detail: str | None
+
+
+class OutcomeBatch(Struct, frozen=True):
+    """The value of a record in `push.outcomes`."""
+
+    v: int
+    job_id: str
+    campaign_id: str
+    site_id: str
+    worker: str
+    outcomes: Sequence[Outcome]
+
+
+class Expired(Struct, frozen=True):
+    """The value of a record in `push.expired`."""
+
+    v: int
+    recipient_id: str
+    site_id: str
+    endpoint: str
+    http_status: int | None
+    at: datetime

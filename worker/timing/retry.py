@@ -1,6 +1,7 @@
 """Whether a recipient is tried again, and when: full-jitter exponential back-off within its life."""
 
-from worker.records.outcome import Settled, Status, TryAgain
+from worker.push.verdict import Settled, TryAgain
+from worker.records.outcome import Status
 from worker.timing.schedule import Plan, lapses_at
 
 BASE = 30.0

@@ -5,18 +5,12 @@ finds the same moments.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from hashlib import blake2b
 from math import inf
 
 from msgspec import Struct
 
 from worker.records.job import LaterRecipient, Recipient, SendJob
-
-_EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
-_LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
-_MICROSECOND = timedelta(microseconds=1)
 
 FIRST_ATTEMPT_GRACE = 60.0
 """Seconds: a first attempt does not lapse before it is this late, however short its `ttl`."""
@@ -126,15 +120,3 @@ def ttl_left(plan: Plan, due: float, now: float) -> int:
     """What an attempt at `now` sends as `TTL` (RFC 8030 section 5.2), in whole seconds."""
     left = ends_at(plan, due) - now
     return int(left) if left > 0 else 0
-
-
-@lru_cache(maxsize=256)  # many outcomes share theirs: answers land together
-def moment(seconds: float) -> datetime:
-    """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999.
-
-    Rounded up to the microseconds that the wire has: what is read back is never earlier than what was meant.
-    """
-    if not _EARLIEST <= seconds <= _LATEST:
-        seconds = min(max(seconds, _EARLIEST), _LATEST)
-    nearest = datetime.fromtimestamp(seconds, UTC)
-    return nearest if nearest.timestamp() >= seconds else nearest + _MICROSECOND

@@ -3,7 +3,7 @@
 A table and a choice; knows nothing of topics' offsets or clocks.
 """
 
-from dataclasses import dataclass
+from worker.records.topics import SHORTEST, TIERS, Tier
 
 HORIZON = 15.0
 """Seconds: what is due within it waits in memory."""
@@ -14,23 +14,11 @@ HORIZON_FULL = 10.0
 MARGIN = 2.0
 """Seconds kept for a record's way out of a tier, so that it is back before it is due."""
 
+PAUSE_LEAST = 10.0
+"""Seconds: a paused recipient rests at least this long before it is looked at again."""
 
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """A topic whose records are looked at again `delay` seconds after they were written."""
-
-    name: str
-    delay: float
-
-    @property
-    def topic(self) -> str:
-        """The topic's name without the prefix."""
-        return f"later.{self.name}"
-
-
-TIERS = (Tier("10s", 10.0), Tier("1m", 60.0), Tier("10m", 600.0), Tier("1h", 3600.0))
-SHORTEST = TIERS[0]
-BY_TOPIC = {tier.topic: tier for tier in TIERS}
+PAUSE_SHARE = 0.1
+"""Of the pause so far: how long a paused recipient rests; the longer the pause, the rarer the looks."""
 
 
 def choose_tier(wait: float, horizon: float = HORIZON) -> Tier | None:
@@ -60,3 +48,15 @@ def ready_at(tier: Tier, written_at: float, first_seen: float) -> float:
         first_seen: When this worker first saw it, seconds since the epoch.
     """
     return min(max(written_at + tier.delay, first_seen), first_seen + tier.delay)
+
+
+def pause_tier(paused_for: float, life: float) -> Tier:
+    """Where a paused recipient rests before it is looked at again: the longer, the longer the pause.
+
+    Args:
+        paused_for: Seconds since its campaign was paused.
+        life: Seconds after which it would lapse if the pause ended now: it must be back before.
+    """
+    rest = max(PAUSE_LEAST, PAUSE_SHARE * paused_for)
+    tiers = [tier for tier in TIERS if tier is SHORTEST or tier.delay + MARGIN <= life]
+    return next((tier for tier in tiers if tier.delay >= rest), tiers[-1])

@@ -10,7 +10,7 @@ from worker.edges import clock
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.ledger.progress import Progress
 from worker.push.answers import PushResponse
-from worker.timing.schedule import moment
+from worker.records.values import moment
 
 SLOTS = 80  # of which one push service gets 60, and an eighth is 10
 LONG = 20 * PAUSE

@@ -14,10 +14,11 @@ from worker.app.worker import Worker
 from worker.config import load_settings
 from worker.edges import clock
 from worker.edges.kafka import consumer as kafka
-from worker.edges.kafka.consumer import Inbox, KafkaStuckError
+from worker.edges.kafka import producer as producer_module
+from worker.edges.kafka.client import KafkaStuckError
+from worker.edges.kafka.consumer import Inbox
 from worker.ledger.lease import Lease
-from worker.ledger.ledger import Partition
-from worker.pipeline.intake import Record
+from worker.records.envelope import Partition, Record
 
 PLACES = {TopicPartition("push.jobs", 0)}
 JOB = {
@@ -73,7 +74,7 @@ async def worker(tmp_path, monkeypatch):
         return {}
 
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
-    monkeypatch.setattr(kafka, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(producer_module, "AIOKafkaProducer", Producer)
     monkeypatch.setattr("worker.app.worker.ControlReader", lambda *_: None)
     monkeypatch.setattr(Inbox, "_ask_committed", ask)
     environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
@@ -144,7 +145,7 @@ async def test_who_was_frozen_asks_whether_the_partitions_are_still_its_own_befo
 async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_partitions_go(
     worker, monkeypatch
 ):
-    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
     revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
         await asyncio.wait_for(worker._inbox.watch(), 5)
@@ -153,7 +154,7 @@ async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_par
 
 
 async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_nothing(worker, monkeypatch):
-    monkeypatch.setattr(kafka, "ANSWER_LIMIT", 0.05)
+    monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
     keys = {"p256dh": "x", "auth": "x"}
     waits = {"id": "w", "subscription": {"endpoint": "https://fcm.googleapis.com/fcm/send/w", "keys": keys}}
     half_settled = JOB | {"recipients": [*JOB["recipients"], waits]}

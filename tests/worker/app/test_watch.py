@@ -6,14 +6,13 @@ from tests.worker.support import JOBS, NOW, TOKENS, job, make_pipeline, recipien
 from worker.app import watch
 from worker.app.watch import SLOW_SECONDS, Watch
 from worker.edges import clock
-from worker.ledger.ledger import Partition
 from worker.metrics import Metrics
 from worker.pipeline.actionable import NOT_ALLOWED
 from worker.pipeline.shelf import Shelf
 from worker.records.control import CampaignControl, State
-from worker.records.job import JobError
-from worker.timing.schedule import moment
-from worker.timing.tiers import TIERS
+from worker.records.envelope import Partition
+from worker.records.topics import TIERS
+from worker.records.values import JobError, moment
 
 STALLED = "no checkpoint is acknowledged; nothing new is sent until one is"
 ELSEWHERE = {"endpoint": "https://elsewhere.example/x", "keys": recipient()["subscription"]["keys"]}

@@ -90,7 +90,7 @@ def test_a_partition_gives_a_full_fetch_in_each_turn(monkeypatch, tmp_path):
 
 
 def test_records_are_kept_as_long_as_topics_are_made_to():
-    from worker.edges.kafka.topics import TOPICS  # noqa: PLC0415 - what the core must not import
+    from worker.records.topics import TOPICS  # noqa: PLC0415 - what the core must not import
 
     kept = {topic.config["retention.ms"] for topic in TOPICS if topic.name.startswith(("jobs", "later"))}
     assert kept == {str(KEPT_SECONDS * 1000)}

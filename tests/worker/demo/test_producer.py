@@ -21,7 +21,8 @@ from worker.demo.producer import (
 )
 from worker.push.message import BadNotificationError, compile_message
 from worker.push.services import EndpointRefusedError, Endpoints, HostRule
-from worker.records.job import JobError, decode_job
+from worker.records.job import decode_job
+from worker.records.values import JobError
 from worker.simulator.journal import digest
 
 RECEIVER = generate_receiver_keys()

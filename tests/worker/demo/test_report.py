@@ -9,10 +9,9 @@ from rich.console import Console
 from worker.demo.evidence import Delivered, Evidence, Push, Received
 from worker.demo.producer import Expected, Production, Record, Who
 from worker.demo.report import checks, figures, percentile, render, render_speed
-from worker.pipeline.publication import Expired as WorkersExpired
-from worker.pipeline.publication import OutcomeBatch
-from worker.records.outcome import Outcome, Status
-from worker.timing.schedule import moment
+from worker.records.outcome import Expired as WorkersExpired
+from worker.records.outcome import Outcome, OutcomeBatch, Status
+from worker.records.values import moment
 
 T0 = 1_800_000_000.0
 HTTP = {"sent": 201, "expired": 410}

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.worker.support import restored
-from worker.ledger.ledger import CHECKPOINT_MAX, OPEN_MAX, Commit, Ledger, Partition
+from worker.ledger.ledger import CHECKPOINT_MAX, OPEN_MAX, Ledger
 from worker.ledger.progress import METADATA_MAX_CHARS, Partial, Progress
+from worker.records.envelope import Commit, Partition
 
 P0, P1 = Partition("jobs", 0), Partition("jobs", 1)
 

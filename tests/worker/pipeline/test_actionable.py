@@ -4,7 +4,7 @@ from tests.worker.support import JOBS, NOW, in_hand, job, recipient
 from worker.ledger.ledger import Entry
 from worker.pipeline.actionable import NOT_ALLOWED, REFUSED, notable
 from worker.records.outcome import Outcome, Status
-from worker.timing.schedule import moment
+from worker.records.values import moment
 
 
 def settled(*outcomes, subject=None):

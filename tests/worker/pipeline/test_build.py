@@ -12,13 +12,15 @@ from crypto.aes128gcm import MAX_PLAINTEXT, decrypt
 from crypto.errors import SubscriptionKeyError
 from crypto.keys import generate_ephemeral_key, generate_receiver_keys, parse_subscription_keys
 from crypto.vapid import TokenCache, generate_vapid_key, verify
-from worker.ledger.ledger import Entry, Partition
+from worker.ledger.ledger import Entry
 from worker.pipeline.build import Press
 from worker.pipeline.delivery import Delivery, Flight, JobInHand
 from worker.push.message import compile_message
 from worker.push.services import Endpoints, HostRule
+from worker.push.verdict import Settled
+from worker.records.envelope import Partition
 from worker.records.job import Keys, Lane, Notification, Recipient, SendJob, Subscription, Urgency
-from worker.records.outcome import Settled, Status
+from worker.records.outcome import Status
 from worker.timing.schedule import make_plan
 
 patient = settings(deadline=None)  # a busy machine is no failure

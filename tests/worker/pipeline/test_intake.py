@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
-from worker.ledger.ledger import Partition
-from worker.pipeline.intake import HEADERS_MAX_BYTES, RECIPIENT_MAX_BYTES, bury, take_in_hand
-from worker.records.job import JobError, Lane, LaterJob, encode_json
-from worker.timing.tiers import TIERS
+from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in_hand
+from worker.records.dead_letter import bury
+from worker.records.envelope import Partition
+from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob
+from worker.records.topics import TIERS
+from worker.records.values import JobError, encode_json
 
 LATER = [Partition(tier.topic, 0) for tier in TIERS]
 START = datetime.fromtimestamp(NOW + 7, UTC).isoformat()

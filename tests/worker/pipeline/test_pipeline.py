@@ -22,12 +22,13 @@ from tests.worker.support import (
     record,
     restored,
 )
-from worker.ledger.ledger import CHECKPOINT_MAX, OPEN_MAX, Commit, Partition
+from worker.ledger.ledger import CHECKPOINT_MAX, OPEN_MAX
 from worker.ledger.progress import METADATA_MAX_CHARS
 from worker.metrics import Metrics
 from worker.pipeline.tally import INTERVAL
 from worker.push.answers import PushResponse, TransportFailure
 from worker.push.services import Endpoints
+from worker.records.envelope import Commit, Partition
 from worker.timing.schedule import FIRST_ATTEMPT_GRACE
 
 LATER = Partition("later.10s", 0)

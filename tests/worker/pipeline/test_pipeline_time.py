@@ -29,7 +29,6 @@ from tests.worker.support import (
     record,
     restored,
 )
-from worker.ledger.ledger import Commit, Partition
 from worker.limits.gates import FAILURES, FIRST_PERIOD, STRIKES
 from worker.metrics import Metrics
 from worker.pipeline.politeness import QUARANTINE
@@ -37,8 +36,10 @@ from worker.pipeline.shelf import Shelf
 from worker.push.answers import RETRY_AFTER_MAX, PushResponse, TransportFailure
 from worker.push.services import PushService
 from worker.records.control import CampaignControl, State
+from worker.records.envelope import Commit, Partition
+from worker.records.topics import BY_TOPIC, TIERS
 from worker.timing.schedule import FIRST_ATTEMPT_GRACE
-from worker.timing.tiers import BY_TOPIC, HORIZON, TIERS
+from worker.timing.tiers import HORIZON
 
 LATER = Partition("later.10s", 0)
 OK, GONE, BUSY = PushResponse(201), PushResponse(410), PushResponse(429)

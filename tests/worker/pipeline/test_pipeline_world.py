@@ -24,13 +24,15 @@ from tests.worker.support import (
     record,
     restored,
 )
-from worker.ledger.ledger import CHECKPOINT_MAX, Commit, Partition
+from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.metrics import Metrics
 from worker.pipeline.pipeline import Record
 from worker.push.answers import PushResponse, TransportFailure
 from worker.records.control import CampaignControl, State
+from worker.records.envelope import Commit, Partition
+from worker.records.topics import BY_TOPIC, TIERS
 from worker.timing.schedule import FIRST_ATTEMPT_GRACE
-from worker.timing.tiers import BY_TOPIC, TIERS, ready_at
+from worker.timing.tiers import ready_at
 
 ATTEMPTS = 4
 TOLERANCE = 1e-5

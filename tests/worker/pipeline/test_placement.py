@@ -1,11 +1,13 @@
 import pytest
 
 from tests.worker.support import HOSTS, JOBS, NOW, job, recipient, record
-from worker.ledger.ledger import Entry, Partition
+from worker.ledger.ledger import Entry
 from worker.pipeline.intake import take_in_hand
 from worker.pipeline.placement import place
 from worker.push.services import Endpoints
-from worker.records.outcome import Settled, Status
+from worker.push.verdict import Settled
+from worker.records.envelope import Partition
+from worker.records.outcome import Status
 from worker.timing.schedule import FIRST_ATTEMPT_GRACE
 
 

@@ -8,8 +8,9 @@ from worker.pipeline.delivery import Flight
 from worker.pipeline.politeness import QUARANTINED, Politeness
 from worker.push.answers import PushResponse, TransportFailure, classify
 from worker.push.services import PushService
+from worker.push.verdict import Settled, TryAgain
 from worker.records.job import Lane
-from worker.records.outcome import Settled, Status, TryAgain
+from worker.records.outcome import Status
 
 OK, GONE, BUSY = PushResponse(201), PushResponse(410), PushResponse(429, {"retry-after": "20"})
 ANSWERS = [OK, GONE, BUSY, *map(PushResponse, (307, 400, 403, 404, 413, 500, 503)), *TransportFailure]

@@ -8,22 +8,16 @@ from hypothesis import strategies as st
 from tests.worker.support import JOBS, NOW, in_hand, job, recipient, record
 from worker.ledger.ledger import Entry
 from worker.pipeline.delivery import JobInHand
-from worker.pipeline.intake import HEADERS_MAX_BYTES, RECIPIENT_MAX_BYTES, take_in_hand
-from worker.pipeline.publication import (
-    EXPIRED,
-    LATER_MAX_BYTES,
-    OUTCOMES,
-    Buried,
-    Gone,
-    Postponed,
-    publications,
-)
+from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in_hand
+from worker.pipeline.publication import LATER_MAX_BYTES, Gone, Postponed, publications
 from worker.push.message import TEMPLATES_MAX_BYTES, compile_message
 from worker.push.services import ENDPOINT_MAX_CHARS
-from worker.records.job import RECIPIENTS_MAX, Lane, LaterJob, decode_later
+from worker.records.dead_letter import Buried
+from worker.records.job import RECIPIENT_MAX_BYTES, RECIPIENTS_MAX, Lane, LaterJob, decode_later
 from worker.records.outcome import Outcome, Status
-from worker.timing.schedule import lapses_at, make_plan, moment, times
-from worker.timing.tiers import TIERS
+from worker.records.topics import EXPIRED, OUTCOMES, TIERS
+from worker.records.values import moment
+from worker.timing.schedule import lapses_at, make_plan, times
 
 patient = settings(deadline=None)
 MICROSECOND = 1e-6

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.ledger.ledger import Partition
-from worker.pipeline.shelf import URGENT_TOPIC, Shelf
-from worker.timing.tiers import BY_TOPIC, TIERS, ready_at
+from worker.pipeline.shelf import Shelf
+from worker.records.envelope import Partition
+from worker.records.topics import BY_TOPIC, TIERS, URGENT_TOPIC
+from worker.timing.tiers import ready_at
 
 patient = settings(deadline=None)  # a busy machine is no failure
 URGENT = Partition("jobs.urgent", 0)

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from tests.worker.support import NOW, in_hand, job
-from worker.pipeline.tally import INTERVAL, Tally, Totals
+from worker.pipeline.tally import INTERVAL, Tally
 from worker.records.outcome import Status
+from worker.records.stats import Totals
 
 JOB = in_hand(job()).job
 OTHER_SITE = in_hand(job(site_id="site_b")).job

@@ -16,7 +16,8 @@ from worker.push.answers import (
     retry_after,
 )
 from worker.push.services import PushService
-from worker.records.outcome import SENT, Settled, Status, TryAgain
+from worker.push.verdict import SENT, Settled, TryAgain
+from worker.records.outcome import Status
 
 FCM, MOZILLA, WNS, APPLE, OTHER = PushService
 EXPIRED, REJECTED, UNAUTHORIZED, INVALID = (

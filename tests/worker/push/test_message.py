@@ -17,7 +17,8 @@ from worker.push.message import (
     Checked,
     compile_message,
 )
-from worker.records.job import Action, Keys, Notification, Recipient, SendJob, Subscription, encode_json
+from worker.records.job import Action, Keys, Notification, Recipient, SendJob, Subscription
+from worker.records.values import encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure
 SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))

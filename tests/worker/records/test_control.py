@@ -1,13 +1,12 @@
 import json
 from datetime import UTC, datetime
-from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.records.control import CampaignControl, Campaigns, Control, State, decode_control
-from worker.records.job import JobError
+from worker.records.values import JobError
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
 PAUSED_AT = AT.timestamp()
@@ -142,29 +141,3 @@ def test_the_shift_is_all_pauses_together_at_every_moment(periods):
         now, shift = now + pause, shift + pause
         assert paused.shift_at(now) == pytest.approx(shift, abs=1e-6)
         assert Control(State.RUNNING, now, shift).shift_at(now + 5) == shift
-
-
-@pytest.mark.parametrize(
-    ("paused_for", "tier"),
-    [(-50, "10s"), (0, "10s"), (100, "10s"), (101, "1m"), (600, "1m"), (601, "10m"), (6001, "1h")],
-)
-def test_the_longer_the_pause_the_longer_the_rest(paused_for, tier):
-    assert Control(State.PAUSED, PAUSED_AT, 0.0).rest_at(PAUSED_AT + paused_for, inf).name == tier
-
-
-@given(st.floats(0, 36_000))
-def test_a_rest_is_at_least_ten_seconds_and_a_tenth_of_the_pause(paused_for):
-    rest = Control(State.PAUSED, 0.0, 0.0).rest_at(paused_for, inf).delay
-    assert rest >= max(10.0, paused_for / 10)
-
-
-def test_nobody_rests_for_more_than_an_hour():
-    assert Control(State.PAUSED, 0.0, 0.0).rest_at(1e9, inf).delay == 3600.0
-
-
-@pytest.mark.parametrize(
-    ("life", "tier"),
-    [(-5, "10s"), (5, "10s"), (60, "10s"), (62, "1m"), (600, "1m"), (3600, "10m"), (3602, "1h")],
-)
-def test_nobody_rests_for_longer_than_it_lives(life, tier):
-    assert Control(State.PAUSED, 0.0, 0.0).rest_at(1e9, life).name == tier

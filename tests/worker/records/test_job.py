@@ -11,7 +11,6 @@ from worker.records.job import (
     TTL_DEFAULT,
     Action,
     Decoded,
-    JobError,
     Keys,
     Lane,
     LaterJob,
@@ -24,8 +23,8 @@ from worker.records.job import (
     Urgency,
     decode_job,
     decode_later,
-    encode_json,
 )
+from worker.records.values import JobError, encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)

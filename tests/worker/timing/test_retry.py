@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from worker.push.verdict import Settled, TryAgain
 from worker.records.job import SendJob
-from worker.records.outcome import Settled, Status, TryAgain
+from worker.records.outcome import Status
 from worker.timing.retry import BASE, CAP, backoff, decide
 from worker.timing.schedule import lapses_at, make_plan
 

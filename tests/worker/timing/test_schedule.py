@@ -6,17 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.records.job import (
-    Keys,
-    LaterRecipient,
-    Recipient,
-    SendJob,
-    Slice,
-    Subscription,
-    decode_later,
-    encode_json,
-)
-from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, moment, times, ttl_left
+from worker.records.job import Keys, LaterRecipient, Recipient, SendJob, Slice, Subscription, decode_later
+from worker.records.values import encode_json, moment
+from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, times, ttl_left
 
 patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)

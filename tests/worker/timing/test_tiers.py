@@ -1,17 +1,11 @@
+from math import inf
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.timing.tiers import (
-    BY_TOPIC,
-    HORIZON,
-    HORIZON_FULL,
-    MARGIN,
-    SHORTEST,
-    TIERS,
-    choose_tier,
-    ready_at,
-)
+from worker.records.topics import BY_TOPIC, SHORTEST, TIERS
+from worker.timing.tiers import HORIZON, HORIZON_FULL, MARGIN, choose_tier, pause_tier, ready_at
 
 patient = settings(deadline=None)  # a busy machine is no failure
 DAY = 86_400.0
@@ -75,6 +69,35 @@ def test_a_record_is_back_in_memory_before_it_is_due(wait, data):
         assert wait >= 0
     # 72 of an hour, then up to 6, 10 and 5 of the shorter ones
     assert hops <= 72 + 6 + 10 + 5
+
+
+# ── where a paused recipient rests ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("paused_for", "tier"),
+    [(-50, "10s"), (0, "10s"), (100, "10s"), (101, "1m"), (600, "1m"), (601, "10m"), (6001, "1h")],
+)
+def test_the_longer_the_pause_the_longer_the_rest(paused_for, tier):
+    assert pause_tier(paused_for, inf).name == tier
+
+
+@given(st.floats(0, 36_000))
+def test_a_rest_is_at_least_ten_seconds_and_a_tenth_of_the_pause(paused_for):
+    rest = pause_tier(paused_for, inf).delay
+    assert rest >= max(10.0, paused_for / 10)
+
+
+def test_nobody_rests_for_more_than_an_hour():
+    assert pause_tier(1e9, inf).delay == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("life", "tier"),
+    [(-5, "10s"), (5, "10s"), (60, "10s"), (62, "1m"), (600, "1m"), (3600, "10m"), (3602, "1h")],
+)
+def test_nobody_rests_for_longer_than_it_lives(life, tier):
+    assert pause_tier(1e9, life).name == tier
 
 
 # ── when a record comes out ─────────────────────────────────────────────────────────────────────────────

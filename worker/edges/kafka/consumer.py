@@ -5,104 +5,43 @@ behaviour is named wherever this leans on it.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.codec import lz4_encode
 from aiokafka.errors import (
     CommitFailedError,
     GroupCoordinatorNotAvailableError,
     IllegalStateError,
     KafkaError,
-    MessageSizeTooLargeError,
-    OutOfOrderSequenceNumber,
 )
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from worker.config import REBALANCE_TIMEOUT, KafkaSettings, Settings
+from worker.config import REBALANCE_TIMEOUT, Settings
 from worker.edges import clock
 from worker.edges.kafka import offset_resets as resets
+from worker.edges.kafka.client import (
+    ANSWER_LIMIT,
+    STOP_LIMIT,
+    InstanceTakenError,
+    KafkaStuckError,
+    PartitionsLostError,
+    connection,
+    unreachable,
+    within,
+)
 from worker.edges.kafka.evictions import NO_GENERATION, Evictions
-from worker.ledger.ledger import Commit, Partition
 from worker.logs import Repeats
-from worker.pipeline.intake import LETTER_HEADERS, Record
-from worker.pipeline.publication import DEAD_LETTERS, Publication
+from worker.records.envelope import Commit, Partition, Record
 
 log = structlog.get_logger(__name__)
 
 SESSION_STATIC = 45.0
 SESSION_DYNAMIC = 12.0
-ANSWER_LIMIT = 30.0
-"""Seconds in which Kafka must acknowledge a checkpoint's records, and then its commit."""
-
-STOP_LIMIT = 5.0
-MAX_REQUEST_BYTES = 2 << 20
-
-LZ4_LEVEL = 1
-"""The fast one: aiokafka's own, 9, takes four to eight times as long, and saves a tenth of an outcome's bytes
-and a fiftieth of those of a recipient in a tier."""
-
-DEAD_LETTER_KEPT_BYTES = 512 << 10
-"""Of a dead letter that the broker refuses for its size: the rest is cut off, its key and headers, too."""
-
-TRUNCATED = "truncated-from-bytes"
-"""The header of a dead letter that was cut."""
-
-
-class KafkaUnreachableError(RuntimeError):
-    """No broker answers, or none that lets this client in; the text says which and what to look at."""
-
-
-class KafkaStuckError(RuntimeError):
-    """Kafka did not acknowledge in time: nobody knows what it holds, so the process must start anew."""
-
-
-class InstanceTakenError(KafkaStuckError):
-    """Another process has this one's instance id; the text says which id and which setting."""
-
-
-class PartitionsLostError(RuntimeError):
-    """The partitions belong to somebody else now: nothing may be committed before the next assignment."""
-
-
-def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """What every Kafka client of this process is given."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
-        "security_protocol": settings.kafka_security_protocol,
-        "request_timeout_ms": 15_000,
-    }
-    if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = _tls(settings)
-    if settings.kafka_security_protocol.startswith("SASL"):
-        password = settings.kafka_sasl_password
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
-        }
-    return options
-
-
-def _tls(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-    if settings.kafka_ssl_certfile:
-        context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
-    return context
-
-
-def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
-    """Say in one line that Kafka cannot be used, and what to look at."""
-    return KafkaUnreachableError(
-        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({type(error).__name__}): is it running, "
-        "and are PUSHMILL_KAFKA_BOOTSTRAP_SERVERS and PUSHMILL_KAFKA_SECURITY_PROTOCOL right?"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,139 +280,3 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
 
 def _commit(found: OffsetAndMetadata | None) -> Commit | None:
     return Commit(found.offset, found.metadata or "") if found and found.offset >= 0 else None
-
-
-class Outbox:
-    """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
-
-    def __init__(self, settings: Settings, process: int) -> None:
-        self._settings = settings
-        self._prefix = settings.topic_prefix
-        self._client_id = f"pushmill-{settings.instance_id or 'worker'}-{process}"
-        self._producer = self._make_producer()
-
-    def _make_producer(self) -> AIOKafkaProducer:
-        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # no option leads there: aiokafka's issue 1028
-        return AIOKafkaProducer(
-            **connection(self._settings),
-            client_id=self._client_id,
-            acks="all",
-            enable_idempotence=self._settings.kafka_enable_idempotence,
-            compression_type="lz4",
-            max_request_size=MAX_REQUEST_BYTES,
-            max_batch_size=256 << 10,
-        )
-
-    async def start(self) -> None:
-        """Connect.
-
-        Raises:
-            KafkaUnreachableError: No broker answers.
-        """
-        try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
-            await self.stop()
-            raise unreachable(self._settings, error) from error
-
-    async def stop(self) -> None:
-        """Disconnect; what is not acknowledged by now is not waited for long."""
-        await within(STOP_LIMIT, self._producer.stop())
-
-    async def publish(self, publications: Iterable[Publication]) -> None:
-        """Write records and wait until Kafka has acknowledged every one.
-
-        A dead letter that is refused for its size is cut, and in the end left out: whoever writes records of
-        any size must not hold up what lies behind them.
-
-        Raises:
-            KafkaStuckError: It has not in time, or refuses one. An idempotent producer never gives up by
-                itself, and a record may still land later: the process must end without flushing.
-        """
-        left = list(publications)
-        try:
-            async with asyncio.timeout(ANSWER_LIMIT):
-                while refused := await self._write(left):
-                    left = _mended(refused)
-                    await self._begin_anew()
-        except TimeoutError as error:
-            raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
-        except KafkaError as error:
-            raise KafkaStuckError(f"Kafka refuses records: {error}") from error
-
-    async def _write(self, publications: list[Publication]) -> list[tuple[Publication, KafkaError]]:
-        """Write records; returns those that are refused, and why."""
-        refused: list[tuple[Publication, KafkaError]] = []
-        sent: list[tuple[Publication, Awaitable[Any]]] = []
-        for publication in publications:
-            try:
-                sent.append((publication, await self._send(publication)))
-            except MessageSizeTooLargeError as error:
-                refused.append((publication, error))
-        for publication, acknowledged in sent:
-            try:
-                await acknowledged
-            except KafkaError as error:
-                refused.append((publication, error))
-        return refused
-
-    async def _send(self, publication: Publication) -> Awaitable[Any]:
-        """Hand a record to the producer; what is returned waits for Kafka's acknowledgement."""
-        acknowledged: Awaitable[Any] = await self._producer.send(
-            self._prefix + publication.topic,
-            publication.value,
-            key=publication.key,
-            headers=list(publication.headers),
-        )
-        return acknowledged
-
-    async def _begin_anew(self) -> None:
-        """Go on with another producer id: aiokafka counts what was refused, and brokers miss it for good."""
-        old, self._producer = self._producer, self._make_producer()
-        await within(STOP_LIMIT, old.stop())
-        await self._producer.start()
-
-
-def _mended(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:
-    """What to write in place of what was refused.
-
-    Raises:
-        KafkaError: There is nothing else to write.
-    """
-    too_large = any(isinstance(error, MessageSizeTooLargeError) for _, error in refused)
-    mended: list[Publication | None] = []
-    for publication, error in refused:
-        if isinstance(error, MessageSizeTooLargeError):
-            mended.append(_shorter(publication))
-        elif too_large and isinstance(error, OutOfOrderSequenceNumber):
-            mended.append(publication)  # stood behind one that was too large
-        else:
-            raise error
-    return [publication for publication in mended if publication is not None]
-
-
-def _shorter(publication: Publication) -> Publication | None:
-    """A dead letter with less of its record, and a header that says how much there was; None at the end."""
-    size = len(publication.value or b"")
-    if publication.topic != DEAD_LETTERS:
-        raise MessageSizeTooLargeError(
-            f"{size} bytes are too large for {publication.topic}: raise its max.message.bytes"
-        )
-    if not size:
-        log.error("a dead letter is refused for its size, cut as it is, and left out")
-        return None
-    log.warning("a dead letter is too large for its topic and is cut", bytes=size)
-    whole = not any(name == TRUNCATED for name, _ in publication.headers)
-    kept = (publication.value or b"")[:DEAD_LETTER_KEPT_BYTES] if whole else b""
-    ours = {*LETTER_HEADERS, TRUNCATED}
-    said = tuple((name, value) for name, value in publication.headers if name in ours)
-    truncated = ((TRUNCATED, str(size).encode()),) if whole else ()
-    return Publication(publication.topic, None, kept, said + truncated)
-
-
-async def within(seconds: float, stopping: Awaitable[None]) -> None:
-    """Wait for something to stop, but never for long: aiokafka's own stops can hang."""
-    try:
-        await asyncio.wait_for(stopping, seconds)
-    except (TimeoutError, KafkaError, OSError) as error:
-        log.warning("a Kafka client did not stop in time", error=type(error).__name__)

@@ -11,7 +11,7 @@ from worker.edges import clock
 from worker.edges.kafka.reader import TopicReader
 from worker.logs import Repeats
 from worker.records.control import CampaignControl, decode_control
-from worker.records.job import JobError
+from worker.records.values import JobError
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from worker.config import KafkaSettings
-from worker.edges.kafka.consumer import connection, unreachable, within
+from worker.edges.kafka.client import connection, unreachable, within
 
 _FETCH_MS = 300
 _STOP_SECONDS = 5.0

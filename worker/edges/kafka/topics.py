@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,45 +10,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from worker.config import KafkaSettings
-from worker.edges.kafka.consumer import connection, unreachable
-from worker.pipeline.publication import DEAD_LETTERS, EXPIRED, OUTCOMES, STATS
-from worker.timing.tiers import TIERS
-
-INPUTS = ("jobs", "jobs.urgent")
-TIER_TOPICS = tuple(tier.topic for tier in TIERS)
-CONTROL = "control"
-
-_DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic as it should be; `config` in Kafka's names, without the defaults."""
-
-    name: str
-    config: dict[str, str] = field(default_factory=dict)
-
-
-def _kept(days: int, **config: str) -> dict[str, str]:
-    return {"retention.ms": str(days * _DAY_MS)} | {
-        name.replace("_", "."): value for name, value in config.items()
-    }
-
-
-# Inputs and tiers never longer than the group's offsets (7 days by default): a longer outage would send all
-# again. Tiers are stamped by the broker: a producer's clock must not decide when a record comes out.
-TOPICS = (
-    *(Topic(name, _kept(7)) for name in INPUTS),
-    *(
-        Topic(name, _kept(7, message_timestamp_type="LogAppendTime", max_message_bytes=str(2 << 20)))
-        for name in TIER_TOPICS
-    ),
-    Topic(CONTROL, _kept(90, cleanup_policy="compact,delete")),
-    Topic(OUTCOMES, _kept(7)),
-    Topic(EXPIRED, _kept(30, cleanup_policy="compact,delete")),
-    Topic(STATS, _kept(7)),
-    Topic(DEAD_LETTERS, _kept(7, max_message_bytes=str(2 << 20))),
-)
+from worker.edges.kafka.client import connection, unreachable
+from worker.records.topics import TOPICS, Topic
 
 
 @dataclass(frozen=True, slots=True)

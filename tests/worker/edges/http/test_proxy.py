@@ -31,7 +31,7 @@ from worker.edges.http.transports import AiohttpTransport, make_transport, tls_c
 from worker.push.answers import PushResponse, TransportFailure, classify
 from worker.push.proxy import Proxy, parse_proxy
 from worker.push.services import PushService
-from worker.records.outcome import Settled
+from worker.push.verdict import Settled
 from worker.simulator.certificates import Certificates
 
 PUBLIC = ["8.8.8.8"]

@@ -1,0 +1,140 @@
+"""Writing records, with a producer that does what aiokafka was seen to do."""
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+from aiokafka.codec import lz4_decode, lz4_encode
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+
+from worker.edges.kafka import producer as edge
+from worker.edges.kafka.client import KafkaStuckError
+from worker.edges.kafka.producer import Outbox
+from worker.records.dead_letter import DEAD_LETTER_KEPT_BYTES, LETTER_HEADERS, TRUNCATED
+from worker.records.envelope import Publication
+from worker.records.topics import DEAD_LETTERS
+
+
+class Producer:
+    """As AIOKafkaProducer: what a broker refuses leaves a hole in the sequence, and it takes no more then."""
+
+    made: ClassVar[list["Producer"]] = []
+    limit = 1_048_588
+
+    def __init__(self, **_: Any) -> None:
+        self.made.append(self)
+        self.acknowledged: asyncio.Future[None] | None = None
+        self.written: list[Publication] = []
+        self.broken = False
+        self.running = True
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    async def send(self, topic: str, value: bytes, *, key: Any, headers: Any) -> asyncio.Future[None]:
+        assert self.running
+        size = len(value or b"") + len(key or b"") + sum(len(text) for _, text in headers)
+        if size > edge.MAX_REQUEST_BYTES:
+            raise MessageSizeTooLargeError
+        if self.acknowledged is not None:
+            return self.acknowledged
+        answer = asyncio.get_running_loop().create_future()
+        if size > self.limit:
+            self.broken = True
+            answer.set_exception(MessageSizeTooLargeError())
+        elif self.broken:
+            answer.set_exception(OutOfOrderSequenceNumber())
+        else:
+            answer.set_result(None)
+            self.written.append(Publication(topic, key, value, tuple(headers)))
+        return answer
+
+
+@pytest.fixture
+async def outbox(settings, monkeypatch):
+    monkeypatch.setattr(edge, "AIOKafkaProducer", Producer)
+    monkeypatch.setattr(Producer, "made", [])
+    return Outbox(settings, 0)
+
+
+def written() -> list[Publication]:
+    return [publication for producer in Producer.made for publication in producer.written]
+
+
+def answers_with(outbox: Outbox, error: Exception | None = None) -> None:
+    outbox._producer.acknowledged = asyncio.get_running_loop().create_future()
+    if error is not None:
+        outbox._producer.acknowledged.set_exception(error)
+
+
+def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(outbox):
+    codec = DefaultRecordBatch.CODEC_LZ4
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, edge.MAX_REQUEST_BYTES)
+    builder.append(0, 0, None, b"".join(b"outcome %d of %d" % (n, n * n) for n in range(100)), [])
+    batch = bytes(builder.build())
+    packed = batch[batch.index(b"\x04\x22\x4d\x18") :]  # what every frame of lz4 begins with
+    fast, thorough = (lz4_encode(lz4_decode(packed), level) for level in (edge.LZ4_LEVEL, 9))
+    assert packed == fast != thorough
+
+
+async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(outbox, impatient):
+    answers_with(outbox)
+    with pytest.raises(KafkaStuckError, match="not acknowledged"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+
+
+async def test_records_that_are_refused_mean_the_same(outbox):
+    answers_with(outbox, KafkaConnectionError("no"))
+    with pytest.raises(KafkaStuckError, match="refuses records"):
+        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+
+
+OUTCOME = Publication("outcomes", b"j", b"{}", ())
+SAID = tuple((name, b"x") for name in LETTER_HEADERS)
+
+
+async def test_what_fits_is_written_once_as_it_is(outbox):
+    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *SAID))
+    await outbox.publish([letter, OUTCOME])
+    assert [each.value for each in written()] == [letter.value, OUTCOME.value]
+    assert len(Producer.made) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "own"),
+    [(b"k", 1_500_000, b""), (b"k", 3_000_000, b""), (b"k" * 1_200_000, 9, b""), (None, 9, b"x" * 2_100_000)],
+    ids=["the broker", "the producer", "a key", "headers"],
+)
+async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(outbox, key, size, own):
+    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *SAID))
+    await outbox.publish([letter, OUTCOME])
+    cut, other = sorted(written(), key=lambda each: each.topic)
+    assert other.value == OUTCOME.value
+    assert cut == Publication(
+        f"push.{DEAD_LETTERS}",
+        None,
+        b"x" * min(size, DEAD_LETTER_KEPT_BYTES),
+        (*SAID, (TRUNCATED, str(size).encode())),
+    )
+    assert [producer.running for producer in Producer.made] == [False, True]
+    await outbox.publish([OUTCOME])
+    assert len(written()) == 3
+
+
+@pytest.mark.parametrize(("limit", "left"), [(1000, b""), (8, None)])
+async def test_one_that_is_refused_again_is_emptied_and_then_left_out(outbox, monkeypatch, limit, left):
+    monkeypatch.setattr(Producer, "limit", limit)
+    await outbox.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, SAID), OUTCOME])
+    assert [each.value for each in written() if DEAD_LETTERS in each.topic] == (
+        [] if left is None else [left]
+    )
+    assert sum(each.value == OUTCOME.value for each in written()) == 1
+
+
+async def test_anything_else_that_is_too_large_names_its_topic(outbox):
+    with pytest.raises(KafkaStuckError, match=r"1500000 bytes are too large for outcomes: raise its max"):
+        await outbox.publish([Publication("outcomes", None, b"x" * 1_500_000, ())])

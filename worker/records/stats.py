@@ -1,0 +1,66 @@
+"""Counts of a campaign, as `push.stats` has them, and their sum for whoever looks."""
+
+from collections import Counter
+
+import msgspec
+from msgspec import Struct
+
+from worker.records.outcome import Status
+from worker.records.values import Count, Moment
+
+
+class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
+    """The value of a record in `push.stats`: counts since the last one."""
+
+    v: int
+    campaign_id: str
+    site_id: str
+    worker: str
+    since: Moment
+    until: Moment
+    accepted: Count
+    counts: dict[str, Count]
+
+
+PACE_SECONDS = 60.0
+"""Over which a campaign's present pace is taken."""
+
+_decode = msgspec.json.Decoder(CampaignStats).decode
+
+
+class Totals:
+    """What the records of `push.stats` say of one campaign, added up; times are seconds since the epoch."""
+
+    def __init__(self, campaign_id: str, now: float) -> None:
+        self.campaign_id = campaign_id
+        self.records = 0
+        self.accepted = 0
+        self.counts: Counter[str] = Counter()
+        self._now = now
+        self._lately = 0.0
+
+    def add(self, value: bytes | None) -> None:
+        """Add a record; one of another campaign, or that cannot be read, adds nothing."""
+        try:
+            told = _decode(value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        if told.campaign_id != self.campaign_id:
+            return
+        self.records += 1
+        self.accepted += told.accepted
+        self.counts.update(told.counts)
+        since, until = told.since.timestamp(), told.until.timestamp()
+        within = min(until, self._now) - max(since, self._now - PACE_SECONDS)
+        if within > 0:
+            self._lately += sum(told.counts.values()) * min(1.0, within / max(until - since, 1e-9))
+
+    @property
+    def delivery_rate(self) -> float:
+        """The share of settled recipients that were sent, between 0 and 1."""
+        return self.counts[Status.SENT] / max(1, self.counts.total())
+
+    @property
+    def pace(self) -> float:
+        """Recipients settled a second, over the last minute."""
+        return self._lately / PACE_SECONDS

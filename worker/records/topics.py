@@ -1,0 +1,60 @@
+"""Pushmill's topics: their names without the prefix, and how each should be kept."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A topic whose records are looked at again `delay` seconds after they were written."""
+
+    name: str
+    delay: float
+
+    @property
+    def topic(self) -> str:
+        """The topic's name without the prefix."""
+        return f"later.{self.name}"
+
+
+TIERS = (Tier("10s", 10.0), Tier("1m", 60.0), Tier("10m", 600.0), Tier("1h", 3600.0))
+SHORTEST = TIERS[0]
+BY_TOPIC = {tier.topic: tier for tier in TIERS}
+URGENT_TOPIC = "jobs.urgent"
+OUTCOMES = "outcomes"
+EXPIRED = "expired"
+STATS = "stats"
+DEAD_LETTERS = "dead-letters"
+INPUTS = ("jobs", "jobs.urgent")
+TIER_TOPICS = tuple(tier.topic for tier in TIERS)
+CONTROL = "control"
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be; `config` in Kafka's names, without the defaults."""
+
+    name: str
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def _kept(days: int, **config: str) -> dict[str, str]:
+    return {"retention.ms": str(days * _DAY_MS)} | {
+        name.replace("_", "."): value for name, value in config.items()
+    }
+
+
+# Inputs and tiers never longer than the group's offsets (7 days by default): a longer outage would send all
+# again. Tiers are stamped by the broker: a producer's clock must not decide when a record comes out.
+TOPICS = (
+    *(Topic(name, _kept(7)) for name in INPUTS),
+    *(
+        Topic(name, _kept(7, message_timestamp_type="LogAppendTime", max_message_bytes=str(2 << 20)))
+        for name in TIER_TOPICS
+    ),
+    Topic(CONTROL, _kept(90, cleanup_policy="compact,delete")),
+    Topic(OUTCOMES, _kept(7)),
+    Topic(EXPIRED, _kept(30, cleanup_policy="compact,delete")),
+    Topic(STATS, _kept(7)),
+    Topic(DEAD_LETTERS, _kept(7, max_message_bytes=str(2 << 20))),
+)

@@ -1,0 +1,68 @@
+"""What values of several topics are made of: ids, moments, and what is wrong with one that is unreadable."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+ID_PATTERN = r"\A[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}\Z"
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
+Count = Annotated[int, Meta(ge=0, lt=2**53)]
+Scalar = str | int | float | bool
+
+
+class JobError(ValueError):
+    """A record that is no valid job.
+
+    Attributes:
+        code: A short stable word, the `error-code` header and metric label of its dead letter.
+        problem: Names the field and what is wrong with it; holds no value of the job.
+    """
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(problem)
+        self.code = code
+        self.problem = problem
+
+
+encode_json = msgspec.json.Encoder().encode
+"""Any of these types, or a built-in one, to JSON bytes."""
+
+_MISSING = re.compile(r"[Oo]bject missing required field `(.*)`")
+_NOT_IN_ENUM = re.compile(r"[Ii]nvalid enum value .*", re.DOTALL)
+_WHERE = re.compile(r" - at `\$\.?([^`]*)`\Z")
+
+
+def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Turn the decoder's words into the path of a field, and what is wrong with it, without its value."""
+    text = str(error)
+    where = _WHERE.search(text)
+    path, text = (where.group(1), text[: where.start()]) if where else ("", text)
+    if _NOT_IN_ENUM.fullmatch(text):
+        return path, "is none of the values that it may have"
+    missing = _MISSING.fullmatch(text)
+    if missing:
+        return f"{path}.{missing.group(1)}".lstrip("."), "is missing"
+    return path, text[:1].lower() + text[1:]
+
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
+_LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=256)  # many outcomes share theirs: answers land together
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999.
+
+    Rounded up to the microseconds that the wire has: what is read back is never earlier than what was meant.
+    """
+    if not _EARLIEST <= seconds <= _LATEST:
+        seconds = min(max(seconds, _EARLIEST), _LATEST)
+    nearest = datetime.fromtimestamp(seconds, UTC)
+    return nearest if nearest.timestamp() >= seconds else nearest + _MICROSECOND
