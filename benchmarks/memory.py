@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.brokers import CHOICES, Broker, running
 from tests.harness.world import WorkerProcess, World, job, recipient, until
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 
 STRETCH_SECONDS = 3600.0
@@ -52,7 +52,9 @@ async def run(recipients: int, seconds: float, broker_name: str) -> Result:
             world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder), partitions=1)
             await world.prepare()
             context = world.certificates.server_context()
-            async with PushService("fcm", ssl_context=context, keep="none", decrypt_every=0) as service:
+            async with SimulatedPushService(
+                "fcm", ssl_context=context, keep="none", decrypt_every=0
+            ) as service:
                 try:
                     return await _campaign(world, service, recipients, seconds, broker)
                 finally:
@@ -60,7 +62,7 @@ async def run(recipients: int, seconds: float, broker_name: str) -> Result:
 
 
 async def _campaign(
-    world: World, service: PushService, recipients: int, seconds: float, broker: Broker
+    world: World, service: SimulatedPushService, recipients: int, seconds: float, broker: Broker
 ) -> Result:
     worker = await world.start_worker(service, **broker.environment)
     subscriptions = service.subscribe(1000)

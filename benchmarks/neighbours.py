@@ -22,9 +22,9 @@ from typing import Any
 from tests.harness.world import World, job, recipient, until
 from worker.demo.broker import EmbeddedBroker
 from worker.records.values import moment
-from worker.simulator.answers import Answer
+from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 
 ALONE, THROTTLED, SLOW = "alone", "beside a throttled site", "beside a slow push service"
@@ -41,8 +41,10 @@ async def run(case: str, recipients: int) -> tuple[float, float]:
             await world.prepare()
             context = world.certificates.server_context()
             async with (
-                PushService("fcm", ssl_context=context, decrypt_every=0, faults=Faults(latency=0.02)) as good,
-                PushService(
+                SimulatedPushService(
+                    "fcm", ssl_context=context, decrypt_every=0, faults=Faults(latency=0.02)
+                ) as good,
+                SimulatedPushService(
                     "fcm", ssl_context=context, decrypt_every=0, seed=1, faults=Faults(latency=3)
                 ) as slow,
             ):
@@ -53,7 +55,7 @@ async def run(case: str, recipients: int) -> tuple[float, float]:
 
 
 async def _campaigns(
-    world: World, good: PushService, slow: PushService, case: str, recipients: int
+    world: World, good: SimulatedPushService, slow: SimulatedPushService, case: str, recipients: int
 ) -> tuple[float, float]:
     await world.start_worker(good, slow)
     ours = good.subscribe(recipients)
@@ -62,7 +64,7 @@ async def _campaigns(
     if case == THROTTLED:
         theirs = good.subscribe(recipients)
         for each in theirs:
-            good.script(each, [Answer(429, retry_after=30)] * 8)
+            good.script(each, [ScriptedAnswer(429, retry_after=30)] * 8)
         jobs = [one for pair in zip(jobs, _jobs("throttled", theirs, start, 0), strict=True) for one in pair]
     if case == SLOW:
         jobs = [
@@ -78,7 +80,7 @@ async def _campaigns(
     return max(arrived)[0] - min(arrived)[0], late[int(0.99 * (len(late) - 1))]
 
 
-def _arrived(service: PushService, due: dict[str, float]) -> int:
+def _arrived(service: SimulatedPushService, due: dict[str, float]) -> int:
     enough = service.stats.taken >= len(due)  # before that, counting is not worth its time
     return sum(push.token in due for push in service.all_pushes()) if enough else 0
 

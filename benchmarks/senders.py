@@ -63,7 +63,7 @@ class Task:
         return items[:cut], items[cut:]
 
 
-class Press:
+class RequestBuilder:
     """The worker's own steps from a subscription to a request, without the worker."""
 
     def __init__(self, key: VapidKey | None = None) -> None:
@@ -117,7 +117,7 @@ class Bare(asyncio.Protocol):
 
 async def bare(task: Task) -> float:
     """TLS write and read on an asyncio protocol, of requests made beforehand."""
-    press = Press()
+    press = RequestBuilder()
     wires = [request_bytes(press.request(each, task.text)) for each in task.subscriptions]
     port = int(task.subscriptions[0]["endpoint"].split("/")[2].rpartition(":")[2])
     loop = asyncio.get_running_loop()
@@ -158,7 +158,7 @@ def transport_only(name: str) -> Callable[[Task], Awaitable[float]]:
     """One of the worker's transports, with requests made beforehand."""
 
     async def run(task: Task) -> float:
-        press = Press()
+        press = RequestBuilder()
         made = [press.request(each, task.text) for each in task.subscriptions]
         async with _opened(name, task) as transport:
             return await timed(task, made, lambda some: _post_all(transport, iter(some), task.in_flight))
@@ -170,7 +170,7 @@ def core(name: str, batch: int = 1) -> Callable[[Task], Awaitable[float]]:
     """Parse, encrypt, authorize, build and post, without Kafka or outcomes."""
 
     async def run(task: Task) -> float:
-        press = Press()
+        press = RequestBuilder()
 
         def made(some: Subscriptions) -> Iterator[PushRequest]:
             for first in range(0, len(some), batch):

@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import uvloop
 
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 Subscriptions = list[dict[str, Any]]
 """As browsers give them to a site: endpoint and keys."""
@@ -83,7 +83,7 @@ async def _serve(folder: Path, count: int) -> None:
     async with AsyncExitStack() as stack:
         services = [
             await stack.enter_async_context(
-                PushService("fcm", ssl_context=context, keep="digest", decrypt_every=0, seed=number)
+                SimulatedPushService("fcm", ssl_context=context, keep="digest", decrypt_every=0, seed=number)
             )
             for number in range(count)
         ]

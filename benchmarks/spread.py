@@ -23,7 +23,7 @@ from tests.harness.world import World, job, recipient
 from worker.demo.broker import EmbeddedBroker
 from worker.records.job import Recipient
 from worker.records.values import moment
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 from worker.timing.schedule import Plan, times
 
@@ -68,7 +68,9 @@ async def run(case: Case, recipients: int, stretch: float) -> Result:
             )
             await world.prepare()
             context = world.certificates.server_context()
-            async with PushService("fcm", ssl_context=context, keep="digest", decrypt_every=0) as service:
+            async with SimulatedPushService(
+                "fcm", ssl_context=context, keep="digest", decrypt_every=0
+            ) as service:
                 try:
                     return await _campaign(world, service, case, recipients, stretch)
                 finally:
@@ -76,7 +78,7 @@ async def run(case: Case, recipients: int, stretch: float) -> Result:
 
 
 async def _campaign(
-    world: World, service: PushService, case: Case, recipients: int, stretch: float
+    world: World, service: SimulatedPushService, case: Case, recipients: int, stretch: float
 ) -> Result:
     for number in range(case.workers):
         await world.start_worker(service, number=number)
@@ -95,7 +97,7 @@ async def _campaign(
     return _judge(service, due, recipients)
 
 
-def _missing(service: PushService, recipients: int) -> int:
+def _missing(service: SimulatedPushService, recipients: int) -> int:
     return recipients - (service.stats.taken - service.repeats())
 
 
@@ -119,7 +121,7 @@ def _due(
     }
 
 
-def _judge(service: PushService, due: dict[str, float], recipients: int) -> Result:
+def _judge(service: SimulatedPushService, due: dict[str, float], recipients: int) -> Result:
     arrived: dict[str, float] = {}
     for push in service.all_pushes():
         arrived.setdefault(push.token, push.at)

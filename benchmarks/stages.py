@@ -32,7 +32,7 @@ from crypto.vapid import TokenCache, generate_vapid_key
 from worker.app.dispatch import BURST
 from worker.edges.clock import SystemEntropy
 from worker.edges.http.http1 import AnswerParser, request_bytes
-from worker.pipeline.intake import take_in_hand
+from worker.pipeline.intake import take_in
 from worker.push.answers import PushResponse, classify
 from worker.push.request import PushRequest, push_headers
 from worker.push.services import Endpoint, Endpoints, HostRule, PushService
@@ -103,7 +103,7 @@ def _steps(recipients: int) -> dict[str, Step]:
     tokens, vapid = TokenCache("mailto:ops@example.com"), generate_vapid_key()
     text = b"x" * 300
     record = _record(p256dh, auth, recipients)
-    taken = take_in_hand(record, 0.0)
+    taken = take_in(record, 0.0)
     message = taken.job.message
     authorization = tokens.authorization(vapid, endpoint.origin.url, 0.0)
     request = _request(endpoint, authorization, encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)))
@@ -120,7 +120,7 @@ def _steps(recipients: int) -> dict[str, Step]:
     return {
         "key generation and ECDH (floor)": Step(agree(), given=lambda: fresh().public_key),
         "the same, one receiver's key again and again": Step(agree(), given=lambda: keys.public_key),
-        f"decode, a recipient of {recipients}": Step(lambda _: take_in_hand(record, 0.0), recipients),
+        f"decode, a recipient of {recipients}": Step(lambda _: take_in(record, 0.0), recipients),
         "parse subscription keys": Step(lambda _: parse_subscription_keys(p256dh, auth)),
         "render": Step(lambda _: message.render(taken.recipients[0])),
         "ephemeral key": Step(lambda _: generate_ephemeral_key()),

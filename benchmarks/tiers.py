@@ -23,7 +23,7 @@ from benchmarks.brokers import running
 from benchmarks.relay import Relay
 from tests.harness.world import World, job, recipient, until
 from worker.records.topics import TIERS
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 
 QUIET_SECONDS = 5.0
@@ -56,7 +56,9 @@ async def run(recipients: int, stretch: float, partitions: int, *, sliced: bool)
             world = World(broker.address, prefix, Path(folder), partitions=partitions)
             await world.prepare()
             context = world.certificates.server_context()
-            async with PushService("fcm", ssl_context=context, keep="none", decrypt_every=0) as service:
+            async with SimulatedPushService(
+                "fcm", ssl_context=context, keep="none", decrypt_every=0
+            ) as service:
                 try:
                     subscriptions = service.subscribe(1000)
                     await world.produce(*_jobs(subscriptions, recipients, stretch, sliced=sliced))

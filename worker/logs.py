@@ -144,7 +144,7 @@ def _clean_text(text: str, *, free: bool) -> str:
     return _TOKEN.sub("…", text) if free else text
 
 
-class Repeats:
+class LogThrottle:
     """Holds back what repeats: one line for each key in a period.
 
     Args:
@@ -189,12 +189,12 @@ class _Repeating(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._repeats = Repeats()
+        self._throttle = LogThrottle()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info:
             return True  # one kind of text for every kind of trouble
-        held_back = self._repeats.allow((record.name, record.levelno, str(record.msg)), time.monotonic())
+        held_back = self._throttle.allow((record.name, record.levelno, str(record.msg)), time.monotonic())
         if held_back:
             setattr(record, _HELD_BACK, held_back)
         return held_back is not None

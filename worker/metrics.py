@@ -76,7 +76,7 @@ class Count:
         self.value += amount
 
 
-class Spread:
+class Histogram:
     """A histogram's child, for seconds; no lock, as `Count`."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
@@ -196,7 +196,7 @@ class Metrics:
         lateness = self._histogram(
             "lateness", "Time from due time to first attempt", _LATENESS_SECONDS, "lane"
         )
-        self.lateness = Children[str, Spread](lateness.labels, Lane)
+        self.lateness = Children[str, Histogram](lateness.labels, Lane)
         self.encrypt_duration = self._histogram(
             "encrypt_duration", "Time to encrypt one payload", _ENCRYPT_SECONDS
         ).labels()
@@ -253,14 +253,16 @@ class Metrics:
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         return Gauge(f"pushmill_{name}", f"{about}.", labels, registry=self._registry)
 
-    def _histogram(self, name: str, about: str, bounds: tuple[float, ...], *labels: str) -> _Family[Spread]:
-        def tell(children: dict[tuple[str, ...], Spread]) -> Metric:
+    def _histogram(
+        self, name: str, about: str, bounds: tuple[float, ...], *labels: str
+    ) -> _Family[Histogram]:
+        def tell(children: dict[tuple[str, ...], Histogram]) -> Metric:
             metric = HistogramMetricFamily(f"pushmill_{name}_seconds", f"{about}, in seconds.", labels=labels)
             for values, child in children.items():
                 metric.add_metric(values, *child.told())
             return metric
 
-        return self._registered(_Family(partial(Spread, bounds), tell))
+        return self._registered(_Family(partial(Histogram, bounds), tell))
 
     def _registered(self, family: _Family[_Child]) -> _Family[_Child]:
         self._registry.register(family)

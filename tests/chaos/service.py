@@ -22,7 +22,7 @@ from tests.chaos.verdict import Repeat
 from worker.simulator.certificates import Certificates
 from worker.simulator.faults import Faults, parse_share
 from worker.simulator.journal import digest
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 LATENCY, JITTER = 0.02, 0.06
 SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0.002", "500=0.0005")
@@ -75,7 +75,7 @@ async def serve(folder: Path, seed: int, count: int) -> None:
     faults = Faults(seed, LATENCY, JITTER, tuple(parse_share(share) for share in SHARES))
     counts = Counts()
     context = certificates.server_context()
-    async with PushService(
+    async with SimulatedPushService(
         "fcm", ssl_context=context, faults=faults, keep="none", seed=seed, on_push=counts.count
     ) as service:
         made = [subscription.to_json() for subscription in service.subscribe(count)]
@@ -85,7 +85,7 @@ async def serve(folder: Path, seed: int, count: int) -> None:
             _say(await _done(command, service, counts))
 
 
-async def _done(command: str, service: PushService, counts: Counts) -> dict[str, Any]:
+async def _done(command: str, service: SimulatedPushService, counts: Counts) -> dict[str, Any]:
     if command == "drop":
         at = time.monotonic()
         unanswered = await service.drop_connections()

@@ -14,7 +14,7 @@ from worker.push.answers import Answer, PushResponse, TransportFailure
 from worker.records.envelope import Partition, Publication
 from worker.records.job import decode_later
 from worker.records.topics import BY_TOPIC, DEAD_LETTERS, EXPIRED, OUTCOMES, STATS
-from worker.records.values import JobError
+from worker.records.values import RecordError
 from worker.timing.tiers import HORIZON
 
 RECORD_MAX_BYTES = 1_000_000
@@ -37,7 +37,7 @@ class _People(msgspec.Struct):
     recipients: list[_Person]
 
 
-def travel(partition: Partition, value: bytes, only: frozenset[str] | None = None) -> JobError | None:
+def travel(partition: Partition, value: bytes, only: frozenset[str] | None = None) -> RecordError | None:
     """Take a record in, send what is due, and hand on the rest.
 
     Args:

@@ -54,9 +54,9 @@ from worker.records.job import SendJob, Subscription, decode_job, decode_later
 from worker.records.outcome import Status
 from worker.records.stats import Totals
 from worker.records.topics import TIERS
-from worker.records.values import JobError, encode_json
+from worker.records.values import RecordError, encode_json
 from worker.simulator.connection import PushConnection
-from worker.simulator.service import PushService as SimulatedService
+from worker.simulator.service import SimulatedPushService
 from worker.timing.tiers import pause_tier
 
 Target = Callable[[bytes], None]
@@ -115,7 +115,7 @@ def check_schema(name: str, decode: Callable[[bytes], Any], data: bytes) -> None
     problems = [*oracles.validator(name).iter_errors(tree)]
     try:
         decoded = decode(data)
-    except JobError as error:
+    except RecordError as error:
         hold(bool(problems) or oracles.beyond_schemas(tree, error.problem), error.problem)
         return
     flawed = bool(getattr(decoded, "flaws", None))
@@ -141,7 +141,7 @@ def control(data: bytes) -> None:
     check_schema("campaign-control", decode_control, data)
     try:
         record = decode_control(data)
-    except JobError as error:
+    except RecordError as error:
         check_told(error.problem)
         return
     campaigns = Campaigns()
@@ -303,9 +303,9 @@ async def answered(pieces: list[bytes]) -> list[bytes]:
 
 
 @cache
-def simulated() -> SimulatedService:
+def simulated() -> SimulatedPushService:
     """One that listens to nobody."""
-    made = SimulatedService("fcm", ssl_context=None, keep="none", key_pairs=1)
+    made = SimulatedPushService("fcm", ssl_context=None, keep="none", key_pairs=1)
     for listening in made._sockets:
         listening.close()
     made.subscribe(1)

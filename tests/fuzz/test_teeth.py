@@ -14,7 +14,7 @@ from worker.pipeline import publication
 from worker.push import addresses, answers, services
 from worker.push import message as personalise
 from worker.records import control as campaigns
-from worker.records import job, values
+from worker.records import values
 from worker.simulator.connection import PushConnection
 
 NEVER = re.compile(r"(?!)")

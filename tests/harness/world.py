@@ -25,7 +25,7 @@ from crypto.vapid import VapidKey, generate_vapid_key
 from worker.config import KafkaSettings
 from worker.edges.kafka.topics import create_topics
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 WAIT_SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
@@ -322,7 +322,7 @@ def recipient(recipient_id: str, subscription: Any, **more: Any) -> dict[str, An
     return {"id": recipient_id, "subscription": subscription.to_json(), **more}
 
 
-async def campaign(world: World, service: PushService, recipients: int) -> None:
+async def campaign(world: World, service: SimulatedPushService, recipients: int) -> None:
     """Write a campaign to new subscriptions, 50 in a job."""
     people = [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(recipients))]
     await world.produce(*(job(f"j{at}", people[at : at + 50]) for at in range(0, recipients, 50)))

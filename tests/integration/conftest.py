@@ -8,7 +8,7 @@ import pytest
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.world import World
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 GIVEN_BROKER = "PUSHMILL_TEST_BROKER"
 
@@ -39,6 +39,8 @@ def faults() -> Faults:
 
 
 @pytest.fixture
-async def service(world: World, faults: Faults) -> AsyncIterator[PushService]:
-    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as running:
+async def service(world: World, faults: Faults) -> AsyncIterator[SimulatedPushService]:
+    async with SimulatedPushService(
+        "fcm", ssl_context=world.certificates.server_context(), faults=faults
+    ) as running:
         yield running

@@ -6,7 +6,7 @@ from tests.harness.kafka.group import Error
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.world import Outcomes, World, campaign, until
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 2000
 IN_FLIGHT = 32
@@ -17,7 +17,7 @@ def faults() -> Faults:
     return Faults(seed=1, latency=0.03, jitter=0.05)
 
 
-async def nothing_is_lost_or_repeated(world: World, service: PushService) -> None:
+async def nothing_is_lost_or_repeated(world: World, service: SimulatedPushService) -> None:
     async with Outcomes(world) as outcomes:
         found = await outcomes.of(RECIPIENTS)
     assert {outcome["status"] for each in found.values() for outcome in each} == {"sent"}
@@ -25,7 +25,7 @@ async def nothing_is_lost_or_repeated(world: World, service: PushService) -> Non
 
 
 async def test_commits_that_cannot_be_read_at_first_are_not_taken_for_none(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     """The error of such an answer names no partition, and aiokafka does not look at it."""
     await campaign(world, service, RECIPIENTS)

@@ -3,11 +3,11 @@
 import json
 
 from tests.harness.world import Outcomes, Reader, World, job, recipient
-from worker.simulator.answers import Answer
-from worker.simulator.service import PushService
+from worker.simulator.answers import ScriptedAnswer
+from worker.simulator.service import SimulatedPushService
 
 
-async def test_a_job_becomes_a_push_and_an_outcome(world: World, service: PushService):
+async def test_a_job_becomes_a_push_and_an_outcome(world: World, service: SimulatedPushService):
     [subscription] = service.subscribe(vapid_public_key=world.key.public_text)
     worker = await world.start_worker(service)
     await world.produce(job("j1", [recipient("r1", subscription, variables={"name": "Ada", "sku": "a/1"})]))
@@ -27,16 +27,16 @@ async def test_a_job_becomes_a_push_and_an_outcome(world: World, service: PushSe
     assert await worker.terminate() == 0
 
 
-async def test_every_status_is_reached_through_the_whole_path(world: World, service: PushService):
+async def test_every_status_is_reached_through_the_whole_path(world: World, service: SimulatedPushService):
     answers = {
-        "sent": Answer(201),
-        "gone": Answer(410),
-        "not-found": Answer(404),
-        "too-large": Answer(413),
-        "refused": Answer(400),
-        "redirected": Answer(307),
-        "forbidden": Answer(403),
-        "throttled": Answer(429, retry_after=1),
+        "sent": ScriptedAnswer(201),
+        "gone": ScriptedAnswer(410),
+        "not-found": ScriptedAnswer(404),
+        "too-large": ScriptedAnswer(413),
+        "refused": ScriptedAnswer(400),
+        "redirected": ScriptedAnswer(307),
+        "forbidden": ScriptedAnswer(403),
+        "throttled": ScriptedAnswer(429, retry_after=1),
     }
     names = [*answers, "bad-keys", "bad-host", "bad-shape", "huge", "no-title", "late"]
     subscriptions = dict(zip(names, service.subscribe(len(names)), strict=True))
@@ -83,7 +83,9 @@ async def test_every_status_is_reached_through_the_whole_path(world: World, serv
         }
 
 
-async def test_what_is_no_job_becomes_a_dead_letter_and_costs_only_itself(world: World, service: PushService):
+async def test_what_is_no_job_becomes_a_dead_letter_and_costs_only_itself(
+    world: World, service: SimulatedPushService
+):
     [subscription] = service.subscribe()
     await world.start_worker(service)
     wrong = [
@@ -107,9 +109,9 @@ async def test_what_is_no_job_becomes_a_dead_letter_and_costs_only_itself(world:
     assert all(headers["traceparent"] == b"00-1" for headers in said.values())
 
 
-async def test_what_is_tried_again_comes_back_from_its_tier(world: World, service: PushService):
+async def test_what_is_tried_again_comes_back_from_its_tier(world: World, service: SimulatedPushService):
     [subscription] = service.subscribe()
-    service.script(subscription, [Answer(429, retry_after=17), Answer(201)])
+    service.script(subscription, [ScriptedAnswer(429, retry_after=17), ScriptedAnswer(201)])
     await world.start_worker(service)
     await world.produce(job("j", [recipient("r", subscription)], ttl=600))
     async with Outcomes(world) as outcomes, Reader(world, "later.10s") as later:

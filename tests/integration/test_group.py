@@ -22,7 +22,7 @@ from tests.harness.world import (
 from worker.demo.broker import EmbeddedBroker
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 2000
 IN_FLIGHT = 32
@@ -40,13 +40,13 @@ def faults() -> Faults:
 
 
 async def start_calmly(
-    world: World, service: PushService, number: int = 0, changed: str = ""
+    world: World, service: SimulatedPushService, number: int = 0, changed: str = ""
 ) -> WorkerProcess:
     in_flight = str(IN_FLIGHT)
     return await world.start_worker(service, number=number, changed=changed, PUSHMILL_MAX_IN_FLIGHT=in_flight)
 
 
-async def everybody_is_accounted_for(world: World, service: PushService) -> None:
+async def everybody_is_accounted_for(world: World, service: SimulatedPushService) -> None:
     async with Outcomes(world) as outcomes:
         found = await outcomes.of(RECIPIENTS)
     assert {outcome["status"] for each in found.values() for outcome in each} == {"sent"}
@@ -54,7 +54,7 @@ async def everybody_is_accounted_for(world: World, service: PushService) -> None
 
 
 async def test_of_two_processes_with_one_instance_id_one_ends_and_says_why(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     first = await start_calmly(world, service)
     twin = WorkerProcess(
@@ -73,7 +73,7 @@ async def test_of_two_processes_with_one_instance_id_one_ends_and_says_why(
 
 
 async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_taken_over(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     await campaign(world, service, RECIPIENTS)
     frozen = await start_calmly(world, service)
@@ -96,7 +96,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
 
 
 async def test_a_restart_of_the_broker_needs_no_operator(
-    kafka: KafkaProxy, world: World, service: PushService, embedded: EmbeddedBroker
+    kafka: KafkaProxy, world: World, service: SimulatedPushService, embedded: EmbeddedBroker
 ):
     await campaign(world, service, RECIPIENTS)
     workers = [await start_calmly(world, service, number) for number in range(2)]
@@ -111,7 +111,7 @@ async def test_a_restart_of_the_broker_needs_no_operator(
 
 
 async def test_after_a_crash_of_the_broker_work_goes_on_or_the_process_says_why_it_ends(
-    kafka: KafkaProxy, world: World, service: PushService, embedded: EmbeddedBroker
+    kafka: KafkaProxy, world: World, service: SimulatedPushService, embedded: EmbeddedBroker
 ):
     """The embedded broker forgets what it acknowledged last, and how far producers were: the worst case."""
     await campaign(world, service, 1000)
@@ -125,7 +125,7 @@ async def test_after_a_crash_of_the_broker_work_goes_on_or_the_process_says_why_
         assert "Traceback" not in worker.log.read_text()
 
 
-async def every_partition_is_worked_on(world: World, service: PushService) -> None:
+async def every_partition_is_worked_on(world: World, service: SimulatedPushService) -> None:
     """What is written to each now is sent."""
     written = {f"after-{partition}" for partition in range(world.partitions)}
     for partition, subscription in enumerate(service.subscribe(world.partitions)):
@@ -155,7 +155,7 @@ async def start_again(workers: list[WorkerProcess]) -> None:
 
 
 async def test_while_the_broker_is_frozen_nothing_is_pushed_once_the_lease_has_run_out(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     await campaign(world, service, RECIPIENTS)
     worker = await start_calmly(world, service)
@@ -171,7 +171,7 @@ async def test_while_the_broker_is_frozen_nothing_is_pushed_once_the_lease_has_r
 
 
 async def test_a_broker_that_stays_frozen_ends_the_process_without_a_flush(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     await campaign(world, service, RECIPIENTS)
     worker = await start_calmly(world, service, changed=IMPATIENT)

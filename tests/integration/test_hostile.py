@@ -8,12 +8,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.harness.world import Outcomes, Reader, World, job, recipient, until
 from worker.config import load_settings
-from worker.edges.kafka.producer import Outbox
+from worker.edges.kafka.producer import RecordProducer
 from worker.records.envelope import Publication
 from worker.records.topics import DEAD_LETTERS
 from worker.simulator.answers import Fault
 from worker.simulator.faults import Faults, FaultShare
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 MALFORMED = 100_000
 RECORD_MAX_BYTES = 1_048_588
@@ -101,7 +101,7 @@ async def test_a_dead_letter_that_its_topic_refuses_is_cut_and_the_producer_goes
     await admin.start()
     await admin.create_topics([NewTopic(prefix + DEAD_LETTERS, 1, 1)])
     await admin.close()
-    outbox = Outbox(settings, 0)
+    outbox = RecordProducer(settings, 0)
     await outbox.start()
     try:
         for size in (10, 1_500_000, 10, 3_000_000, 10):
@@ -120,7 +120,7 @@ async def test_no_secret_leaves_a_noisy_run(world: World):
     ]
     shares += [FaultShare(Fault.TOO_MANY, 0.1, retry_after=1), FaultShare(Fault.ENDLESS_BODY, 0.05)]
     context = world.certificates.server_context()
-    async with PushService(
+    async with SimulatedPushService(
         "fcm", ssl_context=context, faults=Faults(seed=3, shares=tuple(shares))
     ) as service:
         subscriptions = service.subscribe(300)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_port, until
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 3000
 PATIENT = {"PUSHMILL_REQUEST_TIMEOUT": "40", "PUSHMILL_DRAIN_TIMEOUT": "50"}
@@ -20,7 +20,9 @@ def faults() -> Faults:
     return Faults(seed=1, latency=0.02, jitter=0.04)
 
 
-async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(world: World, service: PushService):
+async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(
+    world: World, service: SimulatedPushService
+):
     await campaign(world, service, RECIPIENTS)
     for _ in range(3):
         worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT="16")
@@ -36,7 +38,7 @@ async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(world:
     assert (service.stats.taken, service.repeats()) == (RECIPIENTS, 0)
 
 
-async def test_workers_that_come_and_go_send_everything_once(world: World, service: PushService):
+async def test_workers_that_come_and_go_send_everything_once(world: World, service: SimulatedPushService):
     """Every join and leave revokes every partition: what is settled travels in the commits' metadata."""
     await campaign(world, service, RECIPIENTS)
     first = await world.start_worker(service, number=0, PUSHMILL_MAX_IN_FLIGHT="32")
@@ -53,7 +55,9 @@ async def test_workers_that_come_and_go_send_everything_once(world: World, servi
     assert not second.ended
 
 
-async def test_kill_9_loses_nothing_and_repeats_at_most_what_was_at_risk(world: World, service: PushService):
+async def test_kill_9_loses_nothing_and_repeats_at_most_what_was_at_risk(
+    world: World, service: SimulatedPushService
+):
     await campaign(world, service, RECIPIENTS)
     for _ in range(3):
         worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT="16")
@@ -69,7 +73,9 @@ async def test_kill_9_loses_nothing_and_repeats_at_most_what_was_at_risk(world: 
 
 async def test_readiness_ends_with_the_first_signal_and_a_second_one_forces(world: World):
     faults = Faults(seed=1, latency=60.0)
-    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as service:
+    async with SimulatedPushService(
+        "fcm", ssl_context=world.certificates.server_context(), faults=faults
+    ) as service:
         worker = await world.start_worker(service, **PATIENT)
         await campaign(world, service, 10)
         await until(lambda: service.stats.in_flight > 0, "a push is in flight")

@@ -19,9 +19,9 @@ from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.prometheus import Prometheus
 from tests.harness.world import WorkerProcess, World, job, recipient, until
 from tests.k8s.support import DASHBOARD, alerts, kustomized, recordings
-from worker.simulator.answers import Answer, Fault
+from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -129,7 +129,7 @@ class Scenario:
     """A worker, the push service that it sends to, and what can befall them."""
 
     def __init__(
-        self, world: World, service: PushService, worker: WorkerProcess, prometheus: Prometheus
+        self, world: World, service: SimulatedPushService, worker: WorkerProcess, prometheus: Prometheus
     ) -> None:
         self._world = world
         self._service = service
@@ -137,7 +137,7 @@ class Scenario:
         self._prometheus = prometheus
         self._jobs = 0
 
-    async def send(self, count: int, *answers: Answer, topic: str = "jobs", **more: Any) -> None:
+    async def send(self, count: int, *answers: ScriptedAnswer, topic: str = "jobs", **more: Any) -> None:
         """Produce one job; each of its recipients meets `answers`, one after the other."""
         self._jobs += 1
         subscriptions = self._service.subscribe(count)
@@ -153,17 +153,17 @@ class Scenario:
             await self.send(100)
         await self.send(20, topic="jobs.urgent")
         await self.send(20, start_at=moment(60))
-        await self.send(5, Answer(410))
-        await self.send(3, Answer(201, headers=(("TTL", "10"),)))
+        await self.send(5, ScriptedAnswer(410))
+        await self.send(3, ScriptedAnswer(201, headers=(("TTL", "10"),)))
 
     async def refusals(self) -> None:
         await self._world.produce(b"{")
-        await self.send(60, Answer(403))
-        await self.send(150, Answer(410))
-        await self.send(20, Answer(fault=Fault.RESET_EARLY), Answer(201))
+        await self.send(60, ScriptedAnswer(403))
+        await self.send(150, ScriptedAnswer(410))
+        await self.send(20, ScriptedAnswer(fault=Fault.RESET_EARLY), ScriptedAnswer(201))
         for _ in range(5):
-            await self.send(100, Answer(500), Answer(201))
-        await self.send(20, Answer(503), Answer(201))
+            await self.send(100, ScriptedAnswer(500), ScriptedAnswer(201))
+        await self.send(20, ScriptedAnswer(503), ScriptedAnswer(201))
 
     async def lateness(self) -> None:
         await self.send(60, start_at=moment(-100))
@@ -232,7 +232,7 @@ def trouble(name: str) -> list[Expression]:
 
 
 async def test_every_metric_is_told_and_every_expression_gives_data_in_its_time(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service, PUSHMILL_MAX_BUFFERED="2000")
     target = worker.url.removeprefix("http://")

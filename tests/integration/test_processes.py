@@ -12,7 +12,7 @@ from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_p
 from tests.integration.test_lifecycle import PATIENT
 from worker.edges.process.supervisor import UNBEGUN
 from worker.simulator.faults import Faults
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 2000
 
@@ -45,7 +45,7 @@ def members(worker: WorkerProcess) -> set[str]:
     return set(re.findall(r'"process": ?(\d+)', worker.log.read_text()))
 
 
-async def test_processes_share_the_work_and_the_status_port(world: World, service: PushService):
+async def test_processes_share_the_work_and_the_status_port(world: World, service: SimulatedPushService):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
     assert worker.process
     pids = children(worker.process.pid)
@@ -64,7 +64,9 @@ async def test_processes_share_the_work_and_the_status_port(world: World, servic
     assert (service.stats.taken, service.repeats()) == (RECIPIENTS, 0)
 
 
-async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(world: World, service: PushService):
+async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
+    world: World, service: SimulatedPushService
+):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2", PUSHMILL_MAX_IN_FLIGHT="32")
     assert worker.process
     await campaign(world, service, RECIPIENTS)
@@ -81,7 +83,7 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(world: Wo
     assert await worker.terminate() == 0, worker.log.read_text()
 
 
-async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, service: PushService):
+async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, service: SimulatedPushService):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
     assert worker.process
     pids = children(worker.process.pid)
@@ -92,7 +94,9 @@ async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, ser
 
 async def test_a_second_signal_forces_all_of_them(world: World):
     faults = Faults(seed=1, latency=60.0)
-    async with PushService("fcm", ssl_context=world.certificates.server_context(), faults=faults) as service:
+    async with SimulatedPushService(
+        "fcm", ssl_context=world.certificates.server_context(), faults=faults
+    ) as service:
         worker = await world.start_worker(service, PUSHMILL_PROCESSES="2", **PATIENT)
         assert worker.process
         pids = children(worker.process.pid)

@@ -6,17 +6,17 @@ import pytest
 
 from tests.harness.connect_proxy import ConnectProxy
 from tests.harness.world import Outcomes, World, job, recipient, until
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 
 @pytest.fixture
 async def service(world: World):
-    async with PushService("fcm", ssl_context=world.certificates.server_context()) as running:
+    async with SimulatedPushService("fcm", ssl_context=world.certificates.server_context()) as running:
         yield running
 
 
 async def test_what_the_proxy_refuses_settles_nobody_and_goes_out_once_it_lets_through(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     subscriptions = service.subscribe(3, vapid_public_key=world.key.public_text)
     people = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from tests.harness.world import ROOT, Outcomes, World, job, recipient, until
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 600
 EARLY = 0.002
@@ -34,7 +34,13 @@ async def command(world: World, *arguments: str) -> tuple[int, str]:
 
 
 async def stretched(
-    world: World, service: PushService, start: float, stretch: float, *, sliced: bool, name: str = "camp"
+    world: World,
+    service: SimulatedPushService,
+    start: float,
+    stretch: float,
+    *,
+    sliced: bool,
+    name: str = "camp",
 ) -> dict:
     """Write a campaign of `RECIPIENTS`, 50 a record; gives each subscription's place in it."""
     subscriptions = service.subscribe(RECIPIENTS)

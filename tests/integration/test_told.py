@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.world import Outcomes, WorkerProcess, World, job, recipient, until
 from worker.pipeline.actionable import REFUSED
-from worker.simulator.answers import Answer
-from worker.simulator.service import PushService
+from worker.simulator.answers import ScriptedAnswer
+from worker.simulator.service import SimulatedPushService
 
 pytestmark = pytest.mark.usefixtures("kafka")
 
@@ -22,12 +22,12 @@ def told(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == event]
 
 
-def people(service: PushService, count: int) -> list[dict[str, Any]]:
+def people(service: SimulatedPushService, count: int) -> list[dict[str, Any]]:
     return [recipient(f"r{number}", each) for number, each in enumerate(service.subscribe(count))]
 
 
 async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is_counted_and_said(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     await world.commit("jobs", 1000)
     worker = await world.start_worker(service)
@@ -44,7 +44,7 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is
 
 
 async def test_jobs_that_retention_removed_unread_are_counted_and_what_comes_after_them_is_sent(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service)
     subscriptions = iter(people(service, 100))
@@ -67,7 +67,7 @@ async def test_jobs_that_retention_removed_unread_are_counted_and_what_comes_aft
     assert service.repeats() == 0
 
 
-async def test_a_first_start_is_no_reset(world: World, service: PushService):
+async def test_a_first_start_is_no_reset(world: World, service: SimulatedPushService):
     worker = await world.start_worker(service)
     await world.produce(job("j", people(service, 1)))
     async with Outcomes(world) as outcomes:
@@ -78,7 +78,7 @@ async def test_a_first_start_is_no_reset(world: World, service: PushService):
 
 
 async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service)
     later = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
@@ -96,12 +96,12 @@ async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
 
 
 async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_campaign(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service)
     subscriptions = service.subscribe(20)
     for subscription in subscriptions:
-        service.script(subscription, (Answer(403),))
+        service.script(subscription, (ScriptedAnswer(403),))
     everybody = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]
     await world.produce(job("j", everybody, campaign_id="camp_7", site_id="shop"))
     async with Outcomes(world) as outcomes:
@@ -114,7 +114,7 @@ async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_cam
 
 
 async def test_a_broker_that_is_away_is_told_of_a_few_times_and_not_without_end(
-    kafka: KafkaProxy, world: World, service: PushService
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service)
     before = len(worker.log.read_text().splitlines())
@@ -136,7 +136,7 @@ def paused(name: str) -> bytes:
 
 
 async def test_what_was_decided_long_ago_is_told_in_one_line_and_what_is_new_in_its_own(
-    world: World, service: PushService
+    world: World, service: SimulatedPushService
 ):
     await control(world, *(paused(f"old-{number}") for number in range(30)), b"{", b"{")
     worker = await world.start_worker(service)

@@ -9,7 +9,7 @@ from crypto.vapid import TokenCache, generate_vapid_key
 from worker.ledger.ledger import Entry
 from worker.ledger.progress import Progress, decode_progress
 from worker.metrics import Metrics
-from worker.pipeline.delivery import Delivery, JobInHand
+from worker.pipeline.delivery import Delivery, JobContext
 from worker.pipeline.landing import rows
 from worker.pipeline.pipeline import Limits, Pipeline, Record
 from worker.push.message import compile_message
@@ -61,7 +61,7 @@ def record(value, partition=JOBS, offset=0, timestamp=NOW, *, key=b"k", headers=
 
 def in_hand(value, lane=Lane.NORMAL, written_at=NOW, headers=()):
     sent = decode_job(json.dumps(value).encode()).job
-    return JobInHand(sent, make_plan(sent, written_at, 0.0), lane, compile_message(sent), headers)
+    return JobContext(sent, make_plan(sent, written_at, 0.0), lane, compile_message(sent), headers)
 
 
 def delivery(name="sub_1", site="site_a", service="fcm", lane=Lane.NORMAL, **fields):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from structlog.testing import capture_logs
 
-from worker.logs import REDACTED, Repeats, configure, redact
+from worker.logs import REDACTED, LogThrottle, configure, redact
 
 ENDPOINT = "https://fcm.googleapis.com/fcm/send/dQw4w9WgXcQ:APA91bH-secret_token%2fmore"
 TOKEN = re.compile("dQw4w9WgXcQ|APA91bH|secret_token|%2fmore")
@@ -249,7 +249,7 @@ def test_whatever_is_logged_becomes_json_without_an_endpoint(event):
 
 
 def test_a_repeated_fault_has_one_line_in_ten_seconds_that_counts_the_others():
-    repeats = Repeats()
+    repeats = LogThrottle()
     assert repeats.allow("dns", now=0.0) == 0
     assert [repeats.allow("dns", now=each) for each in (0.0, 5.0, 9.99)] == [None, None, None]
     assert repeats.allow("tls", now=9.99) == 0
@@ -257,12 +257,12 @@ def test_a_repeated_fault_has_one_line_in_ten_seconds_that_counts_the_others():
     assert repeats.allow("dns", now=20.0) == 0
 
 
-class RepeatsMachine(RuleBasedStateMachine):
+class LogThrottleMachine(RuleBasedStateMachine):
     """Against a list of every call: nothing is lost, nothing comes twice within the period."""
 
     def __init__(self):
         super().__init__()
-        self.repeats = Repeats(every=10.0, capacity=3)
+        self.repeats = LogThrottle(every=10.0, capacity=3)
         self.now = 0.0
         self.lines: dict[str, float] = {}
         self.held: dict[str, int] = {}
@@ -289,11 +289,11 @@ class RepeatsMachine(RuleBasedStateMachine):
         assert len(self.repeats._last) <= 3
 
 
-TestRepeats = RepeatsMachine.TestCase
+TestRepeats = LogThrottleMachine.TestCase
 
 
 def test_a_warning_that_repeats_is_written_once_and_counted():
-    repeats = Repeats(every=10.0)
+    repeats = LogThrottle(every=10.0)
     with capture_logs() as lines:
         for now in (0.0, 1.0, 2.0, 10.0):
             repeats.warn(structlog.get_logger(), "stall", now, "nothing moves", open=3)

@@ -125,7 +125,7 @@ class Dispatcher:
         After a freeze, what lies in the sockets is read before any timer runs: a connection may be free
         before anything else knows that the partitions are another's.
         """
-        if self._may_send() and self._pipeline.knows(flight):
+        if self._may_send() and self._pipeline.still_owns(flight):
             return True
         self._recall(flight, clock.now())
         self.wake()

@@ -12,16 +12,16 @@ import structlog
 from crypto.vapid import TokenCache
 from worker.edges import clock
 from worker.ledger.lease import DURATION
-from worker.logs import Repeats
+from worker.logs import LogThrottle
 from worker.metrics import Metrics
-from worker.pipeline.actionable import notable
+from worker.pipeline.actionable import actionable
 from worker.pipeline.pipeline import Batch, Pipeline
 from worker.pipeline.shelf import Shelf
 from worker.push.services import PushService
 from worker.records.control import CampaignControl
 from worker.records.envelope import Partition, Record
 from worker.records.topics import INPUTS, TIER_TOPICS
-from worker.records.values import JobError
+from worker.records.values import RecordError
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Watch:
         self._tokens = tokens
         self._metrics = metrics
         self._prefix = topic_prefix
-        self._repeats = Repeats()
+        self._throttle = LogThrottle()
         # When a checkpoint was acknowledged, or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
         self._stalled = False
@@ -130,7 +130,7 @@ class Watch:
 
     # ── what it is told ─────────────────────────────────────────────────────────────────────────────────
 
-    def dead_letter(self, record: Record, error: JobError) -> None:
+    def dead_letter(self, record: Record, error: RecordError) -> None:
         """A record is no valid job."""
         self._warn(
             error.code,
@@ -156,7 +156,7 @@ class Watch:
         if seconds >= SLOW_SECONDS:
             size = checkpoint.size if checkpoint else 0
             self._warn("slow", "a checkpoint was slow", seconds=round(seconds, 3), recipients=size)
-        for each in notable(checkpoint.settled) if checkpoint else ():
+        for each in actionable(checkpoint.settled) if checkpoint else ():
             self._warn(each.kind, **each._asdict())
 
     def reset(self, place: Partition) -> None:
@@ -185,4 +185,4 @@ class Watch:
 
     def _warn(self, kind: Hashable, event: str, **fields: Any) -> None:
         """Write a line, unless one of its kind was written just now."""
-        self._repeats.warn(log, kind, clock.monotonic(), event, **fields)
+        self._throttle.warn(log, kind, clock.monotonic(), event, **fields)

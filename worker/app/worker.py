@@ -29,12 +29,12 @@ from worker.config import Settings
 from worker.edges import clock
 from worker.edges.http.transports import make_transport, tls_context
 from worker.edges.kafka.client import KafkaStuckError, PartitionsLostError
-from worker.edges.kafka.consumer import Inbox, Membership
+from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.control import ControlReader
-from worker.edges.kafka.producer import Outbox
+from worker.edges.kafka.producer import RecordProducer
 from worker.edges.kafka.topics import missing_topics
 from worker.edges.keyring import Keyring
-from worker.edges.process.channel import Leash
+from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
 from worker.ledger.lease import Lease
 from worker.ledger.progress import Progress, ProgressError, decode_progress
@@ -98,8 +98,8 @@ class Worker:
             self._pipeline, self._shelf, self._tokens, self._metrics, topic_prefix=settings.topic_prefix
         )
         membership = Membership(self._on_assigned, self._on_revoked, self._watch.reset)
-        self._inbox = Inbox(settings, (*INPUTS, *TIER_TOPICS), process, membership)
-        self._outbox = Outbox(settings, process)
+        self._consumer = GroupConsumer(settings, (*INPUTS, *TIER_TOPICS), process, membership)
+        self._producer = RecordProducer(settings, process)
         self._control = ControlReader(settings, self._on_control, self._pipeline.release)
         self._transport = make_transport(
             settings.transport,
@@ -150,9 +150,9 @@ class Worker:
             KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
         """
         self._metrics.enter("starting")
-        _spare_the_garbage_collector()
+        _tune_gc()
         async with AsyncExitStack() as stack:
-            for close in (self._outbox.stop, self._control.stop, self._inbox.stop):
+            for close in (self._producer.stop, self._control.stop, self._consumer.stop):
                 stack.push_async_callback(close)
             await stack.enter_async_context(self._transport)
             await stack.enter_async_context(self._status_server())
@@ -179,7 +179,7 @@ class Worker:
 
     async def _start(self) -> None:
         await self._check_topics()
-        await self._outbox.start()
+        await self._producer.start()
         await self._control.start()
         self._watch.controls_read()
 
@@ -189,15 +189,15 @@ class Worker:
             self._intake(),
             self._checkpoints(),
             self._dispatcher.run(),
-            self._watch.run(self._inbox.end),
+            self._watch.run(self._consumer.end),
             self._control.follow(),
-            self._inbox.watch(),
+            self._consumer.watch(),
         )
 
-    def _status_server(self) -> StatusServer | Leash:
+    def _status_server(self) -> StatusServer | ProcessEnd:
         ready, render = self._state.reason_unready, partial(generate_latest, self._registry)
         if self._supervisor is not None:
-            return Leash(self._supervisor, ready=ready, render=render)
+            return ProcessEnd(self._supervisor, ready=ready, render=render)
         return StatusServer(
             self._settings.status_host, self._settings.status_port, ready=ready, render=render
         )
@@ -220,10 +220,10 @@ class Worker:
     # ── intake ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _intake(self) -> None:
-        await self._inbox.start()
+        await self._consumer.start()
         log.info("joined the group", group=self._settings.group_id)
         while True:
-            records = await self._inbox.fetch(self._patience())
+            records = await self._consumer.fetch(self._patience())
             if self._state.owned:
                 self._shelf.put(records, clock.now())
             while self._state.owned and self._serve():  # noqa: ASYNC110 - this waits for nothing
@@ -251,7 +251,7 @@ class Worker:
             problem = self._pipeline.accept(record, now)
             if problem:
                 self._watch.dead_letter(record, problem)
-        self._inbox.hold(self._shelf.holding)
+        self._consumer.hold(self._shelf.holding)
         if self._pipeline.open and not self._lease.holds(clock.monotonic()):
             self._checkpoint_wanted.set()
         self._dispatcher.wake()
@@ -290,10 +290,10 @@ class Worker:
             batch = self._pipeline.checkpoint(clock.now(), last=last)
             if batch is None:
                 return
-            await self._outbox.publish(batch.publications)
+            await self._producer.publish(batch.publications)
             asked_at = clock.monotonic()
             if batch.checkpoint:
-                await self._inbox.commit(batch.checkpoint.commits)
+                await self._consumer.commit(batch.checkpoint.commits)
                 self._lease.renew(asked_at)
             self._pipeline.acknowledge(batch)
             self._checkpointed_at = asked_at
@@ -321,7 +321,7 @@ class Worker:
         asked_at = clock.monotonic()
         commits = self._pipeline.renewal()
         if commits and not self._lease.holds(asked_at):
-            await self._inbox.commit(commits)
+            await self._consumer.commit(commits)
             self._lease.renew(asked_at)
 
     def _renewal_due(self) -> bool:
@@ -336,7 +336,7 @@ class Worker:
         self._pipeline.forget()
         for place, commit in commits.items():
             self._pipeline.assign(place, _restored(place, commit))
-        self._inbox.hold(())
+        self._consumer.hold(())
         self._lease.begin()
         self._state.owned = True
         self._metrics.enter("running")
@@ -388,7 +388,7 @@ class Worker:
         self._pipeline.control(control, clock.now())
 
 
-def _spare_the_garbage_collector() -> None:
+def _tune_gc() -> None:
     """Look for cycles less often: what travels here has none, and a look costs more the more is buffered."""
     gc.collect()
     gc.freeze()

@@ -29,7 +29,7 @@ from worker.records.job import (
     decode_job,
     oversized,
 )
-from worker.records.values import JobError
+from worker.records.values import RecordError
 
 RECORD_MAX_BYTES = 1_000_000
 """Close below the largest record that a broker takes unless it is configured otherwise (1 MiB)."""
@@ -71,7 +71,7 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
     """
     try:
         decoded = decode_job(value)
-    except JobError as refusal:
+    except RecordError as refusal:
         field, _, problem = refusal.problem.partition(": ")
         return [error(field, problem), *_told_once(_unknown_fields(value))]
     found = (
@@ -119,7 +119,7 @@ def _unknown_fields(value: bytes) -> Iterator[Finding]:
 def _is_read(value: bytes) -> bool:
     try:
         decode_job(value)
-    except JobError:
+    except RecordError:
         return False
     return True
 

@@ -20,7 +20,7 @@ __all__ = ["Finding", "Severity", "check", "findings"]
 _HOSTS_VARIABLE = "PUSHMILL_ENDPOINT_HOSTS"
 
 
-class Record(NamedTuple):
+class NumberedJob(NamedTuple):
     """A job of a file; `line` counts from 1, and is None where the file is one job."""
 
     line: int | None
@@ -48,16 +48,16 @@ def check(
     raise typer.Exit(FAILED if severities[Severity.ERROR] else 0)
 
 
-def split(value: bytes) -> Iterator[Record]:
+def split(value: bytes) -> Iterator[NumberedJob]:
     """Tell one job, however it is broken into lines, from JSON Lines."""
-    lines = [Record(number, line) for number, line in enumerate(value.splitlines(), 1) if line.strip()]
+    lines = [NumberedJob(number, line) for number, line in enumerate(value.splitlines(), 1) if line.strip()]
     if len(lines) > 1 and (_is_json(lines[0].value) or all(line.lstrip()[:1] == b"{" for _, line in lines)):
         yield from lines
     else:
-        yield Record(None, value)
+        yield NumberedJob(None, value)
 
 
-def _judged(records: list[Record], endpoints: Endpoints) -> Iterator[tuple[int | None, Finding]]:
+def _judged(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[int | None, Finding]]:
     seen: dict[str, int | None] = {}
     for line, value in records:
         for finding in findings(value, endpoints):
@@ -101,7 +101,7 @@ def _sizes(value: bytes) -> _Sizes:
         return _Sizes()
 
 
-def _summary(records: list[Record]) -> str:
+def _summary(records: list[NumberedJob]) -> str:
     people = sum(len(_sizes(value).recipients) for _, value in records)
     return f"{_number(len(records), 'job')}, {_number(people, 'recipient')}"
 

@@ -28,8 +28,8 @@ from worker.edges.http.transports import (
 )
 from worker.edges.keyring import DEFAULT
 from worker.ledger.ledger import Entry
-from worker.pipeline.build import Press
-from worker.pipeline.delivery import Delivery, JobInHand
+from worker.pipeline.build import RequestBuilder
+from worker.pipeline.delivery import Delivery, JobContext
 from worker.push.answers import Answer, PushResponse, classify
 from worker.push.message import compile_message
 from worker.push.request import PushRequest
@@ -38,7 +38,7 @@ from worker.push.verdict import Settled, Verdict
 from worker.records.envelope import Partition
 from worker.records.job import TTL_DEFAULT, Lane, SendJob, Subscription, Urgency, decode_job
 from worker.records.outcome import Status
-from worker.records.values import JobError, encode_json
+from worker.records.values import RecordError, encode_json
 from worker.timing.schedule import make_plan
 
 _HERE = "pushmill-send"
@@ -127,7 +127,7 @@ def _job(subscription: Subscription, fields: dict[str, Any]) -> SendJob:
     recipients = [{"id": "subscription", "subscription": subscription}]
     try:
         return decode_job(encode_json({"v": 1, **ids, "recipients": recipients, **fields})).job
-    except JobError as error:
+    except RecordError as error:
         end(str(error), MISUSED)
 
 
@@ -141,7 +141,7 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
         return Settled(Status.INVALID, "endpoint_not_allowed")
     now = float(int(clock.now()))  # whole seconds, so that adding and taking away --ttl gives --ttl
     tokens = TokenCache(settings.vapid_subject)
-    press = Press(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
+    press = RequestBuilder(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
     [made] = press.requests([_delivery(job, endpoint, now)], now)
     return made if isinstance(made, Settled) else made.request
 
@@ -161,7 +161,7 @@ class _OneKey:
 
 
 def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
-    held = JobInHand(job, make_plan(job, now, 0.0), Lane.NORMAL, compile_message(job), ())
+    held = JobContext(job, make_plan(job, now, 0.0), Lane.NORMAL, compile_message(job), ())
     return Delivery(
         job=held,
         entry=Entry(Partition("none", 0), 0, 1, 0, held),

@@ -65,7 +65,7 @@ class _Gate:
         """Whether an answer to what went out then is no news: it was under way when the gate closed."""
         return self.closed and sent_at <= self.closed_at
 
-    def holds(self, now: float) -> float | None:
+    def wait_until(self, now: float) -> float | None:
         """Until when to wait, or None where a request may go; its time being over, that one is the probe."""
         if now < self.closed_at:  # the clock was set back
             self.closed_at, self.until, self.probing_until = now, now + self.period, -inf
@@ -84,7 +84,7 @@ class Gates:
     def __len__(self) -> int:
         return len(self._gates)
 
-    def holds(self, key: str, site_id: str, now: float) -> float | None:
+    def wait_until(self, key: str, site_id: str, now: float) -> float | None:
         """Until when a delivery must wait, or None if it may go: then it must be sent, or `recalled`.
 
         What waits for a gate goes to a tier, and the wait is no attempt.
@@ -93,7 +93,7 @@ class Gates:
             return None
         self._forget_idle(now)
         closed = [gate for _, gate in self._of(key, site_id) if gate.closed]
-        waits = [until for gate in closed if (until := gate.holds(now)) is not None]
+        waits = [until for gate in closed if (until := gate.wait_until(now)) is not None]
         if waits:
             return max(waits)
         for gate in closed:

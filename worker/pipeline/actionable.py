@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from worker.ledger.ledger import Taken
-from worker.pipeline.delivery import JobInHand
+from worker.pipeline.delivery import JobContext
 from worker.pipeline.publication import Effect
 from worker.records.outcome import Outcome, Status
 
@@ -18,7 +18,7 @@ NOT_ALLOWED = "endpoints lead to hosts that are not allowed"
 _SENT = Status.SENT  # looked up once, as each look at an enum costs as much as the rest of the line
 
 
-class Notable(NamedTuple):
+class Actionable(NamedTuple):
     """Something that happened to a recipient, and to what; no word of the recipient itself."""
 
     event: str
@@ -34,7 +34,7 @@ class Notable(NamedTuple):
         return self[:4]
 
 
-def notable(settled: Taken[JobInHand | None, Effect]) -> Iterator[Notable]:
+def actionable(settled: Taken[JobContext | None, Effect]) -> Iterator[Actionable]:
     """Find what is worth a line among what a checkpoint settles."""
     for entry, effects in settled:
         if entry.subject is None:
@@ -43,7 +43,7 @@ def notable(settled: Taken[JobInHand | None, Effect]) -> Iterator[Notable]:
         for _, effect in effects:
             if isinstance(effect, Outcome) and effect.status is not _SENT and (event := _event(effect)):
                 what = (event, job.site_id, effect.push_service, effect.detail)
-                yield Notable(*what, job.job_id, job.campaign_id)
+                yield Actionable(*what, job.job_id, job.campaign_id)
 
 
 def _event(outcome: Outcome) -> str | None:

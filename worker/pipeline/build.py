@@ -14,7 +14,7 @@ from crypto.aes128gcm import encrypt, encrypt_each
 from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
-from worker.pipeline.delivery import Delivery, Flight, JobInHand
+from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.push.message import BadNotificationError
 from worker.push.request import PushHeaders, PushRequest, push_headers
 from worker.push.verdict import Settled
@@ -54,7 +54,7 @@ class _Plain(Struct, frozen=True, eq=False, gc=False):
         return f"_Plain({self.delivery!r}, {len(self.text)} bytes)"
 
 
-class Press:
+class RequestBuilder:
     """Makes requests; `stopwatch` and `on_encrypted` are for the durations of encryptions.
 
     `on_encrypted` is called with the seconds that one took, and for how many that is the mean.
@@ -113,7 +113,7 @@ class _Departure:
     def __init__(self, tokens: TokenCache, now: float) -> None:
         self._tokens = tokens
         self._now = now
-        self._headers: dict[tuple[JobInHand, str, int], PushHeaders] = {}
+        self._headers: dict[tuple[JobContext, str, int], PushHeaders] = {}
 
     def flight(self, plain: _Plain, body: bytes | None) -> Flight | Settled:
         if body is None:

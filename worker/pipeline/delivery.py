@@ -12,7 +12,7 @@ from worker.records.job import Lane, Recipient, SendJob
 from worker.timing.schedule import Plan
 
 
-class JobInHand(msgspec.Struct, frozen=True, eq=False, gc=False):
+class JobContext(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A job whose record is being worked on: what all its deliveries share.
 
     Attributes:
@@ -30,7 +30,7 @@ class JobInHand(msgspec.Struct, frozen=True, eq=False, gc=False):
     headers: tuple[tuple[str, bytes], ...]
 
     def __repr__(self) -> str:
-        return f"JobInHand({self.job.job_id!r})"
+        return f"JobContext({self.job.job_id!r})"
 
 
 class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -49,7 +49,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
         attempts: Requests made so far.
     """
 
-    job: JobInHand
+    job: JobContext
     entry: Entry[Any, Any]
     recipient: Recipient
     index: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from worker.pipeline.delivery import JobInHand
+from worker.pipeline.delivery import JobContext
 from worker.push.message import compile_message
 from worker.records.envelope import Record
 from worker.records.job import (
@@ -20,7 +20,7 @@ from worker.records.job import (
     oversized,
 )
 from worker.records.topics import BY_TOPIC
-from worker.records.values import JobError
+from worker.records.values import RecordError
 from worker.timing.schedule import make_plan
 
 HEADERS_MAX_BYTES = 65_536
@@ -37,12 +37,12 @@ class TakenIn:
         flaws: What is wrong with those that cannot be sent to, by their index.
     """
 
-    job: JobInHand
+    job: JobContext
     recipients: list[Recipient] = field(repr=False)
     flaws: dict[int, str]
 
 
-def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
+def take_in(record: Record, default_stretch: float) -> TakenIn:
     """Read a record's job and prepare what all its deliveries share.
 
     Args:
@@ -50,14 +50,14 @@ def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
         default_stretch: Seconds, for jobs without `stretch_time`.
 
     Raises:
-        JobError: It is no valid job.
+        RecordError: It is no valid job.
     """
     if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_MAX_BYTES:
-        raise JobError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")
+        raise RecordError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")
     decoded = _decode(record)
     job = decoded.job
     lane = Lane.URGENT if record.urgent else Lane.NORMAL
-    in_hand = JobInHand(
+    in_hand = JobContext(
         job=msgspec.structs.replace(job, recipients=[]),
         plan=make_plan(job, record.timestamp, default_stretch),
         lane=job.lane if isinstance(job, LaterJob) else lane,
@@ -70,5 +70,5 @@ def take_in_hand(record: Record, default_stretch: float) -> TakenIn:
 
 def _decode(record: Record) -> Decoded:
     if record.value is None:
-        raise JobError("bad_field", "value: is missing")
+        raise RecordError("bad_field", "value: is missing")
     return decode_later(record.value) if record.partition.topic in BY_TOPIC else decode_job(record.value)

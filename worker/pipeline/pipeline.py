@@ -17,11 +17,11 @@ from crypto.vapid import TokenCache
 from worker.ledger.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger
 from worker.ledger.progress import Progress
 from worker.metrics import NO_SERVICE, Metrics
-from worker.pipeline.build import Entropy, Keys, Press
-from worker.pipeline.delivery import Delivery, Flight, JobInHand
+from worker.pipeline.build import Entropy, Keys, RequestBuilder
+from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.pipeline.instrumentation import measure_landed, measure_levels
-from worker.pipeline.intake import take_in_hand
-from worker.pipeline.placement import place
+from worker.pipeline.intake import take_in
+from worker.pipeline.placement import make_deliveries
 from worker.pipeline.politeness import QUARANTINE, QUARANTINED, Politeness
 from worker.pipeline.publication import Effect, Gone, Postponed, publications
 from worker.pipeline.queue import DueQueue
@@ -35,12 +35,12 @@ from worker.records.envelope import Commit, Partition, Publication, Record
 from worker.records.job import RECIPIENTS_MAX, Lane, LaterJob
 from worker.records.outcome import Outcome, Status
 from worker.records.topics import SHORTEST, Tier
-from worker.records.values import JobError, moment
+from worker.records.values import RecordError, moment
 from worker.timing.retry import decide
 from worker.timing.schedule import lapses_at, times
 from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, pause_tier
 
-OpenEntry = Entry[JobInHand | None, Effect]
+OpenEntry = Entry[JobContext | None, Effect]
 
 URGENT_RESERVE = 0.1
 """Of the buffer: what only the urgent lane may fill."""
@@ -72,7 +72,7 @@ class Batch:
     """A checkpoint with the records that must be acknowledged before its commits are made."""
 
     publications: list[Publication]
-    checkpoint: Checkpoint[JobInHand | None, Effect] | None
+    checkpoint: Checkpoint[JobContext | None, Effect] | None
 
 
 class Pipeline:
@@ -94,11 +94,11 @@ class Pipeline:
         self._endpoints = endpoints
         self._entropy = entropy
         self._metrics = metrics
-        self._press = Press(keys, tokens, entropy, stopwatch, metrics.encrypt_duration.observe)
+        self._builder = RequestBuilder(keys, tokens, entropy, stopwatch, metrics.encrypt_duration.observe)
         self._queue = DueQueue()
         self._politeness = Politeness(limits.in_flight)
         self._campaigns = Campaigns()
-        self._ledger: Ledger[JobInHand | None, Effect] = Ledger()
+        self._ledger: Ledger[JobContext | None, Effect] = Ledger()
         self._tally = Tally(limits.worker, now)
 
     # ── record, decode, schedule ────────────────────────────────────────────────────────────────────────
@@ -118,25 +118,25 @@ class Pipeline:
             and self._ledger.room(partition) >= RECIPIENTS_MAX
         )
 
-    def accept(self, record: Record, now: float) -> JobError | None:
+    def accept(self, record: Record, now: float) -> RecordError | None:
         """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier.
 
         Returns:
             What is wrong with it, if it becomes a dead letter.
         """
         try:
-            taken = take_in_hand(record, self._limits.stretch_time)
-        except JobError as error:
+            taken = take_in(record, self._limits.stretch_time)
+        except RecordError as error:
             return self._bury(record, error)
         except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
             problem = f"value: cannot be handled: {type(error).__name__}"
-            return self._bury(record, JobError("internal_error", problem))
+            return self._bury(record, RecordError("internal_error", problem))
         job = taken.job
         entry = self._ledger.open_record(record.partition, record.offset, len(taken.recipients), job)
         if entry is None:
             return None
         campaign = self._campaigns.of(job.job.campaign_id)
-        deliveries, unsendable = place(taken, entry, self._endpoints, campaign.shift_at(now))
+        deliveries, unsendable = make_deliveries(taken, entry, self._endpoints, campaign.shift_at(now))
         for index, end in unsendable:
             unsent = Outcome(taken.recipients[index].id, end.status, moment(now), 0, None, None, end.detail)
             self._conclude(job, entry, unsent, [(index, unsent)])
@@ -146,7 +146,7 @@ class Pipeline:
         self._route(job, sorted(deliveries, key=attrgetter("next")), now)
         return None
 
-    def _bury(self, record: Record, error: JobError) -> JobError | None:
+    def _bury(self, record: Record, error: RecordError) -> RecordError | None:
         entry = self._ledger.open_record(record.partition, record.offset, 1, None)
         if entry is None:
             return None
@@ -165,7 +165,7 @@ class Pipeline:
             return delivery
         return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
 
-    def _route(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+    def _route(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
         """Say where deliveries of one job wait, one after the other: in memory, or in a tier and why."""
         control = self._campaigns.of(job.job.campaign_id)
         if control.state is State.CANCELLED:
@@ -192,7 +192,7 @@ class Pipeline:
         tier = choose_tier(delivery.next - now, self._horizon)
         self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
 
-    def _keep(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+    def _keep(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
         """Keep in memory what is due within the horizon, which shrinks as they fill the buffer."""
         for far, together in groupby(deliveries, lambda each: each.next - now > HORIZON_FULL):
             if not far:
@@ -206,7 +206,7 @@ class Pipeline:
                     self._admit(job, [delivery], now)
                     horizon = self._horizon
 
-    def _admit(self, job: JobInHand, deliveries: list[Delivery], now: float) -> None:
+    def _admit(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
         """Let deliveries into the queue, but for the surplus of a site that holds half of the buffer."""
         held = self._queue.of_site(job.job.site_id, job.lane)
         room = max(0, self._limits.buffered // 2 - held)
@@ -225,7 +225,7 @@ class Pipeline:
         self._queue.ripen(now)
         flights: list[Flight] = []
         while len(flights) < most and (chosen := self._choose(now, most - len(flights))):
-            for delivery, made in zip(chosen, self._press.requests(chosen, now), strict=True):
+            for delivery, made in zip(chosen, self._builder.requests(chosen, now), strict=True):
                 if isinstance(made, Flight):
                     flights.append(made)
                 else:
@@ -236,10 +236,10 @@ class Pipeline:
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
         self._politeness.recall(flight.delivery, flight.sent_at)
-        if self.knows(flight):
+        if self.still_owns(flight):
             self._route(flight.delivery.job, [flight.delivery], now)
 
-    def knows(self, flight: Flight) -> bool:
+    def still_owns(self, flight: Flight) -> bool:
         """Whether what a request is for is still this process's to settle."""
         return self._ledger.knows(flight.delivery.entry)
 
@@ -268,7 +268,7 @@ class Pipeline:
     def _may_go(self, run: list[Delivery], now: float) -> list[Delivery]:
         """Settle what has lapsed of a run, and postpone the rest if its gate is closed."""
         going = self._alive(run, now)
-        until = self._politeness.holds(going[0], now) if going else None
+        until = self._politeness.wait_until(going[0], now) if going else None
         if until is None:
             return going
         for delivery in going:
@@ -351,7 +351,7 @@ class Pipeline:
             self._settle([delivery], settled, now)
 
     def _conclude(
-        self, job: JobInHand, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
+        self, job: JobContext, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
     ) -> None:
         """Write down the end of recipients of one record; but for ids and attempts, each is like `alike`."""
         self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))

@@ -18,7 +18,7 @@ Unsendable = tuple[int, Settled]
 """A recipient's place in its record, and its end."""
 
 
-def place(
+def make_deliveries(
     taken: TakenIn, entry: Entry[Any, Any], endpoints: Endpoints, shift: float
 ) -> tuple[list[Delivery], list[Unsendable]]:
     """Find the moments and the endpoint of each recipient that is not settled.

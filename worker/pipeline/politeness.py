@@ -52,9 +52,9 @@ class Politeness:
         room = self._limiter.room(key, lane, others_wait=others_wait)
         return min(room, 1) if self._gates.closed_to(key, site_id) else room
 
-    def holds(self, delivery: Delivery, now: float) -> float | None:
+    def wait_until(self, delivery: Delivery, now: float) -> float | None:
         """Until when a delivery must wait for a gate, or None where it, and others like it, may go."""
-        return self._gates.holds(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
+        return self._gates.wait_until(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
     def probes(self, delivery: Delivery) -> bool:
         """Whether a delivery that no gate holds is the probe of one."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from msgspec import Struct
 
 from worker.ledger.ledger import Taken
-from worker.pipeline.delivery import JobInHand
+from worker.pipeline.delivery import JobContext
 from worker.records.dead_letter import Buried, _dead_letter
 from worker.records.envelope import Publication
 from worker.records.job import LaterJob, LaterRecipient, Recipient, SendJob
@@ -62,7 +62,7 @@ class Postponed(Struct, frozen=True, gc=False):
 Effect = Outcome | Gone | Postponed | Buried
 
 
-def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Iterator[Publication]:
+def publications(settled: Taken[JobContext | None, Effect], worker: str) -> Iterator[Publication]:
     """Turn what a checkpoint settles into records, record by record.
 
     Args:
@@ -82,7 +82,7 @@ def publications(settled: Taken[JobInHand | None, Effect], worker: str) -> Itera
 
 
 def _mixed(
-    job: JobInHand, outcomes: list[Outcome], effects: list[Effect], worker: str
+    job: JobContext, outcomes: list[Outcome], effects: list[Effect], worker: str
 ) -> Iterator[Publication]:
     gone = [effect for effect in effects if isinstance(effect, Gone)]
     outcomes += [effect.outcome for effect in gone]
@@ -92,25 +92,25 @@ def _mixed(
     yield from _later(job, (effect for effect in effects if isinstance(effect, Postponed)))
 
 
-def _outcome_batch(job: JobInHand, outcomes: list[Outcome], worker: str) -> Publication:
+def _outcome_batch(job: JobContext, outcomes: list[Outcome], worker: str) -> Publication:
     sent = job.job
     batch = OutcomeBatch(1, sent.job_id, sent.campaign_id, sent.site_id, worker, outcomes)
     return Publication(OUTCOMES, sent.job_id.encode(), encode_json(batch), job.headers)
 
 
-def _expired(job: JobInHand, gone: Gone) -> Publication:
+def _expired(job: JobContext, gone: Gone) -> Publication:
     site, outcome = job.job.site_id, gone.outcome
     value = Expired(1, outcome.recipient_id, site, gone.endpoint, outcome.http_status, outcome.at)
     return Publication(EXPIRED, f"{site}/{outcome.recipient_id}".encode(), encode_json(value), job.headers)
 
 
-def _later(job: JobInHand, postponed: Iterable[Postponed]) -> Iterator[Publication]:
+def _later(job: JobContext, postponed: Iterable[Postponed]) -> Iterator[Publication]:
     by_tier = sorted(postponed, key=lambda effect: effect.tier.delay)
     for tier, effects in groupby(by_tier, key=lambda effect: effect.tier):
         yield from _split(job, tier, [_later_recipient(effect) for effect in effects])
 
 
-def _split(job: JobInHand, tier: Tier, recipients: list[LaterRecipient]) -> Iterator[Publication]:
+def _split(job: JobContext, tier: Tier, recipients: list[LaterRecipient]) -> Iterator[Publication]:
     value = encode_json(_later_job(job, recipients))
     if len(value) > LATER_MAX_BYTES and len(recipients) > 1:
         half = len(recipients) // 2
@@ -120,7 +120,7 @@ def _split(job: JobInHand, tier: Tier, recipients: list[LaterRecipient]) -> Iter
         yield Publication(tier.topic, job.job.job_id.encode(), value, job.headers)
 
 
-def _later_job(job: JobInHand, recipients: list[LaterRecipient]) -> LaterJob:
+def _later_job(job: JobContext, recipients: list[LaterRecipient]) -> LaterJob:
     kept = {name: getattr(job.job, name) for name in SendJob.__struct_fields__}
     written_out = {
         "recipients": recipients,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import chain
 
-from worker.pipeline.delivery import Delivery, JobInHand
+from worker.pipeline.delivery import Delivery, JobContext
 from worker.records.job import Lane
 
 QUANTUM = 16
@@ -138,7 +138,7 @@ class DueQueue:
         urgent = self._by_site[site_id, Lane.URGENT]
         return urgent if lane is Lane.URGENT else urgent + self._by_site[site_id, Lane.NORMAL]
 
-    def add(self, job: JobInHand, deliveries: Sequence[Delivery], now: float) -> None:
+    def add(self, job: JobContext, deliveries: Sequence[Delivery], now: float) -> None:
         """Let deliveries of one job wait for their time, or join their lines if that has come."""
         if not deliveries:
             return  # a count of 0 would stay for ever

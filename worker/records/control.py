@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.values import Id, JobError, Moment, field_and_problem, moment
+from worker.records.values import Id, Moment, RecordError, field_and_problem, moment
 
 SHIFT_MAX = 10 * 365 * 86_400
 
@@ -40,15 +40,15 @@ def decode_control(value: bytes) -> CampaignControl:
     """Read a control record.
 
     Raises:
-        JobError: It is none; the text names the field.
+        RecordError: It is none; the text names the field.
     """
     try:
         return _decode(value)
     except msgspec.ValidationError as error:
         name, problem = field_and_problem(error)
-        raise JobError("bad_field", f"{name or 'value'}: {problem}") from None
+        raise RecordError("bad_field", f"{name or 'value'}: {problem}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise JobError("bad_json", "value: is not JSON") from None
+        raise RecordError("bad_json", "value: is not JSON") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from worker.records.envelope import Headers, Publication, Record
 from worker.records.topics import DEAD_LETTERS
-from worker.records.values import JobError
+from worker.records.values import RecordError
 
 
 class Buried(Struct, frozen=True, gc=False):
@@ -29,7 +29,7 @@ LETTER_HEADERS = ("error-code", "error", "source-topic", "source-partition", "so
 """What a dead letter says of its record, in this order."""
 
 
-def bury(record: Record, error: JobError, topic_prefix: str) -> Buried:
+def bury(record: Record, error: RecordError, topic_prefix: str) -> Buried:
     """Make a dead letter: the record's own bytes and headers, and what is wrong with it."""
     place = (topic_prefix + record.partition.topic, str(record.partition.number), str(record.offset))
     said = zip(LETTER_HEADERS, (error.code, error.problem, *place), strict=True)

@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.values import Count, Id, JobError, Moment, Scalar, Seconds, encode_json, field_and_problem
+from worker.records.values import (
+    Count,
+    Id,
+    Moment,
+    RecordError,
+    Scalar,
+    Seconds,
+    encode_json,
+    field_and_problem,
+)
 
 TTL_DEFAULT = 2_419_200
 RECIPIENTS_MAX = 1000
@@ -209,7 +218,7 @@ def decode_job(value: bytes) -> Decoded:
     the whole job invalid, since no outcome could name it.
 
     Raises:
-        JobError: Not JSON, an unknown `v`, or a field that is missing or wrong.
+        RecordError: Not JSON, an unknown `v`, or a field that is missing or wrong.
     """
     try:
         decoded = Decoded(_read(_decode_strictly, value))
@@ -222,7 +231,7 @@ def decode_later(value: bytes) -> Decoded:
     """Read and check a record of a tier; `Decoded.job` is a `LaterJob`.
 
     Raises:
-        JobError: As `decode_job`; a recipient that cannot be read makes the whole record invalid, since
+        RecordError: As `decode_job`; a recipient that cannot be read makes the whole record invalid, since
             pushmill itself wrote it.
     """
     try:
@@ -246,9 +255,9 @@ def _read(decode: Callable[[bytes | msgspec.Raw], _Shape], value: bytes | msgspe
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise JobError("bad_json", "value: is not JSON") from None
+        raise RecordError("bad_json", "value: is not JSON") from None
     except RecursionError:
-        raise JobError("bad_json", "value: is nested too deeply") from None
+        raise RecordError("bad_json", "value: is nested too deeply") from None
 
 
 def _decode_around_flaws(value: bytes) -> Decoded:
@@ -277,34 +286,34 @@ def _read_recipient(raw: msgspec.Raw, index: int) -> tuple[Recipient, str | None
     except msgspec.ValidationError as error:
         name, problem = field_and_problem(error)
         at = f"recipients[{index}]" + (f".{name}" if name else "")
-        raise JobError("bad_field", f"{at}: {problem}") from None
+        raise RecordError("bad_field", f"{at}: {problem}") from None
 
 
 def _flaw(wrong: str) -> str:
     return next((f"bad_{name}" for name in _FLAWS if wrong.startswith(name)), "bad_recipient")
 
 
-def _job_error(error: msgspec.ValidationError, value: bytes) -> JobError:
+def _job_error(error: msgspec.ValidationError, value: bytes) -> RecordError:
     try:
         _read(_decode_version, value)
     except msgspec.ValidationError as other:
         error = other  # another version may differ in anything else, too
     name, problem = field_and_problem(error)
     if name == "v":
-        return JobError("unsupported_version", f"v: {problem}; this version of pushmill knows 1 alone")
-    return JobError("bad_field", f"{name or 'value'}: {problem}")
+        return RecordError("unsupported_version", f"v: {problem}; this version of pushmill knows 1 alone")
+    return RecordError("bad_field", f"{name or 'value'}: {problem}")
 
 
 def _checked(decoded: Decoded) -> Decoded:
     job = decoded.job
     if (job.notification is None) == (job.payload is None):
-        raise JobError("bad_field", "notification: exactly one of notification and payload must be given")
+        raise RecordError("bad_field", "notification: exactly one of notification and payload must be given")
     if job.notification and job.notification.renotify and not job.notification.tag:
-        raise JobError("bad_field", "notification.renotify: needs notification.tag")
+        raise RecordError("bad_field", "notification.renotify: needs notification.tag")
     if job.notification and _is_deeper(job.notification.data, DATA_MAX_DEPTH):
-        raise JobError("bad_field", f"notification.data: is nested deeper than {DATA_MAX_DEPTH} levels")
+        raise RecordError("bad_field", f"notification.data: is nested deeper than {DATA_MAX_DEPTH} levels")
     if job.slice and job.slice.first + len(job.recipients) > job.slice.total:
-        raise JobError("bad_field", "slice.total: is less than first + the number of recipients")
+        raise RecordError("bad_field", "slice.total: is less than first + the number of recipients")
     return decoded
 
 

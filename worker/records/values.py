@@ -16,7 +16,7 @@ Count = Annotated[int, Meta(ge=0, lt=2**53)]
 Scalar = str | int | float | bool
 
 
-class JobError(ValueError):
+class RecordError(ValueError):
     """A record that is no valid job.
 
     Attributes:

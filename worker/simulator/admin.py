@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from worker.simulator.answers import Answer, render
+from worker.simulator.answers import ScriptedAnswer, render
 from worker.simulator.connection import Reply
 from worker.simulator.faults import Faults
 from worker.simulator.intake import Intake
@@ -42,7 +42,7 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
     """What ``POST /script`` takes; ``subscription`` is a token or an endpoint."""
 
     subscription: str
-    answers: list[Answer]
+    answers: list[ScriptedAnswer]
 
 
 def administer(intake: Intake, request: ReceivedRequest, *, keep_alive: bool, local: bool) -> Reply | None:
@@ -51,16 +51,18 @@ def administer(intake: Intake, request: ReceivedRequest, *, keep_alive: bool, lo
     action = ACTIONS.get((request.method, path))
     if action is None:
         return None
-    answer = _tried(action, intake, request.body, query) if local or path == "/subscribe" else Answer(403)
+    answer = (
+        _tried(action, intake, request.body, query) if local or path == "/subscribe" else ScriptedAnswer(403)
+    )
     return Reply(render(answer, now=time.time(), close=not keep_alive), close=not keep_alive)
 
 
-def _tried(action: "Action", intake: Intake, body: bytes, query: str) -> Answer:
+def _tried(action: "Action", intake: Intake, body: bytes, query: str) -> ScriptedAnswer:
     try:
         result = action(intake, body, query)
     except (ValueError, LookupError) as error:  # msgspec's errors are ValueErrors
-        return Answer(400, headers=_JSON, body=_json({"error": str(error)}))
-    return Answer(200, headers=_JSON, body=_json(result))
+        return ScriptedAnswer(400, headers=_JSON, body=_json({"error": str(error)}))
+    return ScriptedAnswer(200, headers=_JSON, body=_json(result))
 
 
 def _json(value: object) -> str:
@@ -96,7 +98,7 @@ def _pushes(intake: Intake, _body: bytes, query: str) -> object:
     return list(intake.journal.rows(intake.subscriptions.tokens, max(first, 0), max(count, 0)))
 
 
-def _repeats(intake: Intake, _body: bytes, _query: str) -> object:
+def _throttle(intake: Intake, _body: bytes, _query: str) -> object:
     return {"repeats": intake.journal.repeats()}
 
 
@@ -123,7 +125,7 @@ ACTIONS: dict[tuple[bytes, str], Action] = {
     (b"GET", "/stats"): _stats,
     (b"DELETE", "/stats"): _reset_stats,
     (b"GET", "/pushes"): _pushes,
-    (b"GET", "/repeats"): _repeats,
+    (b"GET", "/repeats"): _throttle,
     (b"GET", "/faults"): _show_faults,
     (b"POST", "/faults"): _change_faults,
     (b"POST", "/script"): _script,

@@ -67,7 +67,7 @@ UNANSWERED = UNTAKEN | {Fault.RESET_LATE}
 """Transport faults that let no status through: recorded as status 0."""
 
 
-class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScriptedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one push is answered with; also the word in which tests script a service.
 
     ``retry_after`` and ``delay`` (before the answer) are seconds. An answer without headers and body
@@ -93,10 +93,10 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 0 if self.fault in UNANSWERED else self.status
 
 
-TAKEN = Answer(201)
+TAKEN = ScriptedAnswer(201)
 
 
-def render(answer: Answer, *, now: float, close: bool) -> bytes:
+def render(answer: ScriptedAnswer, *, now: float, close: bool) -> bytes:
     """Write an answer as HTTP/1.1; ``now`` (epoch seconds) is what a Retry-After date counts from."""
     body = answer.body.encode()
     lines = [f"HTTP/1.1 {answer.status} {phrase(answer.status)}"]
@@ -117,6 +117,6 @@ def phrase(status: int) -> str:
         return "Unknown"
 
 
-def _retry_after(answer: Answer, now: float) -> str:
+def _retry_after(answer: ScriptedAnswer, now: float) -> str:
     seconds = math.ceil(answer.retry_after or 0.0)  # the header knows whole seconds only (RFC 9110, 10.2.3)
     return formatdate(now + seconds, usegmt=True) if answer.http_date else str(seconds)

@@ -14,7 +14,7 @@ import uvloop
 
 from worker.demo.producer import SERVICES
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 
 async def serve(folder: Path, seed: int) -> None:
@@ -23,7 +23,9 @@ async def serve(folder: Path, seed: int) -> None:
     await asyncio.to_thread(certificates.write, folder)
     context = certificates.server_context()
     async with AsyncExitStack() as stack:
-        services = [PushService(name, ssl_context=context, keep="digest", seed=seed) for name in SERVICES]
+        services = [
+            SimulatedPushService(name, ssl_context=context, keep="digest", seed=seed) for name in SERVICES
+        ]
         for service in services:
             await stack.enter_async_context(service)
         origins = {service.profile: service.origin for service in services}

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import httptools
 import msgspec
 
-from worker.simulator.answers import Answer, Fault, render
+from worker.simulator.answers import Fault, ScriptedAnswer, render
 from worker.simulator.rules import ReceivedRequest
 from worker.simulator.transport_faults import PERFORMANCES, reset
 
@@ -20,8 +20,8 @@ MAX_REQUEST_BODY = 8_000_000
 """Bytes; far above what a push may have, so that too large ones are answered and not cut off."""
 
 _MAX_WAITING = 64
-_BAD_REQUEST = render(Answer(400, body="not a request that can be read\n"), now=0.0, close=True)
-_TOO_LARGE = render(Answer(413, body="body too large\n"), now=0.0, close=True)
+_BAD_REQUEST = render(ScriptedAnswer(400, body="not a request that can be read\n"), now=0.0, close=True)
+_TOO_LARGE = render(ScriptedAnswer(413, body="body too large\n"), now=0.0, close=True)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from worker.simulator.answers import Answer
+from worker.simulator.answers import ScriptedAnswer
 
 
 class Counters:
@@ -32,7 +32,7 @@ class Counters:
         """Its answer is out, or never will be."""
         self.in_flight -= 1
 
-    def count(self, answer: Answer, cause: str, size: int) -> None:
+    def count(self, answer: ScriptedAnswer, cause: str, size: int) -> None:
         """A push has been decided; ``size`` is bytes of its body."""
         self.statuses[answer.seen_status] += 1
         self.taken += answer.taken

@@ -9,7 +9,7 @@ import math
 
 import msgspec
 
-from worker.simulator.answers import STATUSES, TAKEN, Answer, Fault
+from worker.simulator.answers import STATUSES, TAKEN, Fault, ScriptedAnswer
 
 _BY_STATUS = {str(status): fault for fault, status in STATUSES.items()}
 
@@ -59,14 +59,14 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.latency < 0 or self.jitter < 0:
             raise ValueError("latency and jitter are seconds, 0 or more")
 
-    def answer(self, token: str, attempt: int) -> Answer:
+    def answer(self, token: str, attempt: int) -> ScriptedAnswer:
         """What the ``attempt``-th push (from 1) to the subscription ``token`` is planned to meet."""
         delay = self.delay(token, attempt)
         item = self.fault(token, attempt)
         if item is None:
-            return TAKEN if not delay else Answer(201, delay=delay)
+            return TAKEN if not delay else ScriptedAnswer(201, delay=delay)
         status = STATUSES.get(item.fault, 201)
-        return Answer(status, item.retry_after, item.http_date, delay=delay, fault=item.fault)
+        return ScriptedAnswer(status, item.retry_after, item.http_date, delay=delay, fault=item.fault)
 
     def fault(self, token: str, attempt: int) -> FaultShare | None:
         """The share that meets this attempt, if any."""

@@ -9,7 +9,7 @@ from crypto import base64url
 from crypto.aes128gcm import decrypt
 from crypto.errors import DecryptionError, VapidTokenError
 from crypto.vapid import verify
-from worker.simulator.answers import TAKEN, Answer, Fault, render
+from worker.simulator.answers import TAKEN, Fault, ScriptedAnswer, render
 from worker.simulator.connection import Reply
 from worker.simulator.counters import Counters
 from worker.simulator.journal import Journal, Push, digest
@@ -104,7 +104,7 @@ class Intake:
 
     def _decided(
         self, request: ReceivedRequest, subscription: Subscription | None, now: float
-    ) -> tuple[Answer, str]:
+    ) -> tuple[ScriptedAnswer, str]:
         """The answer, and the word of the violation or fault behind it."""
         planned = self.plans.next(subscription) if subscription else TAKEN
         identity = self._identities.of(request.headers.get(b"authorization"), now)
@@ -120,7 +120,7 @@ class Intake:
         ), violation
 
     def _opened(
-        self, request: ReceivedRequest, subscription: Subscription, answer: Answer, cause: str
+        self, request: ReceivedRequest, subscription: Subscription, answer: ScriptedAnswer, cause: str
     ) -> tuple[bytes | None, str]:
         """The plaintext of a push that is taken, as far as it is to be decrypted."""
         if not answer.taken or not self.decrypt_every or self.counters.taken % self.decrypt_every:
@@ -138,7 +138,7 @@ class Intake:
         self,
         request: ReceivedRequest,
         subscription: Subscription,
-        answer: Answer,
+        answer: ScriptedAnswer,
         cause: str,
         plaintext: bytes | None,
     ) -> None:
@@ -164,7 +164,7 @@ class Intake:
         if self.on_push is not None and answer.taken:
             self.on_push(subscription.token, plaintext, headers, at)
 
-    def _reply(self, answer: Answer, request: ReceivedRequest, keep_alive: bool, now: float) -> Reply:
+    def _reply(self, answer: ScriptedAnswer, request: ReceivedRequest, keep_alive: bool, now: float) -> Reply:
         if 200 <= answer.status < 300:
             number, ttl = self.counters.requests, ttl_of(request.headers)
             answer = self.profile.accepted(answer, origin=self._origin, number=number, ttl=ttl)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from worker.simulator.answers import Answer, phrase
+from worker.simulator.answers import ScriptedAnswer, phrase
 
 
 class Violation(StrEnum):
@@ -48,16 +48,16 @@ class Profile(msgspec.Struct, frozen=True):
     prefix: str
     max_ttl: int | None
     success: tuple[tuple[str, str], ...]
-    violations: Mapping[Violation, Answer]
-    statuses: Mapping[int, Answer]
+    violations: Mapping[Violation, ScriptedAnswer]
+    statuses: Mapping[int, ScriptedAnswer]
 
-    def accepted(self, answer: Answer, *, origin: str, number: int, ttl: int) -> Answer:
+    def accepted(self, answer: ScriptedAnswer, *, origin: str, number: int, ttl: int) -> ScriptedAnswer:
         """A 2xx answer with this service's headers for message ``number``, kept ``ttl`` seconds."""
         kept = ttl if self.max_ttl is None else min(ttl, self.max_ttl)
         filled = ((name, text.format(origin=origin, number=number, ttl=kept)) for name, text in self.success)
         return msgspec.structs.replace(answer, headers=(*filled, *answer.headers))
 
-    def dressed(self, answer: Answer) -> Answer:
+    def dressed(self, answer: ScriptedAnswer) -> ScriptedAnswer:
         """The answer with what this service sends along with its status, where it brings nothing itself."""
         usual = self.statuses.get(answer.status)
         if usual is None or answer.body or answer.headers:
@@ -66,28 +66,30 @@ class Profile(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(answer, headers=usual.headers, body=usual.body, retry_after=pause)
 
 
-def _text(status: int, body: str) -> Answer:
-    return Answer(status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=body)
+def _text(status: int, body: str) -> ScriptedAnswer:
+    return ScriptedAnswer(status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=body)
 
 
-def _errno(status: int, errno: int, message: str, retry_after: float | None = None) -> Answer:
+def _errno(status: int, errno: int, message: str, retry_after: float | None = None) -> ScriptedAnswer:
     error = {"code": status, "errno": errno, "error": phrase(status), "message": message}
     more = {"more_info": "http://autopush.readthedocs.io/en/latest/http.html#error-codes"}
     headers = (("Content-Type", "application/json"),)
-    return Answer(status, retry_after, headers=headers, body=json.dumps(error | more))
+    return ScriptedAnswer(status, retry_after, headers=headers, body=json.dumps(error | more))
 
 
-def _wns(status: int, description: str, retry_after: float | None = None, state: str = "dropped") -> Answer:
+def _wns(
+    status: int, description: str, retry_after: float | None = None, state: str = "dropped"
+) -> ScriptedAnswer:
     headers = (
         ("X-WNS-ERROR-DESCRIPTION", description),
         ("X-WNS-STATUS", state),
         ("X-WNS-NOTIFICATIONSTATUS", state),
     )
-    return Answer(status, retry_after, headers=headers)
+    return ScriptedAnswer(status, retry_after, headers=headers)
 
 
-def _reason(status: int, reason: str) -> Answer:
-    return Answer(
+def _reason(status: int, reason: str) -> ScriptedAnswer:
+    return ScriptedAnswer(
         status, headers=(("Content-Type", "application/json"),), body=json.dumps({"reason": reason})
     )
 
@@ -99,7 +101,7 @@ _FCM_MISMATCH = (
 _FCM_BAD_JWT = "permission denied: invalid JWT provided\n"
 _LOCATION = ("Location", "{origin}/m/{number}")  # RFC 8030, 5: the push message resource
 _REDIRECT = (("Location", "https://localhost/elsewhere"),)
-_REDIRECTS = {status: Answer(status, headers=_REDIRECT) for status in (302, 307)}
+_REDIRECTS = {status: ScriptedAnswer(status, headers=_REDIRECT) for status in (302, 307)}
 
 FCM = Profile(
     name="fcm",
@@ -133,7 +135,7 @@ MOZILLA = Profile(
     max_ttl=2_592_000,  # facts: clamped to 30 days without a word
     success=(_LOCATION, ("TTL", "{ttl}")),
     violations={
-        Violation.METHOD: Answer(405, headers=(("Allow", "POST"),)),  # RFC 9110, 15.5.6
+        Violation.METHOD: ScriptedAnswer(405, headers=(("Allow", "POST"),)),  # RFC 9110, 15.5.6
         Violation.UNKNOWN: _errno(404, 102, "Request did not validate invalid token"),  # autopush #646
         Violation.EXPIRED: _errno(410, 106, "Request did not validate: invalid subscription"),  # facts
         Violation.TOO_LARGE: _errno(413, 104, "Data payload too large"),  # facts

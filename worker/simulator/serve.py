@@ -12,7 +12,7 @@ from worker.simulator.certificates import Certificates
 from worker.simulator.faults import Faults, parse_share
 from worker.simulator.journal import Keep
 from worker.simulator.profiles import PROFILES
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 HELP = {
     "profiles": "Push services to be: fcm, mozilla, wns, apple. May be given several times.",
@@ -93,7 +93,7 @@ async def simulate(options: SimulateOptions, say: Callable[[str], None] = _print
             say(summary(services))
 
 
-def subscription_lines(services: Sequence[PushService], options: SimulateOptions) -> list[str]:
+def subscription_lines(services: Sequence[SimulatedPushService], options: SimulateOptions) -> list[str]:
     """Subscriptions as lines of JSON, as a browser gives them, given out by the services in turn."""
     turns = (services[number % len(services)] for number in range(options.subscriptions))
     made = (service.subscribe(vapid_public_key=options.vapid_public_key)[0] for service in turns)
@@ -101,7 +101,7 @@ def subscription_lines(services: Sequence[PushService], options: SimulateOptions
 
 
 def introduction(
-    services: Sequence[PushService], ca_file: Path, target: Path, options: SimulateOptions
+    services: Sequence[SimulatedPushService], ca_file: Path, target: Path, options: SimulateOptions
 ) -> list[str]:
     """What a user needs to know to send here."""
     hosts = ",".join(service.origin.removeprefix("https://") for service in services)
@@ -116,7 +116,7 @@ def introduction(
     ]
 
 
-def summary(services: Sequence[PushService]) -> str:
+def summary(services: Sequence[SimulatedPushService]) -> str:
     """All counters, a line for each service."""
     lines = []
     for service in services:
@@ -130,7 +130,7 @@ def summary(services: Sequence[PushService]) -> str:
     return "\n".join(lines)
 
 
-async def _report(services: Sequence[PushService], say: Callable[[str], None]) -> None:
+async def _report(services: Sequence[SimulatedPushService], say: Callable[[str], None]) -> None:
     before, then = 0, time.monotonic()
     while True:
         await asyncio.sleep(1)
@@ -140,7 +140,7 @@ async def _report(services: Sequence[PushService], say: Callable[[str], None]) -
         before, then = pushes, now
 
 
-def _live_line(services: Sequence[PushService], pushes: int, rate: float) -> str:
+def _live_line(services: Sequence[SimulatedPushService], pushes: int, rate: float) -> str:
     taken = sum(service.stats.taken for service in services)
     wrong = sum(service.stats.undecryptable for service in services)
     open_now = sum(service.stats.open_connections for service in services)
@@ -150,8 +150,8 @@ def _live_line(services: Sequence[PushService], pushes: int, rate: float) -> str
     )
 
 
-def _service(options: SimulateOptions, certificates: Certificates, number: int) -> PushService:
-    return PushService(
+def _service(options: SimulateOptions, certificates: Certificates, number: int) -> SimulatedPushService:
+    return SimulatedPushService(
         options.profiles[number],
         host=options.host,
         port=options.port + number if options.port else 0,

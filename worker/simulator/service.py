@@ -1,6 +1,6 @@
 """A push service to test a Web Push sender against: RFC 8030 over TLS, answering as a real one would.
 
-    async with PushService("mozilla", ssl_context=Certificates().server_context()) as service:
+    async with SimulatedPushService("mozilla", ssl_context=Certificates().server_context()) as service:
         [subscription] = service.subscribe()
         ...                                          # send to subscription.endpoint
         assert service.pushes(subscription)[0].plaintext == b"..."
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from worker.simulator.admin import administer
-from worker.simulator.answers import Answer
+from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.connection import PushConnection, Reply
 from worker.simulator.counters import Counters
 from worker.simulator.faults import Faults
@@ -33,7 +33,7 @@ _BACKLOG = 2048
 _CLOSE_TIMEOUT = 2.0
 
 
-class PushService:
+class SimulatedPushService:
     """One simulated push service, serving in the running event loop while it is entered.
 
     Args:
@@ -165,7 +165,7 @@ class PushService:
         add = self._intake.subscriptions.add
         return [add(vapid_public_key=vapid_public_key, expires_at=expires_at) for _ in range(count)]
 
-    def script(self, subscription: str | Subscription, answers: Iterable[Answer]) -> None:
+    def script(self, subscription: str | Subscription, answers: Iterable[ScriptedAnswer]) -> None:
         """Answer the next pushes to a subscription (or its token, or endpoint) with these, one each."""
         self._intake.plans.script(self._intake.subscriptions.named(subscription), answers)
 

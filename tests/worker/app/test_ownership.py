@@ -16,7 +16,7 @@ from worker.edges import clock
 from worker.edges.kafka import consumer as kafka
 from worker.edges.kafka import producer as producer_module
 from worker.edges.kafka.client import KafkaStuckError
-from worker.edges.kafka.consumer import Inbox
+from worker.edges.kafka.consumer import GroupConsumer
 from worker.ledger.lease import Lease
 from worker.records.envelope import Partition, Record
 
@@ -76,10 +76,10 @@ async def worker(tmp_path, monkeypatch):
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
     monkeypatch.setattr(producer_module, "AIOKafkaProducer", Producer)
     monkeypatch.setattr("worker.app.worker.ControlReader", lambda *_: None)
-    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    monkeypatch.setattr(GroupConsumer, "_ask_committed", ask)
     environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
     made = Worker(load_settings(environment))
-    await made._inbox.on_partitions_assigned(PLACES)
+    await made._consumer.on_partitions_assigned(PLACES)
     made._lease.renew(clock.monotonic())
     record = Record(Partition("jobs", 0), 0, 0.0, None, json.dumps(JOB).encode())
     made._pipeline.accept(record, 1.0)
@@ -88,26 +88,26 @@ async def worker(tmp_path, monkeypatch):
 
 
 async def test_a_checkpoint_under_way_is_not_committed_by_a_later_generation(worker):
-    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
     checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
     await turns()
     assert producer.records == ["push.outcomes"]
     consumer._coordinator.generation = -1
-    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await turns()
     assert worker._state.reason_unready() == "no partitions are assigned"
     assert not revoked.done()  # else the next assignment would come first, and let the commit through
     producer.acknowledged.set_result(None)
     await asyncio.gather(checkpoint, revoked)
-    await worker._inbox.on_partitions_assigned(PLACES)
+    await worker._consumer.on_partitions_assigned(PLACES)
     assert not consumer.committed
     assert (worker._pipeline.unacknowledged, worker._pipeline.open) == (0, 0)
 
 
 async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(worker):
-    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
     checkpoint = asyncio.create_task(worker._checkpoint_or_lose())
-    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await turns()
     assert not revoked.done()
     producer.acknowledged.set_result(None)
@@ -116,25 +116,25 @@ async def test_a_checkpoint_under_way_is_finished_before_partitions_go_in_order(
 
 
 async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commits_go_on(worker, monkeypatch):
-    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
     producer.acknowledged.set_result(None)
     assert worker._may_send()
     landed = asyncio.Event()  # until then, a request is on the wire
     monkeypatch.setattr(worker._dispatcher, "all_landed", landed.wait)
-    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await turns()
     await worker._checkpoint_or_lose()
     assert consumer.committed
     assert not worker._may_send()  # else there is always something on the wire, and the group waits for it
     landed.set()
     await revoked
-    await worker._inbox.on_partitions_assigned(PLACES)
+    await worker._consumer.on_partitions_assigned(PLACES)
     worker._lease.renew(clock.monotonic())
     assert worker._may_send()
 
 
 async def test_who_was_frozen_asks_whether_the_partitions_are_still_its_own_before_it_publishes(worker):
-    producer, consumer = worker._outbox._producer, worker._inbox._consumer
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
     worker._lease = Lease()  # it has run out
     consumer.refuses = True
     await worker._checkpoint_or_lose()
@@ -146,9 +146,9 @@ async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_par
     worker, monkeypatch
 ):
     monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
-    revoked = asyncio.create_task(worker._inbox.on_partitions_revoked(PLACES))
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
-        await asyncio.wait_for(worker._inbox.watch(), 5)
+        await asyncio.wait_for(worker._consumer.watch(), 5)
     assert not revoked.done()  # the group is not joined again
     revoked.cancel()
 
@@ -168,7 +168,7 @@ async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_not
         with pytest.raises(KafkaStuckError, match="not acknowledged"):
             await asyncio.wait_for(ending, 1)
     # It would settle two recipients of whom no record may ever tell.
-    assert not worker._inbox._consumer.committed
+    assert not worker._consumer._consumer.committed
 
 
 async def test_a_task_that_loses_its_cancellation_does_not_keep_the_process_from_ending(monkeypatch):

@@ -12,7 +12,7 @@ from worker.pipeline.shelf import Shelf
 from worker.records.control import CampaignControl, State
 from worker.records.envelope import Partition
 from worker.records.topics import TIERS
-from worker.records.values import JobError, moment
+from worker.records.values import RecordError, moment
 
 STALLED = "no checkpoint is acknowledged; nothing new is sent until one is"
 ELSEWHERE = {"endpoint": "https://elsewhere.example/x", "keys": recipient()["subscription"]["keys"]}
@@ -98,7 +98,7 @@ def test_dead_letters_are_told_with_their_place_and_held_back_when_they_repeat(d
     wrong = record(b"{", offset=7)
     with capture_logs() as lines:
         for _ in range(5):
-            desk.watch.dead_letter(wrong, JobError("bad_json", "value: is not JSON"))
+            desk.watch.dead_letter(wrong, RecordError("bad_json", "value: is not JSON"))
     [line] = lines
     assert (line["topic"], line["partition"], line["offset"]) == ("jobs", 0, 7)
     assert line["problem"] == "value: is not JSON"

@@ -14,9 +14,9 @@ from crypto.vapid import generate_vapid_key
 from tests.harness.connect_proxy import ConnectProxy
 from worker.commands.send import send
 from worker.edges.http.transports import TRANSPORTS, AiohttpTransport, HttptoolsTransport
-from worker.simulator.answers import Answer, Fault
+from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 app = typer.Typer()
 app.command("send")(send)
@@ -67,7 +67,7 @@ async def desk(tmp_path, certificates, monkeypatch):
     for name in list(os.environ):
         if name.startswith("PUSHMILL_"):
             monkeypatch.delenv(name)
-    async with PushService("fcm", ssl_context=certificates.server_context()) as service:
+    async with SimulatedPushService("fcm", ssl_context=certificates.server_context()) as service:
         yield Desk(tmp_path, certificates, service)
 
 
@@ -183,13 +183,13 @@ async def test_kafka_is_not_needed_and_other_settings_are_not_looked_at(desk):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Answer(410), ("expired", "410", "other", "gone")),
-        (Answer(403), ("unauthorized", "403", "other", "forbidden")),
-        (Answer(429), ("failed", "429", "other", "throttled")),
-        (Answer(302), ("rejected", "302", "other", "redirected")),
-        (Answer(201, fault=Fault.RESET_LATE), ("failed", "-", "other", "reset")),
-        (Answer(201, fault=Fault.GARBAGE), ("failed", "-", "other", "bad_answer")),
-        (Answer(201, fault=Fault.HANG), ("failed", "-", "other", "timeout")),
+        (ScriptedAnswer(410), ("expired", "410", "other", "gone")),
+        (ScriptedAnswer(403), ("unauthorized", "403", "other", "forbidden")),
+        (ScriptedAnswer(429), ("failed", "429", "other", "throttled")),
+        (ScriptedAnswer(302), ("rejected", "302", "other", "redirected")),
+        (ScriptedAnswer(201, fault=Fault.RESET_LATE), ("failed", "-", "other", "reset")),
+        (ScriptedAnswer(201, fault=Fault.GARBAGE), ("failed", "-", "other", "bad_answer")),
+        (ScriptedAnswer(201, fault=Fault.HANG), ("failed", "-", "other", "timeout")),
     ],
 )
 async def test_what_a_push_service_says_is_told_and_nothing_is_tried_again(desk, answer, expected):
@@ -326,7 +326,7 @@ async def test_files_that_cannot_be_read(desk, file):
 
 
 async def test_nothing_secret_is_said(desk):
-    desk.service.script(desk.subscription, [Answer(400, body="s3cr3t")])
+    desk.service.script(desk.subscription, [ScriptedAnswer(400, body="s3cr3t")])
     output = (await desk.send()).output
     keys = desk.subscription.to_json()["keys"]
     assert not any(secret in output for secret in (*keys.values(), desk.subscription.token, "s3cr3t", "Hi"))

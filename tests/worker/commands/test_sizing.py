@@ -85,7 +85,7 @@ def test_a_partition_gives_a_full_fetch_in_each_turn(monkeypatch, tmp_path):
     options = {}
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", lambda **given: options.update(given))
     given = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
-    kafka.Inbox(load_settings(given), ["jobs"], 0, kafka.Membership(None, None, None))
+    kafka.GroupConsumer(load_settings(given), ["jobs"], 0, kafka.Membership(None, None, None))
     assert pytest.approx(options["max_partition_fetch_bytes"] / FETCH_SECONDS) == PARTITION_BYTES
 
 

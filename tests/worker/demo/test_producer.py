@@ -22,7 +22,7 @@ from worker.demo.producer import (
 from worker.push.message import BadNotificationError, compile_message
 from worker.push.services import EndpointRefusedError, Endpoints, HostRule
 from worker.records.job import decode_job
-from worker.records.values import JobError
+from worker.records.values import RecordError
 from worker.simulator.journal import digest
 
 RECEIVER = generate_receiver_keys()
@@ -194,7 +194,7 @@ def test_answers_are_scripted_for_whom_they_are_meant(production, fates):
 def test_broken_records_are_broken_as_is_said(production):
     assert set(BROKEN) <= set(production.records)
     for record, code in BROKEN.items():
-        with pytest.raises(JobError) as caught:
+        with pytest.raises(RecordError) as caught:
             decode_job(record.value)
         assert caught.value.code == code
 

@@ -29,7 +29,7 @@ def fail(gates, now, site="a", key="fcm", *, times=1):
 
 
 def lets(gates, now, site="a", key="fcm"):
-    return gates.holds(key, site, now) is None
+    return gates.wait_until(key, site, now) is None
 
 
 def closed(*sites, at=0.0, **fields):
@@ -56,7 +56,7 @@ def test_a_gate_closes_after_so_many_strikes_in_a_row():
     throttle(gates, 0.0, times=STRIKES - 1)
     assert lets(gates, 0.0)
     throttle(gates, 0.0)
-    assert gates.holds("fcm", "a", 0.0) == FIRST_PERIOD
+    assert gates.wait_until("fcm", "a", 0.0) == FIRST_PERIOD
     assert dict(gates.closed()) == {"fcm": 1}
 
 
@@ -73,7 +73,7 @@ def test_single_ones_among_good_answers_close_nothing():
     ("wait", "period"), [(0.0, FIRST_PERIOD), (2.0, FIRST_PERIOD), (20.0, 20.0), (86_400.0, LAST_PERIOD)]
 )
 def test_the_first_period_is_what_the_answer_asks_for_within_bounds(wait, period):
-    assert closed(wait=wait).holds("fcm", "a", 0.0) == period
+    assert closed(wait=wait).wait_until("fcm", "a", 0.0) == period
 
 
 def test_sites_and_push_services_do_not_affect_each_other():
@@ -91,7 +91,7 @@ def test_answers_to_what_was_under_way_when_the_gate_closed_change_nothing():
     throttle(gates, 11.0, times=100, sent_at=9.9)
     gates.answered("fcm", "a", 9.9)
     gates.answered("fcm", "a", 10.0)
-    assert gates.holds("fcm", "a", 12.0) == 10.0 + FIRST_PERIOD
+    assert gates.wait_until("fcm", "a", 12.0) == 10.0 + FIRST_PERIOD
 
 
 # ── probing ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +119,7 @@ def test_only_what_goes_through_a_closed_gate_is_a_probe():
 def test_a_probe_that_never_lands_is_given_up():
     gates = closed()
     assert lets(gates, FIRST_PERIOD)
-    assert gates.holds("fcm", "a", FIRST_PERIOD) == FIRST_PERIOD + PROBE_LIMIT
+    assert gates.wait_until("fcm", "a", FIRST_PERIOD) == FIRST_PERIOD + PROBE_LIMIT
     assert lets(gates, FIRST_PERIOD + PROBE_LIMIT)
 
 
@@ -127,7 +127,7 @@ def test_a_probe_that_never_lands_is_given_up():
 def test_the_period_doubles_with_each_bad_probe_up_to_a_limit(answer):
     gates, now, periods = closed(), 0.0, []
     for _ in range(6):
-        until = gates.holds("fcm", "a", now)
+        until = gates.wait_until("fcm", "a", now)
         periods.append(until - now)
         now = until
         probe(gates, now, answer)
@@ -143,7 +143,7 @@ def test_a_good_probe_opens_and_the_next_closing_starts_anew():
     throttle(gates, 40.0, times=STRIKES - 1)
     assert lets(gates, 40.0)
     throttle(gates, 40.0)
-    assert gates.holds("fcm", "a", 40.0) == 40.0 + FIRST_PERIOD
+    assert gates.wait_until("fcm", "a", 40.0) == 40.0 + FIRST_PERIOD
 
 
 def test_a_probe_that_was_recalled_frees_the_gate():
@@ -163,7 +163,7 @@ def test_recalling_what_went_before_the_closing_lets_no_second_probe_through():
 
 def test_a_clock_that_is_set_back_closes_a_gate_for_no_longer():
     gates = closed(at=1_000_000.0)
-    assert gates.holds("fcm", "a", 1000.0) == 1000.0 + FIRST_PERIOD
+    assert gates.wait_until("fcm", "a", 1000.0) == 1000.0 + FIRST_PERIOD
     probe(gates, 1000.0 + FIRST_PERIOD, good)
     assert all(lets(gates, 1006.0) for _ in range(10))
 
@@ -232,7 +232,7 @@ def test_gates_of_several_sites_widen_to_the_push_service():
     sites = "abcdefgh"[:SITES]
     assert lets(closed(*sites[1:]), 0.0, "other")
     gates = closed(*sites)
-    assert gates.holds("fcm", "other", 0.0) == FIRST_PERIOD
+    assert gates.wait_until("fcm", "other", 0.0) == FIRST_PERIOD
     assert lets(gates, 0.0, "other", "mozilla")
     assert dict(gates.closed()) == {"fcm": SITES + 1}
 
@@ -250,7 +250,7 @@ def test_one_probe_goes_to_a_push_service_whoevers_it_is():
 def test_a_bad_probe_by_a_new_site_keeps_the_push_service_closed_for_longer(answer):
     gates = closed("a", "b", "c")
     probe(gates, 5.0, answer, "other")
-    assert gates.holds("fcm", "d", 5.0) == 15.0
+    assert gates.wait_until("fcm", "d", 5.0) == 15.0
 
 
 def test_throttled_sites_among_others_that_get_through_close_nothing_but_their_own():
@@ -277,7 +277,7 @@ def test_the_circuit_opens_after_failures_in_a_row_and_only_then():
     assert not any(lets(gates, 1.0, site) for site in "abc")
     assert lets(gates, 1.0, "a", "mozilla")
     probe(gates, 5.0, fail, "c")
-    assert gates.holds("fcm", "a", 5.0) == 15.0
+    assert gates.wait_until("fcm", "a", 5.0) == 15.0
     probe(gates, 15.0, good, "d")
     assert all(lets(gates, 15.0, site) for site in "abcd")
 
@@ -292,7 +292,7 @@ def test_a_circuit_closes_again_when_anything_answers_even_a_throttled_site():
 def test_a_sites_probe_that_finds_nobody_is_a_bad_one():
     gates = closed("a")
     probe(gates, 5.0, fail, "a")
-    assert gates.holds("fcm", "a", 5.0) == 15.0
+    assert gates.wait_until("fcm", "a", 5.0) == 15.0
     assert lets(gates, 5.0, "b")
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from tests.worker.support import JOBS, NOW, in_hand, job, recipient
 from worker.ledger.ledger import Entry
-from worker.pipeline.actionable import NOT_ALLOWED, REFUSED, notable
+from worker.pipeline.actionable import NOT_ALLOWED, REFUSED, actionable
 from worker.records.outcome import Outcome, Status
 from worker.records.values import moment
 
@@ -17,7 +17,7 @@ def outcome(status, detail=None, service="apple"):
 
 
 def test_a_refused_identity_is_told_with_its_site_job_and_campaign_and_without_the_recipient():
-    [found] = notable(settled(outcome(Status.UNAUTHORIZED, "bad_jwt")))
+    [found] = actionable(settled(outcome(Status.UNAUTHORIZED, "bad_jwt")))
     assert found.event == REFUSED
     assert (found.site, found.push_service, found.detail) == ("site_b", "apple", "bad_jwt")
     held = in_hand(job(recipient("sub_1"), site_id="site_b")).job
@@ -26,22 +26,22 @@ def test_a_refused_identity_is_told_with_its_site_job_and_campaign_and_without_t
 
 
 def test_a_host_that_is_not_allowed_is_told():
-    [found] = notable(settled(outcome(Status.INVALID, "endpoint_not_allowed", None)))
+    [found] = actionable(settled(outcome(Status.INVALID, "endpoint_not_allowed", None)))
     assert found.event == NOT_ALLOWED
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.UNAUTHORIZED])
 def test_what_is_counted_and_no_more_is_not_told(status):
-    assert list(notable(settled(outcome(status, "bad_keys")))) == []
+    assert list(actionable(settled(outcome(status, "bad_keys")))) == []
 
 
 def test_one_line_is_enough_for_a_site_at_a_push_service():
     refused = [outcome(Status.UNAUTHORIZED, "bad_jwt") for _ in range(3)]
-    assert len({each.kind for each in notable(settled(*refused))}) == 1
+    assert len({each.kind for each in actionable(settled(*refused))}) == 1
     elsewhere = outcome(Status.UNAUTHORIZED, "bad_jwt", "wns")
-    assert len({each.kind for each in notable(settled(*refused, elsewhere))}) == 2
+    assert len({each.kind for each in actionable(settled(*refused, elsewhere))}) == 2
 
 
 def test_records_that_are_no_jobs_have_no_outcomes():
     entry = Entry(JOBS, 0, 1, 0, None)
-    assert list(notable([(entry, [(0, outcome(Status.UNAUTHORIZED))])])) == []
+    assert list(actionable([(entry, [(0, outcome(Status.UNAUTHORIZED))])])) == []

@@ -13,8 +13,8 @@ from crypto.errors import SubscriptionKeyError
 from crypto.keys import generate_ephemeral_key, generate_receiver_keys, parse_subscription_keys
 from crypto.vapid import TokenCache, generate_vapid_key, verify
 from worker.ledger.ledger import Entry
-from worker.pipeline.build import Press
-from worker.pipeline.delivery import Delivery, Flight, JobInHand
+from worker.pipeline.build import RequestBuilder
+from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.push.message import compile_message
 from worker.push.services import Endpoints, HostRule
 from worker.push.verdict import Settled
@@ -74,7 +74,7 @@ class Bench:
         self.tokens = TokenCache("mailto:ops@example.org")
         self.durations = []
         ticks = iter(range(10**6))
-        self.press = Press(
+        self.press = RequestBuilder(
             self.keys, self.tokens, self.entropy, lambda: float(next(ticks)), self.note_duration
         )
 
@@ -105,7 +105,7 @@ def delivery_of(*, to=None, variables=None, attempts=0, **fields):
     ids = {"job_id": "j", "campaign_id": "c", "site_id": "site_a"}
     content = {} if "payload" in fields else {"notification": NOTIFICATION}
     job = SendJob(v=1, **ids, recipients=[recipient], **content | fields)
-    in_hand = JobInHand(
+    in_hand = JobContext(
         job, make_plan(job, T, 0.0), Lane.NORMAL, compile_message(job), (("h", b"s3cret-header"),)
     )
     entry = Entry(Partition("jobs", 0), 5, 1, 0, in_hand)

@@ -4,19 +4,19 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
-from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in_hand
+from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
 from worker.records.dead_letter import bury
 from worker.records.envelope import Partition
 from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob
 from worker.records.topics import TIERS
-from worker.records.values import JobError, encode_json
+from worker.records.values import RecordError, encode_json
 
 LATER = [Partition(tier.topic, 0) for tier in TIERS]
 START = datetime.fromtimestamp(NOW + 7, UTC).isoformat()
 
 
 def taken(value, partition=JOBS, **fields):
-    return take_in_hand(record(value, partition, **fields), 30.0)
+    return take_in(record(value, partition, **fields), 30.0)
 
 
 def later(**fields):
@@ -102,7 +102,7 @@ def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
     half = b"x" * (HEADERS_MAX_BYTES // 2 - 1)
     in_hand = taken(value, partition, headers=(("a", half), ("b", half))).job
     assert len(in_hand.headers) == 2
-    with pytest.raises(JobError, match=r"headers: are larger than 65536 bytes") as caught:
+    with pytest.raises(RecordError, match=r"headers: are larger than 65536 bytes") as caught:
         taken(value, partition, headers=(("a", half), ("b", half), ("c", b"")))
     assert caught.value.code == "bad_field"
 
@@ -118,7 +118,7 @@ def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
     ],
 )
 def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
-    with pytest.raises(JobError) as caught:
+    with pytest.raises(RecordError) as caught:
         taken(value, partition)
     assert caught.value.problem.startswith(f"{name}:")
 
@@ -126,7 +126,7 @@ def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
 def test_a_dead_letter_holds_the_records_own_bytes_and_says_what_is_wrong():
     own = (("error", b"forged"), ("trace", b"1"), ("trace", b"2"))
     letter = bury(
-        record(b"\xff", LATER[1], 42, key=None, headers=own), JobError("bad_json", "value: x"), "p."
+        record(b"\xff", LATER[1], 42, key=None, headers=own), RecordError("bad_json", "value: x"), "p."
     )
     assert (letter.key, letter.value) == (None, b"\xff")
     assert letter.headers == (
@@ -141,6 +141,6 @@ def test_a_dead_letter_holds_the_records_own_bytes_and_says_what_is_wrong():
 
 
 def test_a_tombstone_is_buried_as_one():
-    letter = bury(record(None), JobError("bad_field", "value: is missing"), "push.")
+    letter = bury(record(None), RecordError("bad_field", "value: is missing"), "push.")
     assert letter.value is None
     assert dict(letter.headers)["error-code"] == b"bad_field"

@@ -2,8 +2,8 @@ import pytest
 
 from tests.worker.support import HOSTS, JOBS, NOW, job, recipient, record
 from worker.ledger.ledger import Entry
-from worker.pipeline.intake import take_in_hand
-from worker.pipeline.placement import place
+from worker.pipeline.intake import take_in
+from worker.pipeline.placement import make_deliveries
 from worker.push.services import Endpoints
 from worker.push.verdict import Settled
 from worker.records.envelope import Partition
@@ -12,9 +12,9 @@ from worker.timing.schedule import FIRST_ATTEMPT_GRACE
 
 
 def placed(value, partition=JOBS, settled=0, shift=0.0):
-    taken = take_in_hand(record(value, partition), 0.0)
+    taken = take_in(record(value, partition), 0.0)
     entry = Entry(partition, 0, len(taken.recipients), settled, taken.job)
-    return place(taken, entry, Endpoints(), shift)
+    return make_deliveries(taken, entry, Endpoints(), shift)
 
 
 def people(count, **fields):
@@ -72,8 +72,8 @@ class Stumbling(Endpoints):
 def test_one_that_cannot_be_sent_to_costs_only_itself(subscription, end):
     first, bad, last = people(3)
     bad["subscription"] |= subscription
-    taken = take_in_hand(record(job(first, bad, last)), 0.0)
+    taken = take_in(record(job(first, bad, last)), 0.0)
     entry = Entry(JOBS, 0, 3, 0, taken.job)
-    deliveries, unsendable = place(taken, entry, Stumbling(), 0.0)
+    deliveries, unsendable = make_deliveries(taken, entry, Stumbling(), 0.0)
     assert [each.index for each in deliveries] == [0, 2]
     assert unsendable == [(1, end)]

@@ -89,10 +89,10 @@ def test_a_slow_push_service_leaves_slots_to_the_others():
 def test_throttling_closes_a_sites_gate(service, answer):
     politeness = Politeness(100)
     for _ in range(STRIKES):
-        assert politeness.holds(delivery(service=service), NOW) is None
+        assert politeness.wait_until(delivery(service=service), NOW) is None
         learn(politeness, answer, service=service)
-    assert politeness.holds(delivery(service=service), NOW) == NOW + FIRST_PERIOD
-    assert politeness.holds(delivery(service=service, site="site_b"), NOW) is None
+    assert politeness.wait_until(delivery(service=service), NOW) == NOW + FIRST_PERIOD
+    assert politeness.wait_until(delivery(service=service, site="site_b"), NOW) is None
     assert politeness.closed_gates() == {service: 1}
 
 
@@ -100,16 +100,16 @@ def test_a_gate_rests_as_long_as_it_was_asked_to():
     politeness = Politeness(100)
     for _ in range(STRIKES):
         learn(politeness, BUSY)
-    assert politeness.holds(delivery(), NOW) == NOW + 20
+    assert politeness.wait_until(delivery(), NOW) == NOW + 20
 
 
 @pytest.mark.parametrize("failure", [each for each in TransportFailure if each != "endpoint_not_allowed"])
 def test_failures_open_the_circuit(failure):
     politeness = Politeness(100)
     for number in range(FAILURES):
-        assert politeness.holds(delivery(), NOW) is None
+        assert politeness.wait_until(delivery(), NOW) is None
         learn(politeness, failure, site=f"site_{number}")
-    assert politeness.holds(delivery(), NOW) == NOW + FIRST_PERIOD
+    assert politeness.wait_until(delivery(), NOW) == NOW + FIRST_PERIOD
 
 
 def closed():
@@ -121,15 +121,15 @@ def closed():
 
 def test_a_probe_whose_address_is_refused_says_nothing_and_frees_the_gate():
     politeness, later = closed(), NOW + FIRST_PERIOD
-    assert politeness.holds(delivery(), later) is None
+    assert politeness.wait_until(delivery(), later) is None
     learn(politeness, TransportFailure.ADDRESS_REFUSED, later)
-    assert politeness.holds(delivery(), later) is None
+    assert politeness.wait_until(delivery(), later) is None
 
 
 def test_a_probe_that_is_recalled_frees_the_gate():
     politeness, later = closed(), NOW + FIRST_PERIOD
     for _ in range(3):
-        assert politeness.holds(delivery(), later) is None
+        assert politeness.wait_until(delivery(), later) is None
         politeness.recall(fly(politeness, later).delivery, later)
     assert politeness.in_flight == 0
 
@@ -193,7 +193,7 @@ def test_slots_are_counted_right_whatever_happens():
         each = delivery(site=dice.choice("ab"), service=dice.choice(["fcm", "wns", "other"]))
         key, site = each.endpoint.origin.key, each.job.job.site_id
         room = politeness.room(Lane.NORMAL, key, site, others_wait=False)
-        if room and politeness.holds(each, now) is None:
+        if room and politeness.wait_until(each, now) is None:
             run = dice.randint(1, min(room, 3))
             assert run == 1 or not politeness.probes(each)
             politeness.take(each, run)

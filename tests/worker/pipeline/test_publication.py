@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.worker.support import JOBS, NOW, in_hand, job, recipient, record
 from worker.ledger.ledger import Entry
-from worker.pipeline.delivery import JobInHand
-from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in_hand
+from worker.pipeline.delivery import JobContext
+from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
 from worker.pipeline.publication import LATER_MAX_BYTES, Gone, Postponed, publications
 from worker.push.message import TEMPLATES_MAX_BYTES, compile_message
 from worker.push.services import ENDPOINT_MAX_CHARS
@@ -44,7 +44,7 @@ def reread(publication, written_at=NOW):
     later = decode_later(publication.value).job
     assert isinstance(later, LaterJob)
     plan = make_plan(later, written_at, default_stretch=999.0)
-    return JobInHand(later, plan, later.lane, compile_message(later), publication.headers)
+    return JobContext(later, plan, later.lane, compile_message(later), publication.headers)
 
 
 OUTCOME_FIELDS = ["recipient_id", "status", "at", "attempts", "http_status", "push_service", "detail"]
@@ -312,7 +312,7 @@ def test_the_largest_recipient_of_the_largest_job_fits_a_record_of_a_tier():
     texts = "{{x|" + "y" * (TEMPLATES_MAX_BYTES - 100) + "}}"
     person = recipient("a", variables={"x": "z" * (RECIPIENT_MAX_BYTES - 500)})
     value = job(person, notification={"title": texts, "url": "https://a.example/"})
-    assert take_in_hand(record(value), 0.0).flaws == {}
+    assert take_in(record(value), 0.0).flaws == {}
     held = in_hand(value)
     assert held.message.fits
     assert [len(each.value) <= LATER_MAX_BYTES for each in written(held, postponed(held, 0))] == [True]

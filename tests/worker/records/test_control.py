@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.records.control import CampaignControl, Campaigns, Control, State, decode_control
-from worker.records.values import JobError
+from worker.records.values import RecordError
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
 PAUSED_AT = AT.timestamp()
@@ -53,7 +53,7 @@ def test_shift_may_be_left_out_and_unknown_fields_are_ignored():
     ],
 )
 def test_a_bad_field_is_refused_by_its_name(name, value):
-    with pytest.raises(JobError, match=f"^{name}: ") as caught:
+    with pytest.raises(RecordError, match=f"^{name}: ") as caught:
         decoded(**{name: value})
     assert caught.value.code == "bad_field"
 
@@ -61,19 +61,19 @@ def test_a_bad_field_is_refused_by_its_name(name, value):
 @pytest.mark.parametrize("name", ["v", "campaign_id", "state", "at"])
 def test_a_missing_field_is_refused_by_its_name(name):
     value = {each: GOOD[each] for each in GOOD if each != name}
-    with pytest.raises(JobError, match=f"^{name}: is missing"):
+    with pytest.raises(RecordError, match=f"^{name}: is missing"):
         decode_control(json.dumps(value).encode())
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"null", b'{"v": NaN}'])
 def test_what_is_no_control_record_is_refused(value):
-    with pytest.raises(JobError, match=r"^value: "):
+    with pytest.raises(RecordError, match=r"^value: "):
         decode_control(value)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_it(value):
-    with pytest.raises(JobError):
+    with pytest.raises(RecordError):
         decode_control(value)
 
 

@@ -24,7 +24,7 @@ from worker.records.job import (
     decode_job,
     decode_later,
 )
-from worker.records.values import JobError, encode_json
+from worker.records.values import RecordError, encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -113,7 +113,7 @@ def raw(path, text, job=EXAMPLE):
 
 
 def problem(value, decode=decode_job):
-    with pytest.raises(JobError) as caught:
+    with pytest.raises(RecordError) as caught:
         decode(value if isinstance(value, bytes) else json.dumps(value).encode())
     assert str(caught.value) == caught.value.problem
     return caught.value.code, caught.value.problem
@@ -368,7 +368,7 @@ def test_broken_json_is_never_anything_but_a_job_error(text, path, job, flawed):
     value = raw(path, text, job)
     try:
         decode_job(value)
-    except JobError:
+    except RecordError:
         assert problem(value)[0] in {"bad_json", "bad_field"}
     else:
         assert path.endswith("new")  # what is ignored is not looked at closely
@@ -484,10 +484,10 @@ def paths(value, path=""):
 
 
 def is_sound(value, decode):
-    """Decode to a job or a `JobError` that repeats no value."""
+    """Decode to a job or a `RecordError` that repeats no value."""
     try:
         found = decode(value)
-    except JobError:
+    except RecordError:
         code, said = problem(value, decode)
         assert code in {"bad_json", "bad_field", "unsupported_version"}
         assert MARK not in said

@@ -12,7 +12,7 @@ from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import VapidKey, generate_vapid_key, sign
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 
 
@@ -51,7 +51,7 @@ class Wire:
 class Sender:
     """Builds pushes by hand, so that each part of one can be made wrong."""
 
-    service: PushService
+    service: SimulatedPushService
     certificates: Certificates
     key: VapidKey
 
@@ -138,7 +138,7 @@ async def start(certificates: Certificates, vapid_key: VapidKey) -> AsyncIterato
 
         async def started(profile: str = "fcm", **options: Any) -> Sender:
             options.setdefault("pace", 0.001)
-            service = PushService(profile, ssl_context=certificates.server_context(), **options)
+            service = SimulatedPushService(profile, ssl_context=certificates.server_context(), **options)
             await stack.enter_async_context(service)
             return Sender(service, certificates, vapid_key)
 

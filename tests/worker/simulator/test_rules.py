@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.simulator.answers import Answer
+from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.profiles import APPLE, FCM, MOZILLA, PROFILES, WNS, Violation
 from worker.simulator.rules import CHECKS, Case, Identity, Known, ReceivedRequest, judge, ttl_of
 
@@ -136,18 +136,18 @@ def test_mozilla_repeats_its_status_in_the_body(answer):
 
 
 def test_a_bare_status_is_dressed_as_the_service_would():
-    assert MOZILLA.dressed(Answer(503)).retry_after == 120
-    assert MOZILLA.dressed(Answer(503, retry_after=1)).retry_after == 1
-    assert WNS.dressed(Answer(406)).retry_after == 900
-    assert FCM.dressed(Answer(429)).retry_after is None
-    assert FCM.dressed(Answer(429, body="own")).body == "own"
-    assert FCM.dressed(Answer(599)) == Answer(599)
+    assert MOZILLA.dressed(ScriptedAnswer(503)).retry_after == 120
+    assert MOZILLA.dressed(ScriptedAnswer(503, retry_after=1)).retry_after == 1
+    assert WNS.dressed(ScriptedAnswer(406)).retry_after == 900
+    assert FCM.dressed(ScriptedAnswer(429)).retry_after is None
+    assert FCM.dressed(ScriptedAnswer(429, body="own")).body == "own"
+    assert FCM.dressed(ScriptedAnswer(599)) == ScriptedAnswer(599)
 
 
 def test_a_taken_push_gets_its_headers():
-    answer = MOZILLA.accepted(Answer(201), origin="https://o", number=7, ttl=9_999_999)
+    answer = MOZILLA.accepted(ScriptedAnswer(201), origin="https://o", number=7, ttl=9_999_999)
     assert answer.headers == (("Location", "https://o/m/7"), ("TTL", "2592000"))
-    assert ("X-WNS-STATUS", "received") in WNS.accepted(Answer(), origin="", number=1, ttl=1).headers
+    assert ("X-WNS-STATUS", "received") in WNS.accepted(ScriptedAnswer(), origin="", number=1, ttl=1).headers
 
 
 @given(st.binary(max_size=20))

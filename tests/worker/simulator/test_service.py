@@ -15,12 +15,12 @@ from yarl import URL
 from crypto.vapid import generate_vapid_key
 from tests.harness.waiting import GENEROUS, until
 from worker.simulator import service as push_service
-from worker.simulator.answers import Answer, Fault
+from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.connection import is_loopback
 from worker.simulator.faults import Faults, FaultShare
 from worker.simulator.journal import digest
 from worker.simulator.profiles import PROFILES
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 each_profile = pytest.mark.parametrize("profile", PROFILES)
 
@@ -210,7 +210,7 @@ async def test_requests_on_one_connection_in_one_piece_and_in_many(start):
 async def test_answers_keep_the_order_of_requests_whatever_their_delay(start):
     sender = await start("fcm")
     slow, quick = sender.service.subscribe(2)
-    sender.service.script(slow, [Answer(429, retry_after=2, delay=0.05)])
+    sender.service.script(slow, [ScriptedAnswer(429, retry_after=2, delay=0.05)])
     async with sender.connect() as wire:
         wire.send(sender.request(slow) + sender.request(quick) * 100)
         assert (await wire.response()).status == 429
@@ -259,7 +259,9 @@ async def test_a_continue_is_given_before_the_body(start):
 async def test_a_script_goes_before_the_faults(start):
     sender = await start("mozilla", faults=Faults(shares=(FaultShare(Fault.ERROR, 1.0),)))
     [subscription] = sender.service.subscribe()
-    sender.service.script(subscription.endpoint, [Answer(503), Answer(429, retry_after=2), Answer(201)])
+    sender.service.script(
+        subscription.endpoint, [ScriptedAnswer(503), ScriptedAnswer(429, retry_after=2), ScriptedAnswer(201)]
+    )
     responses = [await sender.push(subscription) for _ in range(4)]
     assert [response.status for response in responses] == [503, 429, 201, 500]
     assert [response.headers.get("retry-after") for response in responses] == ["120", "2", None, None]
@@ -362,7 +364,7 @@ async def test_localhost_is_served_on_both_of_its_addresses(start):
     assert "127.0.0.1" in addresses
     assert addresses <= {"127.0.0.1", "::1"}
     with pytest.raises(OSError, match="in use"):
-        PushService(port=service.port, ssl_context=None)
+        SimulatedPushService(port=service.port, ssl_context=None)
 
 
 async def test_connections_can_be_dropped_while_it_goes_on(start):
@@ -380,7 +382,7 @@ async def test_who_goes_unanswered_as_connections_are_dropped_is_known(start):
     sender = await start("fcm")
     service = sender.service
     late, answered, refused = service.subscribe(3)
-    service.script(late, [Answer(201, delay=60.0)])
+    service.script(late, [ScriptedAnswer(201, delay=60.0)])
     async with sender.connect() as slow, sender.connect() as quick:
         slow.send(sender.request(late))
         quick.send(sender.request(answered))

@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from tests.harness.waiting import until
-from worker.simulator.answers import STATUSES, UNANSWERED, Answer, Fault
+from worker.simulator.answers import STATUSES, UNANSWERED, Fault, ScriptedAnswer
 from worker.simulator.faults import Faults, FaultShare
 from worker.simulator.profiles import PROFILES
 
@@ -19,7 +19,7 @@ async def sender(start):
 async def faulty(sender, fault, **options):
     """A subscription whose next push meets a fault, and only that one."""
     [subscription] = sender.service.subscribe()
-    sender.service.script(subscription, [Answer(STATUSES.get(fault, 201), fault=fault, **options)])
+    sender.service.script(subscription, [ScriptedAnswer(STATUSES.get(fault, 201), fault=fault, **options)])
     return subscription
 
 

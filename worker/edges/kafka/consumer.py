@@ -35,7 +35,7 @@ from worker.edges.kafka.client import (
     within,
 )
 from worker.edges.kafka.evictions import NO_GENERATION, Evictions
-from worker.logs import Repeats
+from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Membership:
     reset: Callable[[Partition], None]
 
 
-class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """The group's consumer: what is owned is read from where its last checkpoint left it."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._membership = membership
         self._may_commit = False
         self._evictions = Evictions()
-        self._repeats = Repeats()
+        self._throttle = LogThrottle()
         self._failure: Exception | None = None
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
@@ -242,7 +242,7 @@ class Inbox(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
                 break
             except (KafkaError, OSError) as error:
                 event = "cannot read the group's commits; trying again"
-                self._repeats.warn(log, event, clock.monotonic(), event, error=type(error).__name__)
+                self._throttle.warn(log, event, clock.monotonic(), event, error=type(error).__name__)
                 await asyncio.sleep(0.5)
         return {self._partition(place): _commit(found.get(place)) for place in assigned}
 

@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError
 from worker.config import KafkaSettings
 from worker.edges import clock
 from worker.edges.kafka.reader import TopicReader
-from worker.logs import Repeats
+from worker.logs import LogThrottle
 from worker.records.control import CampaignControl, decode_control
-from worker.records.values import JobError
+from worker.records.values import RecordError
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class ControlReader:
         self._reader = TopicReader(settings, TOPIC, self._take)
         self._on_control = on_control
         self._on_tombstone = on_tombstone
-        self._repeats = Repeats()
+        self._throttle = LogThrottle()
 
     async def start(self) -> None:
         """Read all that is there.
@@ -59,10 +59,10 @@ class ControlReader:
             return
         try:
             control = decode_control(value)
-        except JobError as error:
+        except RecordError as error:
             self._warn("a control record cannot be read and is passed over", problem=error.problem)
             return
         self._on_control(control)
 
     def _warn(self, event: str, **values: str) -> None:
-        self._repeats.warn(log, event, clock.monotonic(), event, **values)
+        self._throttle.warn(log, event, clock.monotonic(), event, **values)

@@ -30,7 +30,7 @@ LZ4_LEVEL = 1
 and a fiftieth of those of a recipient in a tier."""
 
 
-class Outbox:
+class RecordProducer:
     """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
 
     def __init__(self, settings: Settings, process: int) -> None:

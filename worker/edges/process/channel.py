@@ -34,7 +34,7 @@ class GoneError(NoAnswerError):
     """A process has let go of its end, as the kernel does when one dies."""
 
 
-class Leash:
+class ProcessEnd:
     """The process's end: answers while its `async with` block runs, and ends the process with the other.
 
     A supervisor's end counts as the signal that it would have sent: the first drains, a second forces.
@@ -77,7 +77,7 @@ class Leash:
         return (self._ready() or "").encode()
 
 
-class Held:
+class SupervisorEnd:
     """The supervisor's end."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from worker.edges import clock
-from worker.edges.process.channel import METRICS, READINESS, GoneError, Held, NoAnswerError
+from worker.edges.process.channel import METRICS, READINESS, GoneError, NoAnswerError, SupervisorEnd
 from worker.edges.process.totals import Families, counted, merge, read
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
@@ -41,7 +41,7 @@ class Child:
     def __init__(self, number: int, command: Sequence[str]) -> None:
         self.number = number
         self._command = command
-        self._leash: Held | None = None
+        self._channel: SupervisorEnd | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
         self._answered = False
@@ -52,19 +52,19 @@ class Child:
     async def live(self) -> int:
         """Start it, and wait for its end; returns its exit status, negative for a signal."""
         self._started_at, self._answered = clock.monotonic(), False
-        self._leash = leash = Held()
+        self._channel = channel = SupervisorEnd()
         try:
             # In a session of its own: a Ctrl-C is the supervisor's to pass on, once.
             self._process = process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=leash.for_process.fileno(), start_new_session=True
+                *self._command, stdin=channel.for_process.fileno(), start_new_session=True
             )
             if not self._wanted:
                 self.signal(signal.SIGTERM)
-            await leash.open()
+            await channel.open()
             return await process.wait()
         finally:
-            await leash.close()
-            self._leash = self._process = None
+            await channel.close()
+            self._channel = self._process = None
             self._past, self._present = merge((self._past, counted(self._present))), {}
 
     @property
@@ -85,7 +85,7 @@ class Child:
 
     async def reason_unhealthy(self) -> str | None:
         """Why it counts as hung; not if it is away to be started again, or has only just been."""
-        if self._leash is None or (not self._answered and self.lived < START_SECONDS):
+        if self._channel is None or (not self._answered and self.lived < START_SECONDS):
             return None
         try:
             await self._ask(READINESS)
@@ -105,16 +105,16 @@ class Child:
 
     async def metrics(self) -> Families:
         """What it counts, and counted in former lives; as last heard if it does not answer."""
-        asked = self._leash
+        asked = self._channel
         with suppress(NoAnswerError):
             present = read((await self._ask(METRICS)).decode())
-            if asked is self._leash:  # else it has died meanwhile, and its last life is counted already
+            if asked is self._channel:  # else it has died meanwhile, and its last life is counted already
                 self._present = present
         return merge((self._past, self._present))
 
     async def _ask(self, question: bytes) -> bytes:
-        if self._leash is None:
+        if self._channel is None:
             raise NoAnswerError("the process does not run")
-        answer = await self._leash.ask(question, ANSWER_SECONDS)
+        answer = await self._channel.ask(question, ANSWER_SECONDS)
         self._answered = True
         return answer

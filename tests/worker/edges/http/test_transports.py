@@ -31,10 +31,9 @@ from worker.push.proxy import Proxy
 from worker.push.request import PushHeaders, PushRequest, push_headers
 from worker.push.services import Endpoints, HostRule
 from worker.records.job import Urgency
-from worker.simulator.answers import Answer as Scripted
-from worker.simulator.answers import Fault
+from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.certificates import Certificates
-from worker.simulator.service import PushService
+from worker.simulator.service import SimulatedPushService
 
 SHORT = 0.3
 """Seconds: the time-out of tests that wait for it."""
@@ -129,7 +128,7 @@ def to(port, target="/send/1", host="localhost", body=b"ciphertext", **headers) 
     return PushRequest(endpoint, PushHeaders(headers or {"TTL": "60"}), body)
 
 
-def push(service: PushService, subscription) -> PushRequest:
+def push(service: SimulatedPushService, subscription) -> PushRequest:
     """A correct push, as the worker makes it."""
     keys = subscription.to_json()["keys"]
     parsed = parse_subscription_keys(keys["p256dh"], keys["auth"])
@@ -219,7 +218,7 @@ async def silence(_wire: Wire, _arrived: Arrived) -> bool:
 
 @pytest.fixture
 async def service(certificates):
-    async with PushService("mozilla", ssl_context=certificates.server_context(), pace=0.001) as made:
+    async with SimulatedPushService("mozilla", ssl_context=certificates.server_context(), pace=0.001) as made:
         yield made
 
 
@@ -238,7 +237,7 @@ async def test_a_push_arrives_and_its_answer_lands(transport, certificates, serv
 async def test_of_an_answers_headers_only_those_that_are_read_come_back(transport, certificates, service):
     [subscription] = service.subscribe()
     extra = (("X-WNS-Status", "received"), ("Set-Cookie", "a=b"))
-    service.script(subscription, [Scripted(429, retry_after=7, headers=extra, body="slow down")])
+    service.script(subscription, [ScriptedAnswer(429, retry_after=7, headers=extra, body="slow down")])
     async with opened(transport, certificates) as made:
         answer = await ask(made, push(service, subscription))
     assert answer == PushResponse(429, {"retry-after": "7", "x-wns-status": "received"}, b"slow down")
@@ -263,7 +262,7 @@ async def test_a_fault_lands_once_is_not_sent_again_and_harms_no_later_push(
     transport, certificates, service, fault
 ):
     broken, fine = service.subscribe(2)
-    service.script(broken, [Scripted(201, fault=fault)])
+    service.script(broken, [ScriptedAnswer(201, fault=fault)])
     async with opened(transport, certificates) as made:
         assert await ask(made, push(service, fine)) == WHOLE  # so that the next one finds a connection open
         assert await ask(made, push(service, broken)) == FAULTS[fault]
@@ -277,7 +276,7 @@ async def test_a_fault_lands_once_is_not_sent_again_and_harms_no_later_push(
 
 async def test_oversized_headers_are_taken_or_refused_but_never_sent_again(transport, certificates, service):
     broken, fine = service.subscribe(2)
-    service.script(broken, [Scripted(201, fault=Fault.OVERSIZED_HEADERS)])
+    service.script(broken, [ScriptedAnswer(201, fault=Fault.OVERSIZED_HEADERS)])
     async with opened(transport, certificates) as made:
         assert await ask(made, push(service, broken)) in (TransportFailure.BAD_ANSWER, WHOLE)
         assert await ask(made, push(service, fine)) == WHOLE
@@ -286,7 +285,7 @@ async def test_oversized_headers_are_taken_or_refused_but_never_sent_again(trans
 
 async def test_no_answer_in_time(transport, certificates, service):
     [subscription] = service.subscribe()
-    service.script(subscription, [Scripted(201, fault=Fault.HANG)])
+    service.script(subscription, [ScriptedAnswer(201, fault=Fault.HANG)])
     async with opened(transport, certificates, within=ARRIVED) as made:
         assert await ask(made, push(service, subscription)) is TransportFailure.TIMEOUT
         await until(lambda: service.stats.open_connections == 0)
@@ -296,7 +295,7 @@ async def test_no_answer_in_time(transport, certificates, service):
 async def test_headers_that_drip_too_slowly(transport, certificates, service):
     [subscription] = service.subscribe()
     service.pace = ARRIVED / 4
-    service.script(subscription, [Scripted(201, fault=Fault.SLOW_HEADERS)])
+    service.script(subscription, [ScriptedAnswer(201, fault=Fault.SLOW_HEADERS)])
     async with opened(transport, certificates, within=ARRIVED) as made:
         assert await ask(made, push(service, subscription)) is TransportFailure.TIMEOUT
     assert len(service.pushes(subscription)) == 1
@@ -304,7 +303,7 @@ async def test_headers_that_drip_too_slowly(transport, certificates, service):
 
 async def test_an_endless_body_is_cut_and_its_status_stands(transport, certificates, service):
     [subscription] = service.subscribe()
-    service.script(subscription, [Scripted(201, fault=Fault.ENDLESS_BODY)])
+    service.script(subscription, [ScriptedAnswer(201, fault=Fault.ENDLESS_BODY)])
     async with opened(transport, certificates) as made:
         answer = await ask(made, push(service, subscription))
         assert (answer.status, answer.body) == (201, b"x" * ANSWER_MAX_BYTES)
@@ -314,7 +313,7 @@ async def test_an_endless_body_is_cut_and_its_status_stands(transport, certifica
 @pytest.mark.parametrize("status", [302, 307])
 async def test_redirects_are_not_followed(transport, certificates, service, status):
     first, second = service.subscribe(2)
-    service.script(first, [Scripted(status, headers=(("Location", second.endpoint),))])
+    service.script(first, [ScriptedAnswer(status, headers=(("Location", second.endpoint),))])
     async with opened(transport, certificates) as made:
         assert (await ask(made, push(service, first))).status == status
     assert service.pushes(second) == []

@@ -21,7 +21,7 @@ from aiokafka.structs import TopicPartition
 
 from worker.edges.kafka import consumer as kafka
 from worker.edges.kafka.client import InstanceTakenError, KafkaStuckError, PartitionsLostError
-from worker.edges.kafka.consumer import Inbox, Membership
+from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.evictions import FENCED_INSTANCE_ID, MOST, PERIOD, Evictions
 from worker.records.envelope import Commit, Partition
 
@@ -51,7 +51,7 @@ class Client:
 
 
 class Consumer:
-    """As AIOKafkaConsumer, as far as `Inbox` goes."""
+    """As AIOKafkaConsumer, as far as `GroupConsumer` goes."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -122,12 +122,12 @@ class Consumer:
 
 
 class Member:
-    """An Inbox in a group, and what it has told."""
+    """An GroupConsumer in a group, and what it has told."""
 
     def __init__(self, settings: Any) -> None:
         self.told: list[Any] = []
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.inbox = Inbox(settings, ["jobs"], 0, Membership(self.assigned, self.revoked, self.reset))
+        self.inbox = GroupConsumer(settings, ["jobs"], 0, Membership(self.assigned, self.revoked, self.reset))
         self.consumer: Any = self.inbox._consumer
 
     async def assigned(self, commits: Any) -> None:
@@ -148,7 +148,7 @@ async def member(settings, monkeypatch):
         return {}
 
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
-    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    monkeypatch.setattr(GroupConsumer, "_ask_committed", ask)
     made = Member(settings)
     await made.inbox.start()
     await made.inbox.on_partitions_assigned(PLACES)
@@ -169,7 +169,7 @@ async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
         await answered.wait()
         return {}
 
-    monkeypatch.setattr(Inbox, "_ask_committed", ask)
+    monkeypatch.setattr(GroupConsumer, "_ask_committed", ask)
     await member.inbox.on_partitions_revoked(set())  # it had none, so that nobody is told
     assigned = asyncio.create_task(member.inbox.on_partitions_assigned(PLACES))
     await asked.wait()

@@ -10,7 +10,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 
 from worker.edges.kafka import producer as edge
 from worker.edges.kafka.client import KafkaStuckError
-from worker.edges.kafka.producer import Outbox
+from worker.edges.kafka.producer import RecordProducer
 from worker.records.dead_letter import DEAD_LETTER_KEPT_BYTES, LETTER_HEADERS, TRUNCATED
 from worker.records.envelope import Publication
 from worker.records.topics import DEAD_LETTERS
@@ -58,14 +58,14 @@ class Producer:
 async def outbox(settings, monkeypatch):
     monkeypatch.setattr(edge, "AIOKafkaProducer", Producer)
     monkeypatch.setattr(Producer, "made", [])
-    return Outbox(settings, 0)
+    return RecordProducer(settings, 0)
 
 
 def written() -> list[Publication]:
     return [publication for producer in Producer.made for publication in producer.written]
 
 
-def answers_with(outbox: Outbox, error: Exception | None = None) -> None:
+def answers_with(outbox: RecordProducer, error: Exception | None = None) -> None:
     outbox._producer.acknowledged = asyncio.get_running_loop().create_future()
     if error is not None:
         outbox._producer.acknowledged.set_exception(error)

@@ -23,7 +23,7 @@ WORKER = textwrap.dedent(
     """
     import asyncio, os, socket, sys, time
     from pathlib import Path
-    from worker.edges.process.channel import Leash
+    from worker.edges.process.channel import ProcessEnd
     from worker.edges.process.signals import stop_on_signal
 
     number, folder, takes = int(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
@@ -44,7 +44,7 @@ WORKER = textwrap.dedent(
     async def main():
         with stop_on_signal() as stop:
             ready = lambda: "no partitions" if (folder / f"unready-{number}").exists() else None
-            async with Leash(socket.socket(fileno=os.dup(0)), ready=ready, render=render):
+            async with ProcessEnd(socket.socket(fileno=os.dup(0)), ready=ready, render=render):
                 (folder / f"up-{number}").touch()
                 await stop.wait()
                 (folder / f"drained-{number}").touch()
