@@ -146,7 +146,7 @@ def _require_subscription(schema: Schema) -> None:
 
 def _describe(name: str, schema: Schema) -> None:
     about = inspect.cleandoc(schema.get("description", ""))
-    schema["description"] = about.partition("\n")[0].partition("; CONTRACT")[0].removesuffix(".") + "."
+    schema["description"] = about.partition("\n")[0].partition("; ARCHITECTURE.md")[0].removesuffix(".") + "."
     said = _attributes(about) | _FIELDS.get(name, {})
     for field, properties in schema.get("properties", {}).items():
         if field in said:

@@ -1,4 +1,4 @@
-"""Factories for what travels through the worker, in the shapes of CONTRACT.md."""
+"""Factories for what travels through the worker, in the shapes of docs/jobs.md."""
 
 import json
 

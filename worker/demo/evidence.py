@@ -16,7 +16,7 @@ from worker.demo.producer import Production, Who
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """One recipient's outcome; CONTRACT: OutcomeBatch."""
+    """One recipient's outcome; ARCHITECTURE.md: OutcomeBatch."""
 
     recipient_id: str
     status: str

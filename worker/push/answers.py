@@ -58,7 +58,7 @@ _TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
 _BAD_TTL = Settled(Status.REJECTED, "bad_ttl")
 _BAD_TOPIC = Settled(Status.REJECTED, "bad_topic")
 
-# Every push service: RFC 8030 sections 5, 7.2 and 7.3, RFC 8292 section 4.2, RFC 6585 section 4.
+# docs/push-services.md: All. RFC 8030 sections 5, 7.2 and 7.3, RFC 8292 section 4.2, RFC 6585 section 4.
 _EVERYWHERE: dict[int, Verdict] = {
     401: Settled(Status.UNAUTHORIZED, "unauthorized"),
     403: Settled(Status.UNAUTHORIZED, "forbidden"),
@@ -78,7 +78,7 @@ _BY_CLASS: dict[int, Verdict] = {
 
 # (push service, status, reason): `_ANY` stands for every reason.
 _BY_SERVICE: dict[tuple[PushService, int, str], Verdict] = {
-    # autopush's error table: https://autopush.readthedocs.io/en/latest/http.html#error-codes
+    # docs/push-services.md: Mozilla. https://mozilla-services.github.io/autopush-rs/errors.html
     (PushService.MOZILLA, 400, "102"): Settled(Status.INVALID, "bad_endpoint"),
     (PushService.MOZILLA, 400, "103"): Settled(Status.EXPIRED, "gone"),
     (PushService.MOZILLA, 400, "104"): _TOO_LARGE,
@@ -92,16 +92,16 @@ _BY_SERVICE: dict[tuple[PushService, int, str], Verdict] = {
     (PushService.MOZILLA, 400, "113"): _BAD_TOPIC,
     (PushService.MOZILLA, 400, "114"): _BAD_TTL,
     (PushService.MOZILLA, 503, "202"): TryAgain("retry_now"),
-    # Seen since 2021 (web-push-csharp #93); documented 429 since 2026.
+    # docs/push-services.md: WNS. Documented, seen since 2021 (web-push-csharp #93); 429 since 2026.
     (PushService.WNS, 406, _ANY): _THROTTLED,
-    # https://developer.apple.com/documentation/usernotifications/sending-web-push-notifications-in-web-apps-and-browsers
+    # docs/push-services.md: Apple.
     (PushService.APPLE, 400, "VapidPkHashMismatch"): _KEY_MISMATCH,
     (PushService.APPLE, 400, "BadJwtToken"): _BAD_JWT,
     (PushService.APPLE, 403, "BadJwtToken"): _BAD_JWT,
     (PushService.APPLE, 403, "VapidPkHashMismatch"): _KEY_MISMATCH,
     (PushService.APPLE, 400, "BadUrgency"): Settled(Status.REJECTED, "bad_urgency"),
     (PushService.APPLE, 400, "BadWebPushTopic"): _BAD_TOPIC,
-    # The text "the VAPID credentials … do not correspond to the credentials used to create the subscription".
+    # docs/push-services.md: FCM. "the VAPID credentials … do not correspond to …".
     (PushService.FCM, 403, "do not correspond"): _KEY_MISMATCH,
 }
 

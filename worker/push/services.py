@@ -37,7 +37,7 @@ class KnownHost:
     path: str = "/"
 
 
-# Sources: the endpoints that Chrome, Firefox, Edge and Safari hand out; Meta Quest's browser.
+# Sources: docs/push-services.md: Hosts.
 # android.googleapis.com/gcm/send is dead and left out: such an endpoint is not allowed.
 KNOWN_HOSTS = (
     KnownHost(PushService.FCM, "fcm.googleapis.com"),

@@ -24,7 +24,7 @@ class State(StrEnum):
 
 
 class CampaignControl(Struct, frozen=True):
-    """The value of a record in `push.control`; CONTRACT: CampaignControl."""
+    """The value of a record in `push.control`; ARCHITECTURE.md: CampaignControl."""
 
     v: Literal[1]
     campaign_id: Id

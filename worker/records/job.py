@@ -137,7 +137,7 @@ class Slice(Struct, frozen=True):
 
 
 class SendJob(Struct, frozen=True, omit_defaults=True):
-    """The value of a record in `push.jobs` and `push.jobs.urgent`; CONTRACT: SendJob."""
+    """The value of a record in `push.jobs` and `push.jobs.urgent`; ARCHITECTURE.md: SendJob."""
 
     v: Literal[1]
     job_id: Id

@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """One recipient's outcome, as `push.outcomes` has it; CONTRACT: OutcomeBatch.
+    """One recipient's outcome, as `push.outcomes` has it; ARCHITECTURE.md: OutcomeBatch.
 
     Attributes:
         recipient_id: As upstream gave it.

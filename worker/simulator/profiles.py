@@ -1,8 +1,8 @@
 """The four push services as tables: how each looks from outside, and what it says to which violation.
 
-Each row names its source: "facts" is the table of answers in this project's notes on push services, a
-project name with a number is that GitHub issue. "open" marks what nobody documents: there the row takes
-the plainest answer that the standard allows.
+Each row names its source: `§` is a section of docs/push-services.md, a project name with a number is that
+GitHub issue. "open" marks what nobody documents: there the row takes the plainest answer that the standard
+allows.
 """
 
 import json
@@ -110,21 +110,21 @@ FCM = Profile(
     success=(_LOCATION,),
     violations={
         Violation.METHOD: _text(405, "method not allowed\n"),  # RFC 8030, 5: POST; text open
-        Violation.UNKNOWN: _text(404, "push subscription not found\n"),  # facts; text open
-        Violation.EXPIRED: _text(410, "push subscription has unsubscribed or expired.\n"),  # facts; text seen
+        Violation.UNKNOWN: _text(404, "push subscription not found\n"),  # § FCM; text shortened
+        Violation.EXPIRED: _text(410, "push subscription has unsubscribed or expired.\n"),  # § FCM; text seen
         Violation.TOO_LARGE: _text(413, "payload too large\n"),  # RFC 8030, 7.2
         Violation.TTL_MISSING: _text(400, "TTL header must be specified\n"),  # RFC 8030, 5.2; text open
         Violation.TTL_BAD: _text(400, "invalid TTL header\n"),  # RFC 8030, 5.2; text open
         Violation.TOPIC: _text(400, "invalid Topic header\n"),  # RFC 8030, 5.4; text open
-        Violation.URGENCY: _text(400, "invalid Urgency header\n"),  # facts (very-low refused); text open
+        Violation.URGENCY: _text(400, "invalid Urgency header\n"),  # § FCM (very-low refused); text open
         Violation.ENCODING: _text(400, "content encoding not supported\n"),  # open
         Violation.VAPID_MISSING: _text(401, "authorization header must be specified\n"),  # web-push-php #265
         Violation.VAPID_INVALID: _text(403, _FCM_BAD_JWT),  # web-push #679, sarthakbagaria/web-push #9
-        Violation.VAPID_KEY_MISMATCH: _text(403, _FCM_MISMATCH),  # facts; webpush-java #212
+        Violation.VAPID_KEY_MISMATCH: _text(403, _FCM_MISMATCH),  # § FCM; webpush-java #212
     },
     statuses={
-        403: _text(403, _FCM_MISMATCH),  # facts
-        429: _text(429, "too many requests\n"),  # facts: per site since January 2026; text open
+        403: _text(403, _FCM_MISMATCH),  # § FCM
+        429: _text(429, "too many requests\n"),  # § FCM: per site since January 2026; text open
         **_REDIRECTS,
     },
 )
@@ -132,32 +132,32 @@ FCM = Profile(
 MOZILLA = Profile(
     name="mozilla",
     prefix="/wpush/v2/",
-    max_ttl=2_592_000,  # facts: clamped to 30 days without a word
+    max_ttl=2_592_000,  # § Mozilla: clamped to 30 days without a word
     success=(_LOCATION, ("TTL", "{ttl}")),
     violations={
         Violation.METHOD: ScriptedAnswer(405, headers=(("Allow", "POST"),)),  # RFC 9110, 15.5.6
         Violation.UNKNOWN: _errno(404, 102, "Request did not validate invalid token"),  # autopush #646
-        Violation.EXPIRED: _errno(410, 106, "Request did not validate: invalid subscription"),  # facts
-        Violation.TOO_LARGE: _errno(413, 104, "Data payload too large"),  # facts
-        Violation.TTL_MISSING: _errno(400, 111, "Missing TTL header"),  # facts
-        Violation.TTL_BAD: _errno(400, 112, "Invalid TTL header value"),  # facts
-        Violation.TOPIC: _errno(400, 113, "Invalid Topic header"),  # facts
+        Violation.EXPIRED: _errno(410, 106, "Request did not validate: invalid subscription"),  # § Mozilla
+        Violation.TOO_LARGE: _errno(413, 104, "Data payload too large"),  # § Mozilla
+        Violation.TTL_MISSING: _errno(400, 111, "Missing TTL header"),  # § Mozilla
+        Violation.TTL_BAD: _errno(400, 112, "Invalid TTL header value"),  # § Mozilla
+        Violation.TOPIC: _errno(400, 113, "Invalid Topic header"),  # § Mozilla
         Violation.URGENCY: _errno(400, 110, "Invalid Urgency header"),  # open
-        Violation.ENCODING: _errno(400, 110, "Unknown Content-Encoding header"),  # facts: 110 bad keys
+        Violation.ENCODING: _errno(400, 110, "Unknown Content-Encoding header"),  # § Mozilla: 110 bad keys
         Violation.VAPID_MISSING: _errno(401, 109, "missing authorization header"),  # pywebpush #81
         Violation.VAPID_INVALID: _errno(401, 109, "Invalid VAPID token"),  # sarthakbagaria/web-push #9
-        Violation.VAPID_KEY_MISMATCH: _errno(401, 109, "VAPID public key mismatch"),  # facts: 109 auth
+        Violation.VAPID_KEY_MISMATCH: _errno(401, 109, "VAPID public key mismatch"),  # § Mozilla: 109 auth
     },
     statuses={
-        400: _errno(400, 110, "Invalid crypto keys"),  # facts
-        401: _errno(401, 109, "Invalid VAPID token"),  # facts
-        404: _errno(404, 102, "Request did not validate invalid token"),  # facts
-        410: _errno(410, 106, "Request did not validate: invalid subscription"),  # facts
-        413: _errno(413, 104, "Data payload too large"),  # facts
-        429: _errno(429, 201, "Too many requests", 10),  # facts: Retry-After 10 to 3600
-        500: _errno(500, 999, "Unknown error"),  # open
-        502: _errno(502, 902, "Bridge request failed"),  # facts: 9xx bridge
-        503: _errno(503, 201, "Use exponential back-off for retries", 120),  # facts: every 503 says 120
+        400: _errno(400, 110, "Invalid crypto keys"),  # § Mozilla
+        401: _errno(401, 109, "Invalid VAPID token"),  # § Mozilla
+        404: _errno(404, 102, "Request did not validate invalid token"),  # § Mozilla
+        410: _errno(410, 106, "Request did not validate: invalid subscription"),  # § Mozilla
+        413: _errno(413, 104, "Data payload too large"),  # § Mozilla
+        429: _errno(429, 201, "Too many requests", 10),  # § Mozilla: Retry-After 10 to 3600
+        500: _errno(500, 999, "Unknown error"),  # § Mozilla
+        502: _errno(502, 902, "Bridge request failed"),  # § Mozilla: 9xx bridge
+        503: _errno(503, 201, "Use exponential back-off for retries", 120),  # § Mozilla: every 503 says 120
         **_REDIRECTS,
     },
 )
@@ -173,8 +173,8 @@ WNS = Profile(
         ("X-WNS-MSG-ID", "{number:016X}"),
     ),
     violations={
-        Violation.METHOD: _wns(405, "The method is not allowed."),  # open
-        Violation.UNKNOWN: _wns(404, "The channel URL is not valid."),  # facts; text open
+        Violation.METHOD: _wns(405, "The method is not allowed."),  # § WNS; text open
+        Violation.UNKNOWN: _wns(404, "The channel URL is not valid."),  # § WNS; text open
         Violation.EXPIRED: _wns(410, "Revoked channel URL", state="revoked"),  # WindowsAppSDK #4446
         Violation.TOO_LARGE: _wns(413, "The payload exceeds the size limit."),  # RFC 8030, 7.2; text open
         Violation.TTL_MISSING: _wns(400, "TTL header is missing."),  # bpolaszek/webpush-bundle #48; text open
@@ -188,10 +188,10 @@ WNS = Profile(
         Violation.VAPID_KEY_MISMATCH: _wns(403, "The key does not match the channel."),  # open
     },
     statuses={
-        404: _wns(404, "The channel URL is not valid."),  # facts
-        406: _wns(406, "The cloud service exceeded its throttle limit.", 900, "channelthrottled"),  # facts
+        404: _wns(404, "The channel URL is not valid."),  # § WNS
+        406: _wns(406, "The cloud service exceeded its throttle limit.", 900, "channelthrottled"),  # § WNS
         410: _wns(410, "Revoked channel URL", state="revoked"),  # WindowsAppSDK #4446
-        429: _wns(429, "The cloud service exceeded its throttle limit.", state="channelthrottled"),  # facts
+        429: _wns(429, "The cloud service exceeded its throttle limit.", state="channelthrottled"),  # § WNS
         **_REDIRECTS,
     },
 )
@@ -203,20 +203,20 @@ APPLE = Profile(
     success=(_LOCATION, ("apns-id", "00000000-0000-4000-8000-{number:012X}")),
     violations={
         Violation.METHOD: _reason(405, "MethodNotAllowed"),  # open
-        Violation.UNKNOWN: _reason(404, "BadPath"),  # facts (404 gone); word open
-        Violation.EXPIRED: _reason(410, "Unregistered"),  # facts (410 gone); word of native APNs
+        Violation.UNKNOWN: _reason(404, "BadPath"),  # § Apple (404 gone); word open
+        Violation.EXPIRED: _reason(410, "Unregistered"),  # § Apple (410 gone); word of native APNs
         Violation.TOO_LARGE: _reason(413, "PayloadTooLarge"),  # RFC 8030, 7.2; word of native APNs
-        Violation.TTL_MISSING: _reason(400, "BadTtl"),  # RFC 8030, 5.2; word open
-        Violation.TTL_BAD: _reason(400, "BadTtl"),  # RFC 8030, 5.2; word open
-        Violation.TOPIC: _reason(400, "BadWebPushTopic"),  # facts
-        Violation.URGENCY: _reason(400, "BadUrgency"),  # facts
+        Violation.TTL_MISSING: _reason(400, "BadTtl"),  # RFC 8030, 5.2; § Apple
+        Violation.TTL_BAD: _reason(400, "BadTtl"),  # RFC 8030, 5.2; § Apple
+        Violation.TOPIC: _reason(400, "BadWebPushTopic"),  # § Apple
+        Violation.URGENCY: _reason(400, "BadUrgency"),  # § Apple
         Violation.ENCODING: _reason(400, "BadContentEncoding"),  # open
-        Violation.VAPID_MISSING: _reason(403, "BadJwtToken"),  # facts; webpush-webcrypto #4 quotes Apple
-        Violation.VAPID_INVALID: _reason(403, "BadJwtToken"),  # facts; web-push #947 (subject)
-        Violation.VAPID_KEY_MISMATCH: _reason(400, "VapidPkHashMismatch"),  # facts
+        Violation.VAPID_MISSING: _reason(403, "BadJwtToken"),  # § Apple; webpush-webcrypto #4 quotes Apple
+        Violation.VAPID_INVALID: _reason(403, "BadJwtToken"),  # § Apple; web-push #947 (subject)
+        Violation.VAPID_KEY_MISMATCH: _reason(400, "VapidPkHashMismatch"),  # § Apple
     },
     statuses={
-        403: _reason(403, "BadJwtToken"),  # facts
+        403: _reason(403, "BadJwtToken"),  # § Apple
         410: _reason(410, "Unregistered"),  # word of native APNs
         413: _reason(413, "PayloadTooLarge"),  # word of native APNs
         429: _reason(429, "TooManyRequests"),  # word of native APNs
