@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench chaos fuzz clean
+.PHONY: help setup demo picture test check format bench chaos fuzz clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)   ## Run the main job end to end on loopback (ARGS="--help" for more)
 	@$(BIN)/pushmill demo $(ARGS)
+
+picture: $(READY) ## Run the demo and draw its closing screen, docs/demo.svg
+	@$(BIN)/python -m docs.tools.picture
 
 test: check      ## Run everything: lint, types, unit, property and integration tests (ARGS="-k name")
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)

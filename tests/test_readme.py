@@ -1,39 +1,51 @@
-"""What README promises is held to the code."""
+"""README is short, and what it claims is held to the results, the code and the Makefile.
 
-import json
+What it tells a reader to type is typed in tests/integration/test_readme.py; its links are followed in
+tests/docs/test_links.py.
+"""
+
 import re
-from pathlib import Path
 
-import pytest
-
-from worker.config import settings_table
-from worker.records.job import decode_job
+from tests.docs.support import README, ROOT, blocks, names, rows, section, text
+from worker.records.job import RECIPIENTS_MAX
 from worker.records.outcome import Status
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PROSE = " ".join(text(README).split())
+RESULTS = {row[0]: row[1:] for row in rows(text(ROOT / "benchmarks/results/results.md"))}
 
 
-def settings_rows() -> list[str]:
-    rows = ["| name | default | meaning |", "|---|---|---|"]
-    return rows + [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in settings_table()]
+def test_it_is_read_in_two_minutes():
+    assert len(text(README).split()) < 1_000
 
 
-def test_the_table_of_settings_is_the_code_s():
-    held = re.search(r"<!-- settings -->\n(.*)\n<!-- /settings -->", README, re.DOTALL)
-    assert held, "README has lost its table of settings"
-    assert held.group(1).splitlines() == settings_rows()
+def test_the_figures_are_those_of_the_results():
+    cpu = float(RESULTS["worker: 100 a record"][0])
+    ratio, least, most = RESULTS["pywebpush's async path / the worker"][1:]
+    assert f"**{cpu:.0f} µs of CPU**" in PROSE
+    assert f"took {ratio} times as much in the same turns ({least} to {most})" in PROSE
 
 
-def test_the_job_in_it_is_valid():
-    jobs = [text for text in re.findall(r"```json\n(.*?)```", README, re.DOTALL) if '"recipients"' in text]
-    assert [decode_job(text.encode()).flaws for text in jobs] == [{}]
+def test_it_counts_the_statuses_right():
+    words = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    assert f"one of [{words[len(Status) - 1]} statuses]" in PROSE
 
 
-def test_the_statuses_in_it_are_the_code_s():
-    told = re.findall(r"^\| `([a-z]+)` \|", README, re.MULTILINE)
-    assert told == [status.value for status in Status]
+def test_it_counts_the_recipients_of_a_record_right():
+    assert f"| Kafka records, up to {RECIPIENTS_MAX:,} recipients each |" in PROSE
 
 
-@pytest.mark.parametrize("text", re.findall(r"```json\n(.*?)```", README, re.DOTALL))
-def test_what_it_calls_json_is_json(text):
-    json.loads(text)
+def test_every_target_of_make_that_it_names_is_there():
+    commands = "\n".join(names(text(README)) + blocks(text(README), "console"))
+    named = set(re.findall(r"\bmake ([a-z]+)", commands))
+    assert named >= {"demo", "setup"}
+    assert named <= set(re.findall(r"^([a-z]+):", text(ROOT / "Makefile"), re.MULTILINE))
+
+
+def test_what_it_installs_is_there():
+    [commands] = blocks(section(README, "Install"), "console")
+    project = text(ROOT / "pyproject.toml")
+    extras = set(re.findall(r"'\.\[([a-z]+)\]'", commands))
+    assert extras == {"demo"}
+    assert all(re.search(rf"^{extra} = \[", project, re.MULTILINE) for extra in extras)
+    [version] = re.findall(r'^version = "(.*)"', project, re.MULTILINE)
+    assert f"pushmill:{version} ." in commands
