@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ def test_everything_that_is_copied_is_there_and_let_through():
     names = {name for line in copied for name in line}
     assert names == allowed
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_the_image_is_built_from_the_packages_of_the_wheel_and_what_describes_them():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = pyproject["project"]
+    packages = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    files = {"pyproject.toml", "constraints.txt", project["readme"], *project["license-files"]}
+    copied = [line.split()[1:] for line in re.findall(r"^COPY .*$", BUILD, re.MULTILINE)]
+    whole = [line for line in copied if line[-1] != "./"]
+    assert sorted(whole) == sorted([package, package] for package in packages)
+    assert {name for line in copied if line[-1] == "./" for name in line[:-1]} == files
 
 
 def test_the_health_check_is_python_that_parses_and_asks_for_healthz():
