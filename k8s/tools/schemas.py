@@ -18,7 +18,17 @@ from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, OutcomeBatch
 from worker.records.stats import CampaignStats
-from worker.records.topics import CONTROL, DEAD_LETTERS, EXPIRED, INPUTS, OUTCOMES, STATS, TIERS, TOPICS
+from worker.records.topics import (
+    CONTROL,
+    DEAD_LETTERS,
+    EXPIRED,
+    JOBS,
+    OUTCOMES,
+    STATS,
+    TIERS,
+    TOPICS,
+    URGENT_JOBS,
+)
 
 Schema = dict[str, Any]
 
@@ -187,12 +197,12 @@ _MESSAGES: dict[str, tuple[str, str, str]] = {
 }
 
 _CHANNELS: dict[str, tuple[str, str, str]] = {
-    INPUTS[0]: (
+    JOBS: (
         "send-job",
         "receive",
         "Jobs to send. The key is the job's id or none, never the campaign's.",
     ),
-    INPUTS[1]: ("send-job", "receive", "Jobs that are served first."),
+    URGENT_JOBS: ("send-job", "receive", "Jobs that are served first."),
     CONTROL: (
         "campaign-control",
         "receive",
@@ -263,7 +273,7 @@ def _channels() -> tuple[dict[str, Any], dict[str, Any]]:
         channel = _identifier(topic)
         message = _MESSAGES[name][0]
         channels[channel] = _channel(f"push.{topic}", message, about, configs[topic])
-        operations[f"{action}{message if topic != INPUTS[1] else 'UrgentJob'}"] = _operation(
+        operations[f"{action}{message if topic != URGENT_JOBS else 'UrgentJob'}"] = _operation(
             action, channel, message
         )
     later = "Jobs that wait. Pushmill alone writes and reads it; its lag is intended, its time the broker's."

@@ -15,13 +15,12 @@ from rich.table import Table
 from worker.commands import FAILED, MISUSED, end
 from worker.config import KafkaSettings, load_kafka_settings
 from worker.edges.kafka.client import connection, unreachable
-from worker.edges.kafka.control import TOPIC as CONTROL
 from worker.edges.kafka.control import ControlReader
 from worker.edges.kafka.reader import TopicReader
 from worker.records.control import CampaignControl, CampaignError, Campaigns, State, change
 from worker.records.outcome import Status
 from worker.records.stats import Totals
-from worker.records.topics import STATS
+from worker.records.topics import CONTROL, STATS
 from worker.records.values import ID_PATTERN, encode_json
 
 app = typer.Typer(help="Pause, resume or cancel a campaign, and see how far it is.", no_args_is_help=True)

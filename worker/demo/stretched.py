@@ -14,10 +14,10 @@ from worker.demo.pace import Pace
 from worker.demo.pace_display import COLUMNS, PaceDisplay
 from worker.demo.producer import Draft, Production, Record, address, draft, write
 from worker.demo.stage import Stage
-from worker.edges.kafka.control import TOPIC as CONTROL
 from worker.records.control import Campaigns, State, change
 from worker.records.values import encode_json
 
+CONTROL = "control"
 LEAD_SECONDS = 5.0
 LEAD_NOTIFICATIONS = 4_000
 """So many are surely made and written within a second, before the campaign starts."""

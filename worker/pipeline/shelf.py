@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from worker.records.envelope import Partition
-from worker.records.topics import BY_TOPIC, TIERS, URGENT_TOPIC
+from worker.records.topics import BY_TOPIC, TIERS, URGENT_JOBS
 from worker.timing.tiers import ready_at
 
 
@@ -126,7 +126,7 @@ class Shelf(Generic[R]):
     def _line_up(self, partition: Partition, ready: float) -> None:
         if partition.topic in BY_TOPIC:
             heappush(self._unripe, (ready, partition))
-        elif partition.topic == URGENT_TOPIC:
+        elif partition.topic == URGENT_JOBS:
             self._urgent.append(partition)
         else:
             self._others.append(partition)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.records.job import says_urgent
-from worker.records.topics import BY_TOPIC, URGENT_TOPIC
+from worker.records.topics import BY_TOPIC, URGENT_JOBS
 
 
 class Partition(NamedTuple):
@@ -59,4 +59,4 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         """Whether it is of the urgent lane: by its topic, or out of a tier as it says itself."""
         if self.partition.topic in BY_TOPIC:
             return self.value is not None and says_urgent(self.value)
-        return self.partition.topic == URGENT_TOPIC
+        return self.partition.topic == URGENT_JOBS

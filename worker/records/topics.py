@@ -19,14 +19,17 @@ class Tier:
 TIERS = (Tier("10s", 10.0), Tier("1m", 60.0), Tier("10m", 600.0), Tier("1h", 3600.0))
 SHORTEST = TIERS[0]
 BY_TOPIC = {tier.topic: tier for tier in TIERS}
-URGENT_TOPIC = "jobs.urgent"
+TIER_TOPICS = tuple(tier.topic for tier in TIERS)
+
+JOBS = "jobs"
+URGENT_JOBS = "jobs.urgent"
+INPUTS = (JOBS, URGENT_JOBS)
+CONTROL = "control"
 OUTCOMES = "outcomes"
 EXPIRED = "expired"
 STATS = "stats"
 DEAD_LETTERS = "dead-letters"
-INPUTS = ("jobs", "jobs.urgent")
-TIER_TOPICS = tuple(tier.topic for tier in TIERS)
-CONTROL = "control"
+
 _DAY_MS = 86_400_000
 
 

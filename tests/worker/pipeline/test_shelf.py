@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from worker.pipeline.shelf import Shelf
 from worker.records.envelope import Partition
-from worker.records.topics import BY_TOPIC, TIERS, URGENT_TOPIC
+from worker.records.topics import BY_TOPIC, TIERS, URGENT_JOBS
 from worker.timing.tiers import ready_at
 
 patient = settings(deadline=None)  # a busy machine is no failure
@@ -26,7 +26,7 @@ class Raw:
 
     @property
     def urgent(self):
-        return self.says_urgent or self.partition.topic == URGENT_TOPIC
+        return self.says_urgent or self.partition.topic == URGENT_JOBS
 
 
 def room(partition, urgent):

@@ -11,11 +11,11 @@ from worker.edges import clock
 from worker.edges.kafka.reader import TopicReader
 from worker.logs import LogThrottle
 from worker.records.control import CampaignControl, decode_control
+from worker.records.topics import CONTROL
 from worker.records.values import RecordError
 
 log = structlog.get_logger(__name__)
 
-TOPIC = "control"
 LOOK_SECONDS = 1.0
 """Between two looks: what upstream decides holds on every worker within 5 seconds."""
 
@@ -27,7 +27,7 @@ class ControlReader:
     """Reads every control record in every process, in the order in which each campaign's were written."""
 
     def __init__(self, settings: KafkaSettings, on_control: OnControl, on_tombstone: OnTombstone) -> None:
-        self._reader = TopicReader(settings, TOPIC, self._take)
+        self._reader = TopicReader(settings, CONTROL, self._take)
         self._on_control = on_control
         self._on_tombstone = on_tombstone
         self._throttle = LogThrottle()
