@@ -35,10 +35,18 @@ NOT_CORE = {
     "worker.logs": "writes to standard output",
     "worker.metrics": "fills the process's registry, and asks the platform what it is",
     "worker.pipeline.instrumentation": "tells the metrics; has no I/O either",
+    "worker.pipeline.settlement": "counts in the metrics what it settles; has no I/O either",
+    "worker.pipeline.routing": "settles; has no I/O either",
     "worker.pipeline.pipeline": "brings the core together; has no I/O either, but knows metrics",
     "worker.cli": "the command line",
 }
-NO_IO_EITHER = {"worker.pipeline.instrumentation", "worker.pipeline.pipeline"}
+ON_THE_PATH = (
+    "worker.pipeline.instrumentation",
+    "worker.pipeline.settlement",
+    "worker.pipeline.routing",
+    "worker.pipeline.pipeline",
+)
+NO_IO_EITHER = set(ON_THE_PATH)
 ALLOWED_IN_THE_CORE = {
     (
         "crypto.keys",
@@ -51,7 +59,7 @@ LAYERS = (
     ("crypto",),
     ("core",),
     ("worker.config", "worker.logs", "worker.metrics"),
-    ("worker.pipeline.instrumentation", "worker.pipeline.pipeline"),
+    ON_THE_PATH,
     ("worker.edges",),
     ("worker.app",),
     ("worker.cli", "worker.commands", "worker.checks", "worker.demo", "worker.simulator"),

@@ -15,7 +15,8 @@ from worker.ledger.lease import DURATION
 from worker.logs import LogThrottle
 from worker.metrics import Metrics
 from worker.pipeline.actionable import actionable
-from worker.pipeline.pipeline import Batch, Pipeline
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.settlement import Batch
 from worker.pipeline.shelf import Shelf
 from worker.push.services import PushService
 from worker.records.control import CampaignControl

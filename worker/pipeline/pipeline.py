@@ -6,41 +6,38 @@ What needs a wire lies outside: records are brought in, requests and checkpoints
 acknowledgements are brought back, each with the time at which that happens, in seconds since the epoch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from operator import attrgetter
 
 import msgspec
 
 from crypto.vapid import TokenCache
-from worker.ledger.ledger import CHECKPOINT_MAX, Checkpoint, Entry, Ledger
+from worker.ledger.ledger import CHECKPOINT_MAX, Ledger
 from worker.ledger.progress import Progress
-from worker.metrics import NO_SERVICE, Metrics
+from worker.metrics import Metrics
 from worker.pipeline.build import Entropy, Keys, RequestBuilder
 from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.pipeline.instrumentation import measure_landed, measure_levels
 from worker.pipeline.intake import take_in
 from worker.pipeline.placement import make_deliveries
 from worker.pipeline.politeness import QUARANTINE, QUARANTINED, Politeness
-from worker.pipeline.publication import Effect, Gone, Postponed, publications
+from worker.pipeline.publication import Effect
 from worker.pipeline.queue import DueQueue
+from worker.pipeline.routing import Routing
+from worker.pipeline.settlement import Batch, Settlement
 from worker.pipeline.tally import Tally
 from worker.push.answers import Answer, PushResponse, classify, retry_after
 from worker.push.services import Endpoints, PushService
 from worker.push.verdict import Settled, TryAgain
-from worker.records.control import CampaignControl, Campaigns, Control, State
-from worker.records.dead_letter import bury
-from worker.records.envelope import Commit, Partition, Publication, Record
+from worker.records.control import CampaignControl, Campaigns
+from worker.records.envelope import Commit, Partition, Record
 from worker.records.job import RECIPIENTS_MAX, Lane, LaterJob
-from worker.records.outcome import Outcome, Status
-from worker.records.topics import SHORTEST, Tier
-from worker.records.values import RecordError, moment
+from worker.records.topics import SHORTEST
+from worker.records.values import RecordError
 from worker.timing.retry import decide
-from worker.timing.schedule import lapses_at, times
-from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, pause_tier
-
-OpenEntry = Entry[JobContext | None, Effect]
+from worker.timing.schedule import lapses_at
+from worker.timing.tiers import choose_tier
 
 URGENT_RESERVE = 0.1
 """Of the buffer: what only the urgent lane may fill."""
@@ -65,14 +62,6 @@ class Limits:
     stretch_time: float = 0.0
     topic_prefix: str = "push."
     worker: str = "pushmill/0"
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A checkpoint with the records that must be acknowledged before its commits are made."""
-
-    publications: list[Publication]
-    checkpoint: Checkpoint[JobContext | None, Effect] | None
 
 
 class Pipeline:
@@ -100,6 +89,10 @@ class Pipeline:
         self._campaigns = Campaigns()
         self._ledger: Ledger[JobContext | None, Effect] = Ledger()
         self._tally = Tally(limits.worker, now)
+        self._settlement = Settlement(
+            self._ledger, self._tally, metrics, topic_prefix=limits.topic_prefix, worker=limits.worker
+        )
+        self._routing = Routing(self._queue, self._campaigns, self._settlement, entropy, limits.buffered)
 
     # ── record, decode, schedule ────────────────────────────────────────────────────────────────────────
 
@@ -127,96 +120,23 @@ class Pipeline:
         try:
             taken = take_in(record, self._limits.stretch_time)
         except RecordError as error:
-            return self._bury(record, error)
+            return self._settlement.dead_letter(record, error)
         except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
             problem = f"value: cannot be handled: {type(error).__name__}"
-            return self._bury(record, RecordError("internal_error", problem))
+            return self._settlement.dead_letter(record, RecordError("internal_error", problem))
         job = taken.job
         entry = self._ledger.open_record(record.partition, record.offset, len(taken.recipients), job)
         if entry is None:
             return None
         campaign = self._campaigns.of(job.job.campaign_id)
         deliveries, unsendable = make_deliveries(taken, entry, self._endpoints, campaign.shift_at(now))
-        for index, end in unsendable:
-            unsent = Outcome(taken.recipients[index].id, end.status, moment(now), 0, None, None, end.detail)
-            self._conclude(job, entry, unsent, [(index, unsent)])
+        if unsendable:
+            self._settlement.settle_unsendable(taken, entry, unsendable, now)
         if campaign.has_resumed and isinstance(job.job, LaterJob):
-            deliveries = [self._eased(each, now) for each in deliveries]
+            deliveries = [self._routing.eased(each, now) for each in deliveries]
         # In the order of their time, so that a tier's record empties from one end and its map stays small.
-        self._route(job, sorted(deliveries, key=attrgetter("next")), now)
+        self._routing.route(job, sorted(deliveries, key=attrgetter("next")), now)
         return None
-
-    def _bury(self, record: Record, error: RecordError) -> RecordError | None:
-        entry = self._ledger.open_record(record.partition, record.offset, 1, None)
-        if entry is None:
-            return None
-        self._metrics.dead_letters[error.code].inc()
-        self._ledger.settle(entry, [(0, bury(record, error, self._limits.topic_prefix))])
-        return error
-
-    def _eased(self, delivery: Delivery, now: float) -> Delivery:
-        """A delivery of a campaign that was paused, which may come back late, and many others with it.
-
-        Spread over as long as it is late, so that no burst follows a pause; it stays in memory, and well
-        within what is left until it lapses.
-        """
-        late = min(now - delivery.next, (delivery.lapses - now) / 2, self._horizon)
-        if late <= 0 or delivery.attempts:
-            return delivery
-        return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
-
-    def _route(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Say where deliveries of one job wait, one after the other: in memory, or in a tier and why."""
-        control = self._campaigns.of(job.job.campaign_id)
-        if control.state is State.CANCELLED:
-            self._settle_each(deliveries, Settled(Status.CANCELLED), now)
-        elif not job.message.fits:
-            self._settle_each(deliveries, Settled(Status.REJECTED, "payload_too_large"), now)
-        elif control.state is State.PAUSED:
-            for delivery in self._alive(deliveries, now):
-                self._rest(delivery, control, now)
-        else:
-            self._keep(job, self._alive(deliveries, now), now)
-
-    def _alive(self, deliveries: list[Delivery], now: float) -> list[Delivery]:
-        """Settle what has lapsed, or will before its next attempt."""
-        alive = [each for each in deliveries if now <= each.lapses >= each.next]
-        if len(alive) < len(deliveries):
-            lapsed = [each for each in deliveries if not now <= each.lapses >= each.next]
-            self._settle_each(lapsed, Settled(Status.LAPSED), now)
-        return alive
-
-    def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
-        """Postpone what is paused, for as long as the pause or its own time wants, whichever is longer."""
-        rest = pause_tier(now - control.at, delivery.lapses - now)
-        tier = choose_tier(delivery.next - now, self._horizon)
-        self._postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
-
-    def _keep(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Keep in memory what is due within the horizon, which shrinks as they fill the buffer."""
-        for far, together in groupby(deliveries, lambda each: each.next - now > HORIZON_FULL):
-            if not far:
-                self._admit(job, list(together), now)
-                continue
-            horizon = self._horizon
-            for delivery in together:
-                if tier := choose_tier(delivery.next - now, horizon):
-                    self._postpone(delivery, tier, "retry" if delivery.attempts else "not_due")
-                else:
-                    self._admit(job, [delivery], now)
-                    horizon = self._horizon
-
-    def _admit(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Let deliveries into the queue, but for the surplus of a site that holds half of the buffer."""
-        held = self._queue.of_site(job.job.site_id, job.lane)
-        room = max(0, self._limits.buffered // 2 - held)
-        self._queue.add(job, deliveries[:room], now)
-        for delivery in deliveries[room:]:
-            self._postpone(delivery, SHORTEST, "surplus")
-
-    @property
-    def _horizon(self) -> float:
-        return HORIZON_FULL if self._queue.waiting * 2 >= self._limits.buffered else HORIZON
 
     # ── queue, personalise, encrypt, authorize, build ───────────────────────────────────────────────────
 
@@ -230,14 +150,14 @@ class Pipeline:
                     flights.append(made)
                 else:
                     self._politeness.recall(delivery, now)
-                    self._settle([delivery], made, now)
+                    self._settlement.settle([delivery], made, now)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:
         """Take back a request that did not go onto the wire."""
         self._politeness.recall(flight.delivery, flight.sent_at)
         if self.still_owns(flight):
-            self._route(flight.delivery.job, [flight.delivery], now)
+            self._routing.route(flight.delivery.job, [flight.delivery], now)
 
     def still_owns(self, flight: Flight) -> bool:
         """Whether what a request is for is still this process's to settle."""
@@ -267,13 +187,13 @@ class Pipeline:
 
     def _may_go(self, run: list[Delivery], now: float) -> list[Delivery]:
         """Settle what has lapsed of a run, and postpone the rest if its gate is closed."""
-        going = self._alive(run, now)
+        going = self._routing.alive(run, now)
         until = self._politeness.wait_until(going[0], now) if going else None
         if until is None:
             return going
         for delivery in going:
             # As it is: one that was never tried must go on moving with the pauses of its campaign.
-            self._postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
+            self._settlement.postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
         return []
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
@@ -297,7 +217,7 @@ class Pipeline:
             for delivery in deliveries:
                 self._try_again(delivery, verdict, answer, now)
         else:
-            self._settle(deliveries, verdict, now, answer)
+            self._settlement.settle(deliveries, verdict, now, answer)
 
     def _try_again(self, delivery: Delivery, verdict: TryAgain, answer: Answer, now: float) -> None:
         attempts = delivery.attempts + 1
@@ -312,7 +232,7 @@ class Pipeline:
             now=now,
         )
         if isinstance(at, Settled):
-            self._settle([delivery], at, now, answer)
+            self._settlement.settle([delivery], at, now, answer)
             return
         service = delivery.endpoint.origin.service
         self._metrics.retries[service][verdict.reason].inc()
@@ -320,51 +240,7 @@ class Pipeline:
             self._metrics.quarantined[service].inc()
         lapses = lapses_at(delivery.job.plan, delivery.due, attempts)
         again = msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses)
-        self._route(delivery.job, [again], now)
-
-    def _settle(
-        self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None = None
-    ) -> None:
-        """Note the end of recipients of one record, at one push service.
-
-        Args:
-            deliveries: Whose.
-            settled: What became of them.
-            now: When.
-            answer: What an attempt that is not counted yet brought, if there was one.
-        """
-        first = deliveries[0]
-        status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
-        made = 0 if answer is None else 1
-        code = answer.status if isinstance(answer, PushResponse) else None
-        at, gone = moment(now), status is Status.EXPIRED
-        effects: list[tuple[int, Effect]] = []
-        for each in deliveries:
-            attempts = each.attempts + made
-            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail)
-            effects.append((each.index, Gone(outcome, _endpoint_of(each)) if gone else outcome))
-        self._conclude(first.job, first.entry, outcome, effects)
-
-    def _settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
-        """Note the end of recipients that no answer was for, of whatever records and push services."""
-        for delivery in deliveries:
-            self._settle([delivery], settled, now)
-
-    def _conclude(
-        self, job: JobContext, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
-    ) -> None:
-        """Write down the end of recipients of one record; but for ids and attempts, each is like `alike`."""
-        self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
-        self._tally.count(job.job, alike.status, len(effects))
-        self._ledger.settle(entry, effects)
-
-    def _postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
-        # One that was never tried goes on moving with the pauses of its campaign.
-        moved = (delivery.due, delivery.next) if delivery.attempts else None
-        effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
-        self._metrics.deferred[tier.name][reason].inc()
-        self._tally.count(delivery.job.job, None)
-        self._ledger.settle(delivery.entry, [(delivery.index, effect)])
+        self._routing.route(delivery.job, [again], now)
 
     # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
 
@@ -380,12 +256,8 @@ class Pipeline:
         """
         crowded = self._ledger.crowded()
         if crowded:
-            self._hand_on(lambda delivery: delivery.entry.partition in crowded, now)
-        checkpoint = self._ledger.checkpoint()
-        written = list(publications(checkpoint.settled, self._limits.worker)) if checkpoint else []
-        if last or self._tally.due(now):
-            written += self._tally.flush(now)
-        return Batch(written, checkpoint) if checkpoint or written else None
+            self._routing.hand_on(lambda delivery: delivery.entry.partition in crowded, now)
+        return self._settlement.checkpoint(now, last=last)
 
     def renewal(self) -> dict[Partition, Commit]:
         """What can be committed once more, to hear from Kafka whether the partitions are still one's own."""
@@ -405,7 +277,7 @@ class Pipeline:
 
         Recipients that were never tried stay open in the ledger's map: whoever comes next sends them.
         """
-        self._hand_on(lambda delivery: delivery.attempts > 0, now)
+        self._routing.hand_on(lambda delivery: delivery.attempts > 0, now)
         self._queue.clear()
 
     def forget(self) -> None:
@@ -414,26 +286,12 @@ class Pipeline:
         self._tally.clear()
         self._ledger.forget()
 
-    def _hand_on(self, wanted: Callable[[Delivery], bool], now: float) -> None:
-        for delivery in self._queue.extract(wanted, now):
-            self._postpone(delivery, SHORTEST, "retry" if delivery.attempts else "surplus")
-
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
     def control(self, control: CampaignControl, now: float) -> None:
         """Follow a control record: what waits in memory and may not go any more leaves it at once."""
         self._campaigns.apply(control)
-        campaign = control.campaign_id
-        leaving = self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now)
-        for job, together in groupby(leaving, attrgetter("job")):
-            self._route(job, [each if each.attempts else self._moved(each, now) for each in together], now)
-
-    def _moved(self, delivery: Delivery, now: float) -> Delivery:
-        """A delivery at the time that the pauses of its campaign have moved it to."""
-        plan, shift = delivery.job.plan, self._campaigns.of(delivery.job.job.campaign_id).shift_at(now)
-        when = times(plan, delivery.recipient, delivery.index, shift)
-        lapses = lapses_at(plan, when.due, 0)
-        return msgspec.structs.replace(delivery, due=when.due, next=when.next, lapses=lapses)
+        self._routing.move(control, now)
 
     def release(self, campaign_id: str) -> None:
         """Follow a tombstone in the control topic: the campaign runs as planned."""
@@ -490,10 +348,6 @@ class Pipeline:
     @property
     def _at_risk_left(self) -> int:
         return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
-
-
-def _endpoint_of(delivery: Delivery) -> str:
-    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else ""
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

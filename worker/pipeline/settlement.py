@@ -1,0 +1,130 @@
+"""How recipients end: an outcome, a tier, or a dead letter, noted in the ledger and counted at once.
+
+Decides which effect a verdict has and what a checkpoint writes; knows nothing of queues, gates or requests.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from worker.ledger.ledger import Checkpoint, Entry, Ledger
+from worker.metrics import NO_SERVICE, Metrics
+from worker.pipeline.delivery import Delivery, JobContext
+from worker.pipeline.intake import TakenIn
+from worker.pipeline.placement import Unsendable
+from worker.pipeline.publication import Effect, Gone, Postponed, publications
+from worker.pipeline.tally import Tally
+from worker.push.answers import Answer, PushResponse
+from worker.push.verdict import Settled
+from worker.records.dead_letter import bury
+from worker.records.envelope import Publication, Record
+from worker.records.outcome import Outcome, Status
+from worker.records.topics import Tier
+from worker.records.values import RecordError, moment
+
+OpenEntry = Entry[JobContext | None, Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A checkpoint with the records that must be acknowledged before its commits are made."""
+
+    publications: list[Publication]
+    checkpoint: Checkpoint[JobContext | None, Effect] | None
+
+
+class Settlement:
+    """The one place where a recipient's end is written down; times are seconds since the epoch."""
+
+    def __init__(
+        self,
+        ledger: Ledger[JobContext | None, Effect],
+        tally: Tally,
+        metrics: Metrics,
+        *,
+        topic_prefix: str,
+        worker: str,
+    ) -> None:
+        self._ledger = ledger
+        self._tally = tally
+        self._metrics = metrics
+        self._topic_prefix = topic_prefix
+        self._worker = worker
+
+    def settle(
+        self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None = None
+    ) -> None:
+        """Note the end of recipients of one record, at one push service.
+
+        Args:
+            deliveries: Whose.
+            settled: What became of them.
+            now: When.
+            answer: What an attempt that is not counted yet brought, if there was one.
+        """
+        first = deliveries[0]
+        status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
+        made = 0 if answer is None else 1
+        code = answer.status if isinstance(answer, PushResponse) else None
+        at, gone = moment(now), status is Status.EXPIRED
+        effects: list[tuple[int, Effect]] = []
+        for each in deliveries:
+            attempts = each.attempts + made
+            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail)
+            effects.append((each.index, Gone(outcome, _endpoint_of(each)) if gone else outcome))
+        self._conclude(first.job, first.entry, outcome, effects)
+
+    def settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
+        """Note the end of recipients that no answer was for, of whatever records and push services."""
+        for delivery in deliveries:
+            self.settle([delivery], settled, now)
+
+    def settle_unsendable(
+        self, taken: TakenIn, entry: OpenEntry, unsendable: Iterable[Unsendable], now: float
+    ) -> None:
+        """Note the end of recipients of a record that cannot become deliveries."""
+        at = moment(now)
+        for index, end in unsendable:
+            outcome = Outcome(taken.recipients[index].id, end.status, at, 0, None, None, end.detail)
+            self._conclude(taken.job, entry, outcome, [(index, outcome)])
+
+    def postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
+        """Hand a delivery to a tier, whose record stands for it from then on."""
+        # One that was never tried goes on moving with the pauses of its campaign.
+        moved = (delivery.due, delivery.next) if delivery.attempts else None
+        effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
+        self._metrics.deferred[tier.name][reason].inc()
+        self._tally.count(delivery.job.job, None)
+        self._ledger.settle(delivery.entry, [(delivery.index, effect)])
+
+    def dead_letter(self, record: Record, error: RecordError) -> RecordError | None:
+        """Settle a record that cannot be handled as a dead letter.
+
+        Returns:
+            What is wrong with it; None if it was settled before, or is not this process's to settle.
+        """
+        entry = self._ledger.open_record(record.partition, record.offset, 1, None)
+        if entry is None:
+            return None
+        self._metrics.dead_letters[error.code].inc()
+        self._ledger.settle(entry, [(0, bury(record, error, self._topic_prefix))])
+        return error
+
+    def checkpoint(self, now: float, *, last: bool) -> Batch | None:
+        """Take what has settled as records, with the statistics that are due; see `Pipeline.checkpoint`."""
+        checkpoint = self._ledger.checkpoint()
+        written = list(publications(checkpoint.settled, self._worker)) if checkpoint else []
+        if last or self._tally.due(now):
+            written += self._tally.flush(now)
+        return Batch(written, checkpoint) if checkpoint or written else None
+
+    def _conclude(
+        self, job: JobContext, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
+    ) -> None:
+        """Write down the end of recipients of one record; but for ids and attempts, each is like `alike`."""
+        self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
+        self._tally.count(job.job, alike.status, len(effects))
+        self._ledger.settle(entry, effects)
+
+
+def _endpoint_of(delivery: Delivery) -> str:
+    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else ""
