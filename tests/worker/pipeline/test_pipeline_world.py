@@ -13,6 +13,7 @@ from math import inf
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.worker.pipeline.support import at
 from tests.worker.support import (
     HOSTS,
     NOW,
@@ -39,10 +40,6 @@ TOLERANCE = 1e-5
 INPUTS = [Partition("jobs", 0), Partition("jobs", 1), Partition("jobs.urgent", 0)]
 LATER = [Partition(tier.topic, 0) for tier in TIERS]
 FINAL = {201: "sent", 404: "expired", 410: "expired", 403: "unauthorized", 413: "rejected"}
-
-
-def at(seconds):
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 class Campaign:
