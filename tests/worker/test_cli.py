@@ -1,31 +1,37 @@
-import os
-import signal
+"""Whatever a command raises ends in one line on standard error and a status."""
 
 import pytest
 
 from worker import cli
+from worker.app.worker import MissingTopicsError
+from worker.config import ConfigError
 from worker.edges.kafka.client import KafkaUnreachableError
+from worker.edges.process.status import StatusPortError
 
 
-class Worker:
-    """Finds no Kafka, and learns at the same time that it is to stop, if at all."""
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: the configuration cannot be used:"),
+        (KafkaUnreachableError("cannot use Kafka"), 1, "pushmill: cannot use Kafka"),
+        (MissingTopicsError("topics are missing"), 1, "pushmill: topics are missing"),
+        (StatusPortError("port 9400 is taken"), 1, "pushmill: port 9400 is taken"),
+        (KeyboardInterrupt(), 1, "pushmill: interrupted"),
+    ],
+)
+def test_an_error_becomes_a_line_and_a_status(monkeypatch, capsys, error, status, line):
+    def fail():
+        raise error
 
-    def __init__(self, is_stopped, *_):
-        self.is_stopped = is_stopped
-
-    async def run(self, stop):
-        if self.is_stopped:
-            os.kill(os.getpid(), signal.SIGTERM)
-            await stop.wait()
-        raise KafkaUnreachableError("cannot use Kafka")
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (status, "")
+    assert said.err.splitlines()[0] == line
 
 
-async def test_a_process_that_is_stopped_while_it_looks_for_kafka_has_stopped_cleanly(monkeypatch):
-    monkeypatch.setattr(cli, "Worker", Worker)
-    await cli._work(True)
-
-
-async def test_a_process_that_finds_no_kafka_has_failed(monkeypatch):
-    monkeypatch.setattr(cli, "Worker", Worker)
-    with pytest.raises(KafkaUnreachableError):
-        await cli._work(False)
+def test_a_mistake_of_our_own_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()

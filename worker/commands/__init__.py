@@ -1,14 +1,30 @@
-"""The commands that need no Kafka, a file each, and how those end that cannot do what they are asked."""
+"""The commands, a file each, and what they share: their exit statuses, and how a failed one ends."""
 
-from typing import NoReturn
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
 
 import typer
+import uvloop
 
 FAILED, MISUSED = 1, 2
-"""Exit statuses: could not be done, and wrong usage or configuration."""
+"""Exit statuses: the command failed, or its usage or configuration is wrong."""
+
+_Result = TypeVar("_Result")
 
 
 def end(message: str, status: int) -> NoReturn:
-    """Say one thing on standard error, and end with a status."""
-    typer.echo(f"pushmill: {message}", err=True)
+    """Print one line on standard error and end the command with a status."""
+    complain(message)
     raise typer.Exit(status)
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error."""
+    typer.echo(f"pushmill: {message}", err=True)
+
+
+def run_async(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine on uvloop and return its result."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)

@@ -11,11 +11,10 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
-import uvloop
 
 from crypto.errors import VapidSubjectError
 from crypto.vapid import TokenCache, VapidKey, check_subject
-from worker.commands import FAILED, MISUSED, end
+from worker.commands import FAILED, MISUSED, end, run_async
 from worker.commands.keys import FOLDER, Folder, read_key
 from worker.config import ConfigError, Settings, load_settings
 from worker.edges import clock
@@ -178,8 +177,7 @@ def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
 
 def _post(request: PushRequest, settings: Settings) -> NoReturn:
     began = clock.stopwatch()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        answer = runner.run(_exchange(request, settings))
+    answer = run_async(_exchange(request, settings))
     took = clock.stopwatch() - began
     service = request.endpoint.origin.service
     http_status = answer.status if isinstance(answer, PushResponse) else None

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from crypto import base64url
 from crypto.keys import load_point
-from worker.commands import FAILED, MISUSED, end
+from worker.commands import FAILED, MISUSED, end, run_async
 from worker.simulator.serve import HELP, SimulateOptions
 from worker.simulator.serve import simulate as serve
 
@@ -73,8 +72,7 @@ def simulate(
 
 def _run(options: SimulateOptions) -> None:
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_until_told_to_stop(options))
+        run_async(_until_told_to_stop(options))
     except ModuleNotFoundError as error:
         end(str(error), FAILED)
     except UnicodeError:

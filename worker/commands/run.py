@@ -1,0 +1,68 @@
+"""`pushmill run`: the worker, in this process or in several under a supervisor.
+
+Decides which of the two, and with what status they end. What a worker does is `worker.app`'s.
+"""
+
+import os
+import socket
+import sys
+from typing import Annotated
+
+import structlog
+import typer
+
+from worker.app.worker import MissingTopicsError, Worker
+from worker.commands import FAILED, end, run_async
+from worker.config import Settings, load_settings, unknown_variables
+from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
+from worker.edges.process.signals import stop_on_signal
+from worker.edges.process.status import StatusPortError
+from worker.edges.process.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
+from worker.logs import configure
+
+CANNOT_BEGIN = (KafkaUnreachableError, MissingTopicsError, StatusPortError)
+
+log = structlog.get_logger(__name__)
+
+
+def run(
+    process: Annotated[
+        int | None, typer.Option(hidden=True, help="Number of this process; the supervisor is its stdin.")
+    ] = None,
+) -> None:
+    """Deliver: read send jobs, push, write outcomes. Configured by PUSHMILL_* variables alone."""
+    settings = load_settings(os.environ)
+    configure(settings.log_format, settings.log_level, sys.stderr)
+    if process is not None:
+        structlog.contextvars.bind_contextvars(process=process)
+        try:
+            run_async(_work(settings, process, socket.socket(fileno=os.dup(sys.stdin.fileno()))))
+        except CANNOT_BEGIN as error:
+            end(str(error), UNBEGUN)
+        return
+    for name, meant in unknown_variables(os.environ).items():
+        log.warning("nothing reads this variable", variable=name, meant=meant)
+    count = process_count(settings.processes)
+    run_async(_work(settings) if count == 1 else _supervise(settings, count))
+
+
+async def _work(settings: Settings, process: int = 0, supervisor: socket.socket | None = None) -> None:
+    with stop_on_signal() as stop:
+        try:
+            await Worker(settings, process, supervisor).run(stop)
+        except KafkaUnreachableError:
+            if not stop.is_set():  # else it had come to do nothing, and is asked to do no more
+                raise
+        except KafkaStuckError as error:
+            # No flush, no clean-up: a record that is still on its way must not land after the next start.
+            log.critical("ending at once, without a clean-up", problem=str(error))
+            os._exit(FAILED)
+
+
+async def _supervise(settings: Settings, count: int) -> None:
+    supervisor = Supervisor(count, stop_limit=settings.drain_timeout + STOP_MARGIN)
+    with stop_on_signal() as stop:
+        async with supervisor.status(settings.status_host, settings.status_port):
+            status = await supervisor.run(stop)
+    if status:
+        raise SystemExit(status)
