@@ -15,8 +15,6 @@ from worker.checks.rules import findings
 from worker.commands import FAILED, MISUSED, end
 from worker.push.services import Endpoints, HostRuleError, parse_host_rules
 
-__all__ = ["Finding", "Severity", "check", "findings"]
-
 _HOSTS_VARIABLE = "PUSHMILL_ENDPOINT_HOSTS"
 
 

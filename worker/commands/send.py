@@ -206,11 +206,11 @@ def _transport(settings: Settings) -> AiohttpTransport | HttptoolsTransport:
 async def _answer(transport: Transport, request: PushRequest) -> Answer:
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def landed(what: Answer) -> None:
+    def on_answer(what: Answer) -> None:
         if not answer.done():  # an interruption has taken it
             answer.set_result(what)
 
-    transport.post(request, landed)
+    transport.post(request, on_answer)
     return await answer
 
 

@@ -23,7 +23,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from worker.edges.http.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, AddressRefusedError, look_up
-from worker.edges.http.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, Landed, MayGo, always
+from worker.edges.http.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, MayGo, OnAnswer, always
 from worker.push.addresses import is_public
 from worker.push.answers import ANSWER_HEADERS, Answer, PushResponse, TransportFailure
 from worker.push.proxy import Proxy
@@ -172,11 +172,11 @@ class AiohttpTransport:
     ) -> None:
         await self.close()
 
-    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
+    def post(self, request: PushRequest, on_answer: OnAnswer, may_go: MayGo = always) -> None:
         """As `Transport.post`."""
         task = asyncio.create_task(self._exchange(request, may_go))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._land, landed))
+        task.add_done_callback(partial(self._land, on_answer))
 
     async def close(self) -> None:
         """As `Transport.close`."""
@@ -187,13 +187,13 @@ class AiohttpTransport:
         if self._book:
             self._book.close()
 
-    def _land(self, landed: Landed, task: asyncio.Task[Answer | None]) -> None:
+    def _land(self, on_answer: OnAnswer, task: asyncio.Task[Answer | None]) -> None:
         # Not in the task itself: one that is cancelled before its first step runs no line of its own.
         self._tasks.discard(task)
         failed = task.cancelled() or task.exception() is not None
         answer = TransportFailure.RESET if failed else task.result()
         if answer is not None:
-            landed(answer)
+            on_answer(answer)
         if failed and not task.cancelled():
             task.result()  # a mistake of our own, told by the event loop
 

@@ -10,7 +10,7 @@ from collections import deque
 from typing import NamedTuple, cast
 
 from worker.edges.http.http1 import AnswerParser
-from worker.edges.http.transport import Landed, MayGo
+from worker.edges.http.transport import MayGo, OnAnswer
 from worker.push.answers import TransportFailure
 
 BUFFER_BYTES = 16_384
@@ -29,22 +29,22 @@ class Connection(asyncio.BufferedProtocol):
         closing: Says whether nothing more can be sent.
     """
 
-    __slots__ = ("_landed", "_parser", "_pool", "_transport", "closing", "since")
+    __slots__ = ("_on_answer", "_parser", "_pool", "_transport", "closing", "since")
 
     def __init__(self, pool: "Pool") -> None:
         self.since = math.inf
         self._pool = pool
         self._parser = AnswerParser()
-        self._landed: Landed | None = None
+        self._on_answer: OnAnswer | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a request waits for its answer."""
-        return self._landed is not None
+        return self._on_answer is not None
 
-    def send(self, wire: bytes, landed: Landed, since: float) -> None:
+    def send(self, wire: bytes, on_answer: OnAnswer, since: float) -> None:
         """Send a request, posted at `since`, on a connection that is neither busy nor closing."""
-        self._landed = landed
+        self._on_answer = on_answer
         self.since = since
         try:
             self._transport.write(wire)
@@ -55,9 +55,9 @@ class Connection(asyncio.BufferedProtocol):
         """Close at once; a request that is under way lands as `failure`, unless its status has come."""
         self._pool.leave(self)
         self._transport.abort()
-        if self._landed is not None:
-            landed, self._landed = self._landed, None
-            landed(self._parser.cut(failure))
+        if self._on_answer is not None:
+            on_answer, self._on_answer = self._on_answer, None
+            on_answer(self._parser.cut(failure))
 
     # ── asyncio ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,19 +73,19 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, count: int) -> None:
         """See asyncio.BufferedProtocol; bytes that nobody asked for would be taken for the next answer."""
-        landed = self._landed
-        if landed is None:
+        on_answer = self._on_answer
+        if on_answer is None:
             self.cut(TransportFailure.RESET)
             return
         answer = self._parser.feed(self._pool.buffer[:count])
         if answer is None:
             return
-        self._landed = None
+        self._on_answer = None
         if self._parser.reusable:
             self._pool.rest(self)
         else:
             self.cut(TransportFailure.RESET)
-        landed(answer)
+        on_answer(answer)
 
     def eof_received(self) -> None:
         """See asyncio.BufferedProtocol; the end of some answers, too (RFC 9112 section 6.3)."""
@@ -101,13 +101,13 @@ class Waiting(NamedTuple):
 
     Attributes:
         wire: Its bytes.
-        landed: Is told how it went.
+        on_answer: Is told how it went.
         may_go: Is asked right before it is written; after a no it is forgotten.
         since: When it was posted, in the loop's time.
     """
 
     wire: bytes
-    landed: Landed
+    on_answer: OnAnswer
     may_go: MayGo
     since: float
 
@@ -148,14 +148,14 @@ class Pool:
         """Whether there is neither a connection nor anybody who wants one."""
         return not (self._open or self.opening or self.waiting)
 
-    def send(self, wire: bytes, landed: Landed, may_go: MayGo, now: float) -> None:
+    def send(self, wire: bytes, on_answer: OnAnswer, may_go: MayGo, now: float) -> None:
         """Send a request on an idle connection, or let it wait for one."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if not connection.closing():
-                connection.send(wire, landed, now)
+                connection.send(wire, on_answer, now)
                 return
-        self.waiting.append(Waiting(wire, landed, may_go, now))
+        self.waiting.append(Waiting(wire, on_answer, may_go, now))
 
     def impatient_at(self) -> float:
         """When one more connection is worth its handshake, in the loop's time; `inf` if none is, so far."""
@@ -175,14 +175,14 @@ class Pool:
     def fail(self, failure: TransportFailure) -> None:
         """Let whoever waits longest land: the handshake that failed was begun for one of them."""
         if self.waiting:
-            self.waiting.popleft().landed(failure)
+            self.waiting.popleft().on_answer(failure)
 
     def rest(self, connection: Connection) -> None:
         """Send what waits longest and may go, or keep the connection for later unless enough are kept."""
         while self.waiting and not connection.closing():
             first = self.waiting.popleft()
             if first.may_go():
-                connection.send(first.wire, first.landed, first.since)
+                connection.send(first.wire, first.on_answer, first.since)
                 return
         if len(self._idle) < self._idle_max:
             self._idle[connection] = None

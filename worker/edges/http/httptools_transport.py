@@ -18,7 +18,7 @@ from worker.edges.clock import TIMER_SECONDS
 from worker.edges.http.connections import BUFFER_BYTES, Connection, Pool
 from worker.edges.http.http1 import request_bytes
 from worker.edges.http.resolver import AddressBook, AddressRefusedError
-from worker.edges.http.transport import IDLE_SECONDS, Landed, MayGo, always
+from worker.edges.http.transport import IDLE_SECONDS, MayGo, OnAnswer, always
 from worker.push.answers import TransportFailure
 from worker.push.request import PushRequest
 from worker.push.services import Origin
@@ -74,21 +74,21 @@ class HttptoolsTransport:
     ) -> None:
         await self.close()
 
-    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
+    def post(self, request: PushRequest, on_answer: OnAnswer, may_go: MayGo = always) -> None:
         """As `Transport.post`."""
         if self._closed:
-            self._loop.call_soon(landed, TransportFailure.RESET)
+            self._loop.call_soon(on_answer, TransportFailure.RESET)
             return
         try:
             wire = request_bytes(request)
         except ValueError:  # as what any HTTP client would refuse to send
-            self._loop.call_soon(landed, TransportFailure.BAD_ANSWER)
+            self._loop.call_soon(on_answer, TransportFailure.BAD_ANSWER)
             return
         origin = request.endpoint.origin
         pool = self._pools.get(origin.url)
         if pool is None:
             pool = self._pools[origin.url] = self._new_pool()
-        pool.send(wire, landed, may_go, self._loop.time())
+        pool.send(wire, on_answer, may_go, self._loop.time())
         if pool.waiting and origin.url not in self._looks:
             self._look(origin)
 

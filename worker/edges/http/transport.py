@@ -21,7 +21,7 @@ IDLE_SECONDS = 55.0
 
 USER_AGENT = f"pushmill/{version('pushmill')}"
 
-Landed = Callable[[Answer], None]
+OnAnswer = Callable[[Answer], None]
 MayGo = Callable[[], bool]
 
 
@@ -33,8 +33,8 @@ def always() -> bool:
 class Transport(Protocol):
     """Brings requests out, and exactly one answer back for each that was not called back itself."""
 
-    def post(self, request: PushRequest, landed: Landed, may_go: MayGo = always) -> None:
-        """Send a request; `landed` is called once, later, from the event loop.
+    def post(self, request: PushRequest, on_answer: OnAnswer, may_go: MayGo = always) -> None:
+        """Send a request; `on_answer` is called once, later, from the event loop.
 
         Unless it is written at once, `may_go` is asked right before it is: while it waited for a connection,
         the process may have been frozen. After a no, nothing of it has gone out, and it never lands.

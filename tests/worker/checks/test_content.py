@@ -1,0 +1,76 @@
+import pytest
+
+from tests.worker.checks.support import found
+from tests.worker.support import job, recipient
+
+
+def test_fields_that_come_out_wrong_are_named_with_whom():
+    persons = [
+        recipient(f"sub_{n}", variables={"t": "x" if n else " ", "u": "https://a.example/"}) for n in range(3)
+    ]
+    persons[2]["variables"]["u"] = "s3cr3t"
+    notification = {"title": "{{t}}", "url": "{{u}}", "icon": "/i.png"}
+    notification["actions"] = [{"action": "a", "title": "", "url": "ftp://x"}]
+    told = found(job(*persons, notification=notification))
+    assert told == {
+        ("error", "notification.title"): "is empty for 1 of 3 recipients (recipients[0] first)",
+        ("error", "notification.url"): "is no absolute https URL for 1 of 3 recipients (recipients[2] first)",
+        (
+            "error",
+            "notification.icon",
+        ): "is no absolute https URL for 3 of 3 recipients (recipients[0] first)",
+        ("error", "notification.actions[0].title"): "is empty for 3 of 3 recipients (recipients[0] first)",
+        ("error", "notification.actions[0].url"): (
+            "is no absolute https URL for 3 of 3 recipients (recipients[0] first)"
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "severity"), [(2800, None), (2801, "warning"), (3993, "warning"), (3994, "error")]
+)
+def test_sizes(size, severity):
+    told = found(job(payload="x" * size))
+    assert list(told) == ([(severity, "payload")] if severity else [])
+
+
+def test_templates_that_only_hold_ballast():
+    notification = {"title": "{{job_id|" + "x" * 65_536 + "}}", "url": "https://shop.example/"}
+    assert found(job(notification=notification)).keys() == {("error", "notification")}
+
+
+def test_sizes_differ_by_recipient():
+    sizes = [10, 3000, 3990, 100_000]
+    persons = [recipient(f"sub_{n}", variables={"b": "x" * size}) for n, size in enumerate(sizes)]
+    told = found(job(*persons, notification={"title": "Hi", "url": "https://a.example/", "body": "{{b}}"}))
+    assert "for 2 of 4 recipients (recipients[2] first)" in told["error", "notification"]
+    assert "for 1 of 4 recipients (recipients[1] first)" in told["warning", "notification"]
+
+
+def test_variables():
+    persons = [
+        recipient("a", variables={"name": "Ada", "old": 1, "job_id": "x", "first-name": "A"}),
+        recipient("b"),
+    ]
+    notification = {
+        "title": "{{name|x}} {{ name }} {{nick|}} {{nick|you}}",
+        "body": "{{name|x}} {{campaign_id}} {{recipient_id}} {{gone}}",
+        "url": "https://a.example/?{{gone}}",
+    }
+    assert found(job(*persons, notification=notification)) == {
+        ("warning", "notification.title"): "has a {{ that begins no variable, and is sent as it is",
+        ("warning", "notification.url"): (
+            "{{gone}} has no value for 2 of 2 recipients (recipients[0] first), and no fallback: "
+            "it comes out empty"
+        ),
+        ("warning", "recipients[0].variables.old"): "is used nowhere in the notification",
+        ("warning", "recipients[0].variables.job_id"): "is built in: the value given here is not used",
+        ("error", "recipients[0].variables.first-name"): (
+            "cannot be used: names of variables are A-Z, a-z, 0-9 and _"
+        ),
+    }
+
+
+def test_variables_of_a_payload():
+    told = found(job(recipient(variables={"name": "Ada"}), payload="Hello {{name}}"))
+    assert set(told) == {("warning", "payload"), ("warning", "recipients[0].variables.name")}
