@@ -1,6 +1,6 @@
 """What is particular to a proxy between the worker and push services.
 
-That all else holds through one, too, is in test_http.py: there the proxy is one more transport.
+That everything else holds through one, too, is in test_transports*.py: there the proxy is one more transport.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from tests.harness.connect_proxy import TUNNEL, ConnectProxy
-from tests.worker.edges.http.test_transports import (
+from tests.harness.waiting import GENEROUS, until
+from tests.worker.edges.http.wire import (
     CREATED,
-    GENEROUS,
     NAME,
     SHORT,
     NamesLoop,
@@ -24,7 +24,6 @@ from tests.worker.edges.http.test_transports import (
     scripted,
     silence,
     to,
-    until,
     with_names,
 )
 from worker.edges.http.transports import AiohttpTransport, make_transport, tls_context
@@ -37,13 +36,8 @@ from worker.simulator.certificates import Certificates
 PUBLIC = ["8.8.8.8"]
 
 
-@pytest.fixture(scope="module")
-def certificates():
-    return Certificates()
-
-
 def through(proxy, login=None):
-    """A factory as test_http.py has them."""
+    """A factory like those of the `transport` fixture."""
     user_info = f"{login}@" if login else ""
     return partial(AiohttpTransport, proxy=parse_proxy(f"http://{user_info}127.0.0.1:{proxy.port}"))
 
