@@ -7,9 +7,9 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer
 
 from worker.config import KafkaSettings
+from worker.demo.contract import DEAD_LETTERS, EXPIRED, OUTCOMES
 from worker.demo.evidence import Received
 from worker.edges.kafka.client import connection
-from worker.records.topics import DEAD_LETTERS, EXPIRED, OUTCOMES
 
 ROUND_SECONDS = 0.25
 """Between two looks; the embedded broker answers idle fetches at once, which would keep a core busy."""
@@ -69,10 +69,10 @@ class Collector:
 
     def _take(self, found: dict[Any, list[Any]]) -> None:
         for record in (record for records in found.values() for record in records):
-            match record.topic.removeprefix(self._prefix):
-                case "outcomes":
-                    self.received.take_outcomes(record.value)
-                case "expired":
-                    self.received.take_expired(record.value)
-                case _:
-                    self.received.take_buried(record.key, record.value, dict(record.headers))
+            topic = record.topic.removeprefix(self._prefix)
+            if topic == OUTCOMES:
+                self.received.take_outcomes(record.value)
+            elif topic == EXPIRED:
+                self.received.take_expired(record.value)
+            else:
+                self.received.take_dead_letter(record.key, record.value, dict(record.headers))

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from math import inf
 
-from worker.demo.producer import FATES, NORMAL, URGENT, Draft, Who
+from worker.demo.contract import JOBS, URGENT_JOBS
+from worker.demo.drafts import FATES, Draft
+from worker.demo.producer import RecipientKey
 
 CAMPAIGN = "autumn"
 
@@ -50,7 +52,7 @@ class Timetable:
         due: By recipient, without pauses.
     """
 
-    def __init__(self, start: float, stretch: float, due: Mapping[Who, float]) -> None:
+    def __init__(self, start: float, stretch: float, due: Mapping[RecipientKey, float]) -> None:
         self.start = start
         self.stretch = stretch
         self.due = due
@@ -68,7 +70,7 @@ class Timetable:
         """All planned moments in order, those behind a pause that is over moved by it."""
         return [due if due <= pause.at else due + pause.shift for due in self._moments]
 
-    def due_of(self, who: Who, at: float, pause: Pause) -> float:
+    def due_of(self, who: RecipientKey, at: float, pause: Pause) -> float:
         """Before which moment a push that went at `at` must not have gone."""
         return self.due[who] + (pause.shift if at >= pause.until else 0.0)
 
@@ -95,7 +97,7 @@ def split(drafts: Iterable[Draft]) -> tuple[list[Draft], Draft]:
         ValueError: There is no urgent record among them.
     """
     drafts = list(drafts)
-    urgent = next((each for each in drafts if each.topic == URGENT), None)
+    urgent = next((each for each in drafts if each.topic == URGENT_JOBS), None)
     if urgent is None:
         raise ValueError("there is no urgent record")
     return [each for each in drafts if each is not urgent], urgent
@@ -116,9 +118,7 @@ def stretched(drafts: Sequence[Draft], start: float, seconds: float) -> list[Dra
         "stretch_time": seconds,
     }
     return [
-        replace(
-            each, topic=NORMAL, job={**each.job, **common, "slice": {"first": first, "total": firsts[-1]}}
-        )
+        replace(each, topic=JOBS, job={**each.job, **common, "slice": {"first": first, "total": firsts[-1]}})
         for each, first in zip(drafts, firsts, strict=False)
     ]
 
@@ -126,7 +126,7 @@ def stretched(drafts: Sequence[Draft], start: float, seconds: float) -> list[Dra
 def timetable(drafts: Iterable[Draft], start: float, seconds: float) -> Timetable:
     """Read the planned times of stretched drafts; who is never asked for needs none."""
     due = {
-        Who(each.job["job_id"], recipient.id): start
+        RecipientKey(each.job["job_id"], recipient.id): start
         + seconds * ((each.job["slice"]["first"] + index) / each.job["slice"]["total"])
         for each in drafts
         for index, recipient in enumerate(each.recipients)

@@ -9,7 +9,7 @@ from rich.table import Table
 from worker.demo.course import Course, Pause
 from worker.demo.evidence import Evidence
 from worker.demo.pace import busiest, curve, gaps
-from worker.demo.producer import Who
+from worker.demo.producer import RecipientKey
 from worker.demo.report import Check, percentile
 
 PAUSE_HOLDS_SECONDS = 5.0
@@ -36,7 +36,7 @@ class Arrival:
         due: Before which it must not have come.
     """
 
-    who: Who
+    who: RecipientKey
     at: float
     due: float
 
@@ -133,7 +133,7 @@ def _urgent_late(course: Course, evidence: Evidence) -> Iterator[str]:
             yield f"{who.recipient_id} of {who.job_id}: after {seconds:.1f} s"
 
 
-def urgent_seconds(course: Course, evidence: Evidence) -> Mapping[Who, float]:
+def urgent_seconds(course: Course, evidence: Evidence) -> Mapping[RecipientKey, float]:
     """For each recipient of the urgent job: seconds from its record to its outcome."""
     written_at = evidence.delivered.written_at[course.urgent]
     return {

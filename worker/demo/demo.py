@@ -22,10 +22,10 @@ from rich.console import Console
 
 from worker.demo import queued, stretched
 from worker.demo.broker import BrokerError
-from worker.demo.children import ChildDiedError, while_alive
 from worker.demo.collector import Collector
 from worker.demo.course_report import course_checks, render_course
 from worker.demo.evidence import Evidence
+from worker.demo.processes import ProcessDiedError, while_alive
 from worker.demo.report import checks, render, render_speed
 from worker.demo.stage import Options, Stage, StuckError, ready_stage
 
@@ -50,7 +50,7 @@ async def _until_interrupted(work: Coroutine[Any, Any, bool]) -> int:
             _complain("interrupted; everything is stopped")
         except TimeoutError:
             _complain("not done in time; everything is stopped")
-        except (BrokerError, ChildDiedError, StuckError, KafkaError, aiohttp.ClientError) as error:
+        except (BrokerError, ProcessDiedError, StuckError, KafkaError, aiohttp.ClientError) as error:
             _complain(str(error) or type(error).__name__)
     return FAILED
 
@@ -86,7 +86,7 @@ async def demonstrate(options: Options, console: Console) -> bool:
     """Set the stage, play, and close the account; returns whether everything was right.
 
     Raises:
-        ChildDiedError: A worker or the push services ended by themselves.
+        ProcessDiedError: A worker or the push services ended by themselves.
         StuckError: The workers do not join.
         BrokerError: The embedded broker cannot be used.
         KafkaUnreachableError: The Kafka of the environment cannot.

@@ -13,7 +13,6 @@ from worker.config import KafkaSettings, load_kafka_settings
 from worker.demo.broker import EmbeddedBroker
 from worker.edges.kafka.client import connection
 from worker.edges.kafka.topics import create_topics
-from worker.records.topics import TOPICS
 
 PREFIX = "PUSHMILL_KAFKA_"
 BROKERS = PREFIX + "BOOTSTRAP_SERVERS"
@@ -77,7 +76,8 @@ async def _delete_topics(settings: KafkaSettings) -> None:
     admin = AIOKafkaAdminClient(**connection(settings))
     try:
         await admin.start()
-        await admin.delete_topics([settings.topic_prefix + topic.name for topic in TOPICS])
+        topics = await admin.list_topics()
+        await admin.delete_topics([name for name in topics if name.startswith(settings.topic_prefix)])
     finally:
         await admin.close()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from worker.demo.course import Pause, Timetable
-from worker.demo.producer import Who
+from worker.demo.producer import RecipientKey
 from worker.demo.report import percentile
 
 KNOWN_AFTER = 1.0
@@ -56,7 +56,7 @@ class Pace:
         self._out: list[float] = []
         self._late: list[float] = []
 
-    def take(self, who: Who, at: float, pause: Pause) -> None:
+    def take(self, who: RecipientKey, at: float, pause: Pause) -> None:
         """Take in when a recipient's outcome became final; who is not in the timetable does not count."""
         if who in self._timetable.due:
             insort(self._out, at)

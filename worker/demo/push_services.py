@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import aiohttp
 
-from worker.demo.children import Child, ChildDiedError
+from worker.demo.drafts import SubscriptionKind
 from worker.demo.evidence import Push
-from worker.demo.producer import Order
+from worker.demo.processes import DemoProcess, ProcessDiedError
 from worker.simulator.profiles import PROFILES
 
 START_SECONDS = 30.0
@@ -34,7 +34,7 @@ class PushServices:
 
     def __init__(self, folder: Path, seed: int) -> None:
         command = [sys.executable, "-m", "worker.simulator.child", str(folder), str(seed)]
-        self.child = Child("the push services", command, os.environ, folder / "push-services.log")
+        self.child = DemoProcess("the push services", command, os.environ, folder / "push-services.log")
         self.ca_file = folder / "ca.pem"
         self.origins: Mapping[str, str] = {}
         self._stack = AsyncExitStack()
@@ -60,7 +60,7 @@ class PushServices:
         line = await self.child.line()
         if not line:
             await self.child.ended()
-            raise ChildDiedError(self.child.obituary())
+            raise ProcessDiedError(self.child.obituary())
         origins: Mapping[str, str] = json.loads(line)
         return origins
 
@@ -69,12 +69,14 @@ class PushServices:
         """What `PUSHMILL_ENDPOINT_HOSTS` is set to."""
         return ",".join(origin.removeprefix("https://") for origin in self.origins.values())
 
-    async def subscribe(self, order: Order, count: int, vapid_public_key: str) -> Sequence[Mapping[str, Any]]:
+    async def subscribe(
+        self, kind: SubscriptionKind, count: int, vapid_public_key: str
+    ) -> Sequence[Mapping[str, Any]]:
         """Make subscriptions of one kind, in the shape of `PushSubscription.toJSON()`."""
         asked: dict[str, Any] = {"count": count, "vapid_public_key": vapid_public_key}
-        if order.gone:
+        if kind.gone:
             asked["expires_in"] = 0
-        made: Sequence[Mapping[str, Any]] = await self._ask("POST", order.service, "/subscribe", asked)
+        made: Sequence[Mapping[str, Any]] = await self._ask("POST", kind.service, "/subscribe", asked)
         return made
 
     async def script(self, scripts: Iterable[tuple[str, str, int]]) -> None:

@@ -4,8 +4,9 @@ import asyncio
 
 from worker.demo.collector import Collector
 from worker.demo.display import Display
+from worker.demo.drafts import draft
 from worker.demo.evidence import Delivered
-from worker.demo.producer import Production, address, draft, write
+from worker.demo.producer import Production, address, write
 from worker.demo.stage import Stage
 
 

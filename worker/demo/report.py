@@ -9,8 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.demo.evidence import Buried, Evidence, Gone, Push, Received
-from worker.demo.producer import SERVICES, Expected, Who
+from worker.demo.contract import Status
+from worker.demo.drafts import SERVICES
+from worker.demo.evidence import DeadLetter, Evidence, ExpiredSubscription, Push, Received
+from worker.demo.producer import Expected, RecipientKey
 
 SHOWN_PROBLEMS = 5
 """Of each check; how many more there are is said."""
@@ -50,16 +52,16 @@ def checks(evidence: Evidence) -> list[Check]:
     ]
 
 
-def _name(who: Who) -> str:
+def _name(who: RecipientKey) -> str:
     return f"{who.recipient_id} of {who.job_id}"
 
 
-def _strays(expected: Mapping[Who, Expected], received: Received) -> Iterator[str]:
+def _strays(expected: Mapping[RecipientKey, Expected], received: Received) -> Iterator[str]:
     yield from (f"{_name(who)}: no outcome" for who in expected if who not in received.outcomes)
     yield from (f"{_name(who)}: was never produced" for who in received.outcomes if who not in expected)
 
 
-def _wrong_outcomes(expected: Mapping[Who, Expected], received: Received) -> Iterator[str]:
+def _wrong_outcomes(expected: Mapping[RecipientKey, Expected], received: Received) -> Iterator[str]:
     for who, wanted in expected.items():
         outcome = received.outcomes.get(who)
         attempts = int(wanted.asked)
@@ -67,7 +69,7 @@ def _wrong_outcomes(expected: Mapping[Who, Expected], received: Received) -> Ite
             yield f"{_name(who)}: {outcome}, should be {wanted.status} after {attempts} attempts"
 
 
-def _asked(expected: Mapping[Who, Expected], pushes: Mapping[str, Sequence[Push]]) -> Iterator[str]:
+def _asked(expected: Mapping[RecipientKey, Expected], pushes: Mapping[str, Sequence[Push]]) -> Iterator[str]:
     known = {wanted.endpoint for wanted in expected.values()}
     for who, wanted in expected.items():
         count = len(pushes.get(wanted.endpoint, ()))
@@ -76,7 +78,9 @@ def _asked(expected: Mapping[Who, Expected], pushes: Mapping[str, Sequence[Push]
     yield from ("a push to an endpoint of nobody" for endpoint in pushes if endpoint not in known)
 
 
-def _wrong_texts(expected: Mapping[Who, Expected], pushes: Mapping[str, Sequence[Push]]) -> Iterator[str]:
+def _wrong_texts(
+    expected: Mapping[RecipientKey, Expected], pushes: Mapping[str, Sequence[Push]]
+) -> Iterator[str]:
     for who, wanted in expected.items():
         for push in pushes.get(wanted.endpoint, ()):
             problem = _wrong_text(push, wanted.digest)
@@ -94,9 +98,9 @@ def _wrong_text(push: Push, digest: int | None) -> str:
 
 def _expired(evidence: Evidence) -> Iterator[str]:
     wanted = {
-        Gone(each.site_id, who.recipient_id, each.endpoint)
+        ExpiredSubscription(each.site_id, who.recipient_id, each.endpoint)
         for who, each in evidence.delivered.production.expected.items()
-        if each.status == "expired"
+        if each.status == Status.EXPIRED
     }
     found = evidence.received.expired
     yield from (f"{gone.site_id}/{gone.recipient_id}: is missing" for gone in sorted(wanted - found.keys()))
@@ -106,10 +110,10 @@ def _expired(evidence: Evidence) -> Iterator[str]:
 
 def _buried(evidence: Evidence) -> Iterator[str]:
     wanted = {
-        Buried(record.key, record.value, code)
+        DeadLetter(record.key, record.value, code)
         for record, code in evidence.delivered.production.broken.items()
     }
-    found = Counter(evidence.received.buried)
+    found = Counter(evidence.received.dead_letters)
     yield from (f"{buried.key}: is missing, or altered" for buried in wanted - found.keys())
     yield from (f"{buried.key or 'no key'}: {buried.code}, unexpected" for buried in found.keys() - wanted)
     yield from (f"{buried.key}: {n} times" for buried, n in found.items() if n > 1)

@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 
 from crypto.vapid import VapidKey, generate_vapid_key
-from worker.demo.children import Child
+from worker.demo.drafts import SITES, STRANGER, Draft, SubscriptionKind, kinds_needed
 from worker.demo.kafka import Kafka, group_is_whole, ready_kafka
-from worker.demo.producer import SITES, STRANGER, Draft, Order, orders
+from worker.demo.processes import DemoProcess
 from worker.demo.push_services import PushServices
 
 JOIN_SECONDS = 60.0
@@ -68,10 +68,10 @@ class Stage:
     keys: Mapping[str, VapidKey]
     kafka: Kafka
     services: PushServices
-    workers: tuple[Child, ...]
+    workers: tuple[DemoProcess, ...]
 
     @property
-    def children(self) -> tuple[Child, ...]:
+    def children(self) -> tuple[DemoProcess, ...]:
         """All processes that must not end by themselves."""
         return (self.services.child, *self.workers)
 
@@ -79,11 +79,11 @@ class Stage:
         """Tell the user what has been reached."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    async def subscribe(self, drafts: Iterable[Draft]) -> dict[Order, Sequence[Mapping[str, Any]]]:
+    async def subscribe(self, drafts: Iterable[Draft]) -> dict[SubscriptionKind, Sequence[Mapping[str, Any]]]:
         """Make the subscriptions that the drafts need."""
         return {
-            order: await self.services.subscribe(order, count, self.keys[order.key].public_text)
-            for order, count in orders(drafts).items()
+            kind: await self.services.subscribe(kind, count, self.keys[kind.key].public_text)
+            for kind, count in kinds_needed(drafts).items()
         }
 
     async def join(self) -> None:
@@ -121,7 +121,7 @@ async def ready_stage(options: Options, console: Console) -> AsyncIterator[Stage
     """Set the stage, and clear it away at the end.
 
     Raises:
-        ChildDiedError: The push services ended by themselves.
+        ProcessDiedError: The push services ended by themselves.
         BrokerError: The embedded broker cannot be used.
         KafkaUnreachableError: The Kafka of the environment cannot.
         ConfigError: How to reach it is described wrongly.
@@ -157,7 +157,7 @@ def _write_keys(folder: Path) -> dict[str, VapidKey]:
     return {**keys, STRANGER: generate_vapid_key()}
 
 
-def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> Child:
+def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> DemoProcess:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PUSHMILL_")}
     environment = {
         **inherited,
@@ -177,4 +177,4 @@ def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> 
         "PUSHMILL_LOG_FORMAT": "json",
     }
     command = [sys.executable, "-m", "worker.cli", "run"]
-    return Child(f"worker {number}", command, environment, folder / f"worker-{number}.log")
+    return DemoProcess(f"worker {number}", command, environment, folder / f"worker-{number}.log")

@@ -4,20 +4,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import islice
 from math import ceil
+from typing import Literal
 
 from worker.demo.collector import Collector
+from worker.demo.contract import CONTROL, CampaignControl, encode_json
 from worker.demo.course import CAMPAIGN, NO_PAUSE, Course, Pause, Timetable, split, stretched, timetable
+from worker.demo.drafts import Draft, draft
 from worker.demo.evidence import Delivered, Received
 from worker.demo.pace import Pace
 from worker.demo.pace_display import COLUMNS, PaceDisplay
-from worker.demo.producer import Draft, Production, Record, address, draft, write
+from worker.demo.producer import ProducerRecord, Production, address, write
 from worker.demo.stage import Stage
-from worker.records.control import Campaigns, State, change
-from worker.records.values import encode_json
 
-CONTROL = "control"
 LEAD_SECONDS = 5.0
 LEAD_NOTIFICATIONS = 4_000
 """So many are surely made and written within a second, before the campaign starts."""
@@ -73,13 +74,12 @@ class Director:
         written_at: Timestamps of job records by job id, seconds since the epoch.
     """
 
-    def __init__(self, stage: Stage, plan: Timetable, overtaking: Record) -> None:
+    def __init__(self, stage: Stage, plan: Timetable, overtaking: ProducerRecord) -> None:
         self.pause = NO_PAUSE
         self.written_at: dict[str, float] = {}
         self._stage = stage
         self._plan = plan
         self._overtaking = overtaking
-        self._campaigns = Campaigns()
         self._cues: deque[tuple[float, Callable[[], Awaitable[None]]]] = deque(
             [
                 (plan.start + URGENT_SHARE * plan.stretch, self._overtake),
@@ -98,22 +98,23 @@ class Director:
         self.written_at |= await write(self._stage.kafka.settings, [self._overtaking])
 
     async def _pause(self) -> None:
-        at, _ = await self._change(State.PAUSED)
+        at = time.time()
+        await self._control("paused", at, shift=0.0)
         self.pause = Pause(at=at)
         self._cues.append((at + PAUSE_SECONDS, self._resume))
         self._say("the campaign is paused")
 
     async def _resume(self) -> None:
-        until, shift = await self._change(State.RUNNING)
+        until = time.time()
+        shift = until - self.pause.at
+        await self._control("running", until, shift)
         self.pause = Pause(self.pause.at, until, shift)
         self._say(f"the campaign is resumed; its planned times have moved by {shift:.1f} s")
 
-    async def _change(self, wanted: State) -> tuple[float, float]:
-        """Write what `pushmill campaign pause` and `resume` write; gives the moment and the shift."""
-        control = change(CAMPAIGN, self._campaigns.of(CAMPAIGN), wanted, time.time())
-        self._campaigns.apply(control)
-        await write(self._stage.kafka.settings, [Record(CONTROL, CAMPAIGN, encode_json(control))])
-        return control.at.timestamp(), control.shift
+    async def _control(self, state: Literal["paused", "running"], at: float, shift: float) -> None:
+        """Write what `pushmill control pause` and `resume` write."""
+        control = CampaignControl(CAMPAIGN, state, datetime.fromtimestamp(at, UTC), shift)
+        await write(self._stage.kafka.settings, [ProducerRecord(CONTROL, CAMPAIGN, encode_json(control))])
 
     def _say(self, line: str) -> None:
         self._stage.say(f"  {time.time() - self._plan.start:5.1f} s: {line}")

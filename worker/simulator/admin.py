@@ -98,7 +98,7 @@ def _pushes(intake: Intake, _body: bytes, query: str) -> object:
     return list(intake.journal.rows(intake.subscriptions.tokens, max(first, 0), max(count, 0)))
 
 
-def _throttle(intake: Intake, _body: bytes, _query: str) -> object:
+def _repeats(intake: Intake, _body: bytes, _query: str) -> object:
     return {"repeats": intake.journal.repeats()}
 
 
@@ -125,7 +125,7 @@ ACTIONS: dict[tuple[bytes, str], Action] = {
     (b"GET", "/stats"): _stats,
     (b"DELETE", "/stats"): _reset_stats,
     (b"GET", "/pushes"): _pushes,
-    (b"GET", "/repeats"): _throttle,
+    (b"GET", "/repeats"): _repeats,
     (b"GET", "/faults"): _show_faults,
     (b"POST", "/faults"): _change_faults,
     (b"POST", "/script"): _script,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import uvloop
 
-from worker.demo.producer import SERVICES
 from worker.simulator.certificates import Certificates
+from worker.simulator.profiles import PROFILES
 from worker.simulator.service import SimulatedPushService
 
 
@@ -24,7 +24,7 @@ async def serve(folder: Path, seed: int) -> None:
     context = certificates.server_context()
     async with AsyncExitStack() as stack:
         services = [
-            SimulatedPushService(name, ssl_context=context, keep="digest", seed=seed) for name in SERVICES
+            SimulatedPushService(name, ssl_context=context, keep="digest", seed=seed) for name in PROFILES
         ]
         for service in services:
             await stack.enter_async_context(service)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.demo.contract import JOBS, URGENT_JOBS
 from worker.demo.course import CAMPAIGN, NO_PAUSE, Pause, Timetable, split, stretched, timetable
-from worker.demo.producer import FATES, NORMAL, URGENT, Who, address, draft, orders
+from worker.demo.drafts import FATES, draft, kinds_needed
+from worker.demo.producer import RecipientKey, address
 from worker.records.control import Campaigns, State, change
 from worker.records.job import decode_job
 from worker.timing.schedule import make_plan, times
@@ -28,7 +30,9 @@ def campaign(drafts):
 
 def plan_of(*moments):
     return Timetable(
-        START, SECONDS, {Who("job-1", f"sub-{n}"): START + moment for n, moment in enumerate(moments)}
+        START,
+        SECONDS,
+        {RecipientKey("job-1", f"sub-{n}"): START + moment for n, moment in enumerate(moments)},
     )
 
 
@@ -37,7 +41,7 @@ def plan_of(*moments):
 
 def test_the_first_urgent_record_is_parted_from_the_rest(drafts):
     campaign, urgent = split(drafts)
-    assert (urgent.job["job_id"], urgent.topic) == ("job-000009", URGENT)
+    assert (urgent.job["job_id"], urgent.topic) == ("job-000009", URGENT_JOBS)
     assert len(campaign) == len(drafts) - 1
     assert urgent not in campaign
 
@@ -48,7 +52,7 @@ def test_without_an_urgent_record_there_is_none_to_part():
 
 
 def test_the_rest_becomes_one_campaign_that_covers_its_slice(campaign):
-    assert {each.topic for each in campaign} == {NORMAL}
+    assert {each.topic for each in campaign} == {JOBS}
     assert {each.job["campaign_id"] for each in campaign} == {CAMPAIGN}
     numbers = [
         each.job["slice"]["first"] + index for each in campaign for index in range(len(each.recipients))
@@ -60,17 +64,17 @@ def test_the_rest_becomes_one_campaign_that_covers_its_slice(campaign):
 def test_whoever_is_asked_for_is_in_the_timetable_at_the_workers_time(campaign):
     found = timetable(campaign, START, SECONDS)
     subscriptions = {
-        order: [{"endpoint": f"https://localhost/{order.service}/{n}", "keys": KEYS} for n in range(count)]
-        for order, count in orders(campaign).items()
+        kind: [{"endpoint": f"https://localhost/{kind.service}/{n}", "keys": KEYS} for n in range(count)]
+        for kind, count in kinds_needed(campaign).items()
     }
     jobs = [decode_job(record.value).job for record in address(campaign, subscriptions).records[:-3]]
     due = {
-        Who(job.job_id, each.id): times(make_plan(job, 0.0, 0.0), each, index).due
+        RecipientKey(job.job_id, each.id): times(make_plan(job, 0.0, 0.0), each, index).due
         for job in jobs
         for index, each in enumerate(job.recipients)
     }
     asked = {
-        Who(each.job["job_id"], recipient.id)
+        RecipientKey(each.job["job_id"], recipient.id)
         for each in campaign
         for recipient in each.recipients
         if FATES[recipient.fate].asked
@@ -105,7 +109,7 @@ def test_a_plan_stands_still_while_it_is_paused_and_goes_on_moved():
 
 
 def test_what_goes_after_the_resume_must_keep_to_the_moved_time():
-    plan, who = plan_of(16), Who("job-1", "sub-0")
+    plan, who = plan_of(16), RecipientKey("job-1", "sub-0")
     pause = Pause(START + 15, START + 23, 8.0)
     assert plan.due_of(who, START + 16.5, pause) == START + 16  # before any worker knew of the pause
     assert plan.due_of(who, START + 25, pause) == START + 24

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from worker.demo.contract import Outcome
 from worker.demo.course import Course, Pause, Timetable
 from worker.demo.course_report import (
     BACK_SECONDS,
@@ -13,20 +14,20 @@ from worker.demo.course_report import (
     gap_most,
     render_course,
 )
-from worker.demo.evidence import Delivered, Evidence, Outcome, Push, Received
-from worker.demo.producer import Expected, Production, Who
+from worker.demo.evidence import Delivered, Evidence, Push, Received
+from worker.demo.producer import Expected, Production, RecipientKey
 
 T0 = 1_800_000_000.0
 TOTAL, STRETCH = 200, 100.0
 PAUSE = Pause(T0 + 40, T0 + 48, 8.0)
-URGENT = Who("urgent", "sub-u")
+URGENT = RecipientKey("urgent", "sub-u")
 
 EARLY, PAUSED, HELD, GAP, OVERTAKEN = range(5)
 """Places of the checks in their list."""
 
 
 def who(number):
-    return Who("job-1", f"sub-{number}")
+    return RecipientKey("job-1", f"sub-{number}")
 
 
 def planned(number):

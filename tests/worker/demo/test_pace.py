@@ -4,13 +4,13 @@ from hypothesis import strategies as st
 
 from worker.demo.course import NO_PAUSE, Pause, Timetable
 from worker.demo.pace import KNOWN_AFTER, Pace, busiest, curve, gaps
-from worker.demo.producer import Who
+from worker.demo.producer import RecipientKey
 
 START = 1_800_000_000.0
 
 
 def who(number):
-    return Who("job-1", f"sub-{number}")
+    return RecipientKey("job-1", f"sub-{number}")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_picture_is_as_old_as_outcomes_may_be(plan):
 
 def test_who_is_in_no_timetable_does_not_count(plan):
     pace = Pace(plan)
-    pace.take(Who("urgent", "sub-1"), START, NO_PAUSE)
+    pace.take(RecipientKey("urgent", "sub-1"), START, NO_PAUSE)
     assert pace.picture(START + 5, NO_PAUSE, 10).actual == 0
 
 

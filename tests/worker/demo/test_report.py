@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from worker.demo.evidence import Delivered, Evidence, Push, Received
-from worker.demo.producer import Expected, Production, Record, Who
+from worker.demo.producer import Expected, ProducerRecord, Production, RecipientKey
 from worker.demo.report import checks, figures, percentile, render, render_speed
 from worker.records.outcome import Expired as WorkersExpired
 from worker.records.outcome import Outcome, OutcomeBatch, Status
@@ -15,14 +15,14 @@ from worker.records.values import moment
 
 T0 = 1_800_000_000.0
 HTTP = {"sent": 201, "expired": 410}
-BROKEN = Record("jobs", "broken-1", b"{")
+BROKEN = ProducerRecord("jobs", "broken-1", b"{")
 
 NONE, OUTCOMES, REPEATED, ASKED, TEXTS, EXPIRED, BURIED, ENDED = range(8)
 """Places of the checks in their list."""
 
 
 def who(number):
-    return Who(f"job-{number // 2}", f"sub-{number}")
+    return RecipientKey(f"job-{number // 2}", f"sub-{number}")
 
 
 def expected():
@@ -69,7 +69,7 @@ def received():
         found.take_outcomes(batch(each, wanted))
         if wanted.status == "expired":
             found.take_expired(expired(each, wanted))
-    found.take_buried(b"broken-1", b"{", {"error-code": b"bad_json", "source-topic": b"push.jobs"})
+    found.take_dead_letter(b"broken-1", b"{", {"error-code": b"bad_json", "source-topic": b"push.jobs"})
     return found
 
 
@@ -102,7 +102,7 @@ def test_a_missing_outcome_is_named(evidence):
 
 
 def test_an_outcome_of_nobody_is_named(evidence):
-    evidence.received.take_outcomes(batch(Who("job-9", "sub-9"), expected()[who(0)]))
+    evidence.received.take_outcomes(batch(RecipientKey("job-9", "sub-9"), expected()[who(0)]))
     assert failures(evidence) == {NONE: ["sub-9 of job-9: was never produced"]}
 
 
@@ -185,12 +185,12 @@ def test_expired_must_name_the_right_ones_once(evidence):
 
 def test_dead_letters_must_be_the_broken_records_once(evidence):
     found = evidence.received
-    found.take_buried(b"broken-1", b"{", {"error-code": b"bad_json"})
+    found.take_dead_letter(b"broken-1", b"{", {"error-code": b"bad_json"})
     assert failures(evidence) == {BURIED: ["broken-1: 2 times"]}
-    found.buried.clear()
+    found.dead_letters.clear()
     assert failures(evidence) == {BURIED: ["broken-1: is missing, or altered"]}
-    found.take_buried(b"broken-1", b"{ ", {"error-code": b"bad_json"})
-    found.take_buried(None, None, {})
+    found.take_dead_letter(b"broken-1", b"{ ", {"error-code": b"bad_json"})
+    found.take_dead_letter(None, None, {})
     assert set(failures(evidence)[BURIED]) == {
         "broken-1: is missing, or altered",
         "broken-1: bad_json, unexpected",
@@ -261,7 +261,7 @@ def test_the_tables_of_a_good_run(evidence):
 
 def test_failures_are_shown_a_few_at_a_time(evidence):
     many = {
-        Who("job-5", f"sub-{n}"): Expected("sent", True, "books", "wns", f"https://x/{n}", 1)
+        RecipientKey("job-5", f"sub-{n}"): Expected("sent", True, "books", "wns", f"https://x/{n}", 1)
         for n in range(2000)
     }
     given = evidence.delivered

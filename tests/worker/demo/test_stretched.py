@@ -7,14 +7,15 @@ import pytest
 from rich.console import Console
 
 from worker.demo import stretched
+from worker.demo.contract import URGENT_JOBS, Outcome
 from worker.demo.course import NO_PAUSE, Timetable
-from worker.demo.evidence import Outcome, Received
-from worker.demo.producer import URGENT, Record, Who
+from worker.demo.evidence import Received
+from worker.demo.producer import ProducerRecord, RecipientKey
 from worker.demo.stretched import PAUSE_SECONDS, Director, Follower
 from worker.records.control import CampaignControl
 
 START = 1_800_000_000.0
-OVERTAKING = Record(URGENT, "job-9", b"{}")
+OVERTAKING = ProducerRecord(URGENT_JOBS, "job-9", b"{}")
 
 
 class Stage:
@@ -83,12 +84,12 @@ async def test_the_director_acts_in_time_and_in_turn(written, at):
 
 
 def test_the_follower_takes_in_each_outcome_once():
-    plan = Timetable(START, 10.0, {Who("j", f"sub-{n}"): START + n for n in range(10)})
+    plan = Timetable(START, 10.0, {RecipientKey("j", f"sub-{n}"): START + n for n in range(10)})
     received = Received()
     follower = Follower(plan, received)
     for number in range(10):
         at = datetime.fromtimestamp(START + number, UTC)
-        received.outcomes[Who("j", f"sub-{number}")] = Outcome(f"sub-{number}", "sent", at, 1)
+        received.outcomes[RecipientKey("j", f"sub-{number}")] = Outcome(f"sub-{number}", "sent", at, 1)
         follower.follow(NO_PAUSE)
         assert follower.has(number + 1)
         assert not follower.has(number + 2)

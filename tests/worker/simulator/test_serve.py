@@ -1,14 +1,12 @@
 import asyncio
 import json
 import ssl
-import sys
 
 import aiohttp
 import pytest
 
 from tests.harness.waiting import until
 from worker.simulator.answers import Fault
-from worker.simulator.certificates import Certificates
 from worker.simulator.serve import HELP, SimulateOptions, simulate
 
 
@@ -57,9 +55,3 @@ def test_options():
 def test_bad_options_are_refused(values):
     with pytest.raises(ValueError, match=r"profiles must|FAULT=SHARE|share"):
         SimulateOptions(**values)
-
-
-def test_without_trustme_the_way_out_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'pushmill\[demo\]'"):
-        Certificates()

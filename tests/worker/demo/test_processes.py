@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from worker.demo.children import TAIL_LINES, Child, ChildDiedError, while_alive
+from worker.demo.processes import TAIL_LINES, DemoProcess, ProcessDiedError, while_alive
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
 DIE = "import sys; print('the reason', file=sys.stderr); sys.exit(3)"
@@ -13,7 +13,7 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEE
 @pytest.fixture
 def child(tmp_path):
     def made(code):
-        return Child("the child", [sys.executable, "-c", code], {}, tmp_path / "child.log")
+        return DemoProcess("the child", [sys.executable, "-c", code], {}, tmp_path / "child.log")
 
     return made
 
@@ -49,7 +49,9 @@ async def test_work_goes_on_while_it_lives(child):
 
 async def test_its_death_ends_the_work_and_tells_why(child):
     async with child(DIE) as running:
-        with pytest.raises(ChildDiedError, match=r"the child ended by itself, with status 3[^$]*the reason"):
+        with pytest.raises(
+            ProcessDiedError, match=r"the child ended by itself, with status 3[^$]*the reason"
+        ):
             await while_alive([running], asyncio.sleep(600))
 
 

@@ -13,11 +13,11 @@ TAIL_BYTES = 16_384
 _Result = TypeVar("_Result")
 
 
-class ChildDiedError(RuntimeError):
+class ProcessDiedError(RuntimeError):
     """A process of the demo ended by itself; the text ends with the last lines of its log."""
 
 
-class Child:
+class DemoProcess:
     """One process; what it says on stderr goes to a file.
 
     Its stdin stays open for as long as this process lives, so that it can notice our end.
@@ -95,11 +95,11 @@ class Child:
         return "\n".join(lines[-TAIL_LINES:])
 
 
-async def while_alive(children: Iterable[Child], work: Coroutine[Any, Any, _Result]) -> _Result:
+async def while_alive(children: Iterable[DemoProcess], work: Coroutine[Any, Any, _Result]) -> _Result:
     """Do the work, unless one of the children ends before it is done.
 
     Raises:
-        ChildDiedError: One has.
+        ProcessDiedError: One has.
     """
     working = asyncio.create_task(work)
     deaths = {asyncio.create_task(child.ended()): child for child in children}
@@ -107,7 +107,7 @@ async def while_alive(children: Iterable[Child], work: Coroutine[Any, Any, _Resu
         await asyncio.wait((working, *deaths), return_when=asyncio.FIRST_COMPLETED)
         dead = [child for death, child in deaths.items() if death.done()]
         if dead:  # whatever else went wrong went wrong because of that
-            raise ChildDiedError("\n".join(child.obituary() for child in dead))
+            raise ProcessDiedError("\n".join(child.obituary() for child in dead))
         return await working
     finally:
         for task in (working, *deaths):
