@@ -1,9 +1,11 @@
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.harness import requirements
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.world import WAIT_SECONDS, free_port
 from worker.demo import broker
@@ -15,6 +17,11 @@ WAITING = (HERE / "integration", HERE / "harness/kafka")
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+
+def pytest_configure() -> None:
+    """Of several processes, the first one calls this before it starts the others."""
+    requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

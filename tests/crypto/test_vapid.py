@@ -92,7 +92,7 @@ class TestKey:
         try:
             made = subprocess.run(command, capture_output=True, check=True).stdout
         except FileNotFoundError:
-            pytest.skip("no openssl on this machine")
+            pytest.skip("no openssl on this machine (to install: apt-get install openssl)")
         assert len(load_vapid_key(made).public) == 65
 
     def test_public_forms(self):

@@ -17,6 +17,7 @@ import pytest
 
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.prometheus import Prometheus
+from tests.harness.requirements import require
 from tests.harness.world import WorkerProcess, World, job, recipient, until
 from tests.k8s.support import DASHBOARD, alerts, kustomized, recordings
 from worker.simulator.answers import Fault, ScriptedAnswer
@@ -234,6 +235,7 @@ def trouble(name: str) -> list[Expression]:
 async def test_every_metric_is_told_and_every_expression_gives_data_in_its_time(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
+    require("prometheus")
     worker = await world.start_worker(service, PUSHMILL_MAX_BUFFERED="2000")
     target = worker.url.removeprefix("http://")
     async with Prometheus(world.folder, target) as prometheus:
