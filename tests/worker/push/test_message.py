@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
+from tests.harness.cost import growth
 from worker.push.message import (
     JSON,
     OCTETS,
@@ -489,29 +490,44 @@ def test_templates_that_only_hold_ballast_do_not_fit(fields):
     assert not compile_message(job_of(notification_of(**fields))).fits
 
 
-@pytest.mark.timeout(20)  # takes a second; minutes if anything is looked at again and again
+SMALL, LARGE = 8_192, 262_144
+"""Characters. Notifications as small as are kept compiled would be compiled only once."""
+
+LEEWAY = 4
+"""How many times as much a character may cost in a large text, which outgrows the processor's caches; in
+quadratic time it would be 32 times."""
+
+
+def unclosed_and_closed(text):
+    return {"body": text, "tag": text + "}}"}
+
+
+def compiling(**fields):
+    job = job_of(notification_of(**fields))
+    return lambda: compile_message(job)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
-        {"body": "{{a|" * 250_000},
-        {"body": "{{" * 500_000},
-        {"body": "{{" + "a" * 1_000_000},
-        {"body": "{{a|}} " * 150_000},
-        {"data": {"list": [1] * 500_000}},
+        lambda size: unclosed_and_closed("{{a|" * (size // 4)),
+        lambda size: unclosed_and_closed("{{" * (size // 2)),
+        lambda size: unclosed_and_closed("{{" + "a" * size),
+        lambda size: unclosed_and_closed("{{a|}} " * (size // 7)),
+        lambda size: {"data": {"list": [1] * (size // 2)}},
     ],
     ids=["unclosed", "braces", "a name", "variables", "a list"],
 )
 def test_hostile_templates_compile_in_linear_time(fields):
-    for end in ("", "}}"):
-        compile_message(job_of(notification_of(**fields | {"tag": fields.get("body", "") + end})))
+    grown = growth(compiling(**fields(SMALL)), compiling(**fields(LARGE)))
+    assert grown < LEEWAY * LARGE / SMALL
 
 
-@pytest.mark.timeout(20)
 def test_depth_costs_no_more_than_breadth():
-    tree = [1] * 300_000
+    flat = tree = [1] * (LARGE // 8)
     for _ in range(400):
         tree = [tree]
-    compile_message(job_of(notification_of(data={"tree": tree})))
+    assert growth(compiling(data={"tree": flat}), compiling(data={"tree": tree})) < LEEWAY
 
 
 def test_a_message_shows_nothing_of_its_texts():
