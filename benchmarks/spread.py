@@ -21,7 +21,8 @@ from typing import Any
 
 from tests.harness.world import World, job, recipient
 from worker.demo.broker import EmbeddedBroker
-from worker.records.job import Recipient
+from worker.records.job import EncodedKeys, Recipient
+from worker.records.job import Subscription as JobSubscription
 from worker.records.values import moment
 from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
@@ -111,12 +112,15 @@ def _jobs(
         yield job(f"j{first}", people, start_at=moment(start).isoformat(), stretch_time=stretch, **more)
 
 
+_NOWHERE = JobSubscription("", EncodedKeys("", ""))  # due times do not depend on it
+
+
 def _due(
     subscriptions: list[Subscription], start: float, stretch: float, *, sliced: bool
 ) -> dict[str, float]:
     plan = Plan(start, stretch, 0 if sliced else None, len(subscriptions), 0, float("inf"), "camp")
     return {
-        each.token: times(plan, Recipient(f"r{number}"), number).due
+        each.token: times(plan, Recipient(f"r{number}", _NOWHERE), number).due
         for number, each in enumerate(subscriptions)
     }
 

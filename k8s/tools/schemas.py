@@ -1,7 +1,7 @@
 """What goes over Kafka, from the worker's own types: JSON Schemas, and asyncapi.yaml around them.
 
-The types say what is required and which values are taken; the tables here say what a field is for, and what
-no type can say. Examples are the files in schemas/examples.
+The types say what is required, which values are taken and, in their docstrings, what a field is for; the
+tables here add what no type can say. Examples are the files in schemas/examples.
 """
 
 import inspect
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from worker.records import control, job, notification, outcome, stats
 from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, OutcomeBatch
@@ -57,66 +58,19 @@ _BEYOND_TYPES: dict[str, Schema] = {
 }
 """What the worker checks after it has read a value by its type."""
 
-_FIELDS = {
-    "SendJob": {
-        "v": "Version of this format. An unknown one is refused.",
-        "job_id": "Unique for each record. A job produced twice is sent twice.",
-        "campaign_id": "One run of a campaign; a recurrence gets a new one.",
-        "site_id": "Whose subscriptions these are.",
-        "vapid_key": "Name of the key file; by default the site's, or else `default`.",
-        "notification": "Sent as Declarative Web Push JSON. Give either this or `payload`.",
-        "payload": "Sent as it is; variables are not applied.",
-        "mutable": "Declarative Web Push: whether a service worker may change what is shown.",
-        "ttl": "Seconds that each recipient's message lives from its own due time; 0 is one attempt.",
-        "urgency": "RFC 8030 section 5.3.",
-        "topic": "RFC 8030 section 5.4: replaces what waits at the push service under the same topic.",
-        "start_at": "When the first recipient is due; by default the timestamp of the record.",
-        "stretch_time": "Seconds over which the campaign's recipients are spread.",
-        "not_after": "Nothing is sent after this moment.",
-        "slice": "Where these recipients stand in the campaign; makes spreading far cheaper.",
-        "recipients": "About 100 is the sweet spot.",
-    },
-    "Notification": {
-        "title": "A template; if it ends up empty, the recipient is `rejected`.",
-        "url": "Opened by a click. A template whose values are percent-encoded; must end up absolute https.",
-        "actions": "Buttons.",
-        "tag": "Replaces a shown notification with the same tag.",
-        "renotify": "Needs `tag`.",
-        "timestamp": "Shown as the notification's time.",
-        "data": "For the page or the service worker; `pushmill` is added with the ids.",
-    },
-    "Recipient": {
-        "subscription": "What the browser's `PushSubscription.toJSON()` gives, stored as it is.",
-        "variables": "Values for the templates; names are `[A-Za-z0-9_]+`.",
-        "not_before": "Not due before this moment.",
-    },
-    "OutcomeBatch": {
-        "worker": "Who says so, `instance/process`.",
-        "outcomes": "Recipients that became final. After a crash one may come again: the last counts.",
-    },
-    "Outcome": {
-        "status": "Final. Accept statuses that you do not know.",
-        "at": "When it became final.",
-        "attempts": "Requests made for it.",
-        "http_status": "Of the last answer, if there was one.",
-        "push_service": "`fcm`, `mozilla`, `wns`, `apple` or `other`.",
-        "detail": "A short stable word, never a secret.",
-    },
-    "Expired": {"endpoint": "Delete the subscription only if what you store still equals this."},
-    "CampaignControl": {
-        "state": "What is wanted of the campaign.",
-        "shift": "Seconds of all pauses so far, added to planned due times.",
-        "at": "When it was said.",
-    },
-    "CampaignStats": {
-        "from": "Counted since.",
-        "to": "Counted until.",
-        "accepted": "Recipients that came in.",
-        "counts": "Recipients that became final, by status; approximate after a crash.",
-    },
+_KINDS = {
+    name: kind
+    for module in (control, job, notification, outcome, stats)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and kind.__module__ == module.__name__
 }
-_FIELDS["LaterJob"] = {**_FIELDS["SendJob"], "lane": "Which of the two inputs it came from."}
-_FIELDS["LaterRecipient"] = _FIELDS["Recipient"]
+"""The types of all parts of these values, by name."""
+
+_NAMES = {"EncodedKeys": "Keys"}
+"""Types that are published under another name."""
+
+_UNDESCRIBED = {("LaterRecipient", "id")}
+"""Fields that are published without the text that their type has for them."""
 
 
 # ── JSON Schemas ────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,27 +94,31 @@ def _json_schema(kind: type[msgspec.Struct]) -> Schema:
 def _parts(kinds: list[type[msgspec.Struct]], ref_template: str) -> dict[str, Schema]:
     _, parts = msgspec.json.schema_components(kinds, ref_template=ref_template)
     for name, schema in parts.items():
-        if name == "Recipient":
-            _require_subscription(schema)
-        _describe(name, schema)
+        _describe(_KINDS[name], schema)
         schema.update(_BEYOND_TYPES.get(name, {}))
-    plain: dict[str, Schema] = _in_ecma_patterns(parts)
-    return plain
+    plain: dict[str, Schema] = _as_published(parts)
+    return {_NAMES.get(name, name): schema for name, schema in plain.items()}
 
 
-def _require_subscription(schema: Schema) -> None:
-    # The type has none for a recipient that cannot be read, whose outcome is `invalid`: nothing to ask for.
-    schema["properties"]["subscription"] = schema["properties"]["subscription"]["anyOf"][0]
-    schema["required"].append("subscription")
-
-
-def _describe(name: str, schema: Schema) -> None:
-    about = inspect.cleandoc(schema.get("description", ""))
+def _describe(kind: type, schema: Schema) -> None:
+    about = inspect.cleandoc(kind.__doc__ or "")
     schema["description"] = about.partition("\n")[0].partition("; ARCHITECTURE.md")[0].removesuffix(".") + "."
-    said = _attributes(about) | _FIELDS.get(name, {})
+    texts = _texts(kind)
     for field, properties in schema.get("properties", {}).items():
-        if field in said:
-            properties["description"] = said[field]
+        if field in texts and (kind.__name__, field) not in _UNDESCRIBED:
+            properties["description"] = texts[field]
+
+
+def _texts(kind: type) -> dict[str, str]:
+    """What a type's docstring, and those of its bases, say of each field, by its name on the wire."""
+    texts: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        if each.__name__ in _KINDS:
+            texts |= _attributes(inspect.cleandoc(each.__doc__ or ""))
+    if issubclass(kind, msgspec.Struct):
+        names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+        texts = {names[field]: text for field, text in texts.items()}
+    return texts
 
 
 def _attributes(docstring: str) -> dict[str, str]:
@@ -169,14 +127,19 @@ def _attributes(docstring: str) -> dict[str, str]:
     return {name: re.sub(r"\s+", " ", text) for name, text in found}
 
 
-def _in_ecma_patterns(value: Any) -> Any:
-    # JSON Schema's patterns have no \A and \Z; there, ^ and $ mean what they do in Python.
-    if isinstance(value, dict):
-        return {
-            key: re.sub(r"^\\A(.*)\\Z$", r"^\1$", each) if key == "pattern" else _in_ecma_patterns(each)
-            for key, each in value.items()
-        }
-    return [_in_ecma_patterns(each) for each in value] if isinstance(value, list) else value
+def _as_published(value: Any, key: str = "") -> Any:
+    match value:
+        case dict():
+            return {key: _as_published(each, key) for key, each in value.items()}
+        case list():
+            return [_as_published(each) for each in value]
+        case str() if key == "pattern":
+            # JSON Schema's patterns have no \A and \Z; there, ^ and $ mean what these mean in Python.
+            return re.sub(r"^\\A(.*)\\Z$", r"^\1$", value)
+        case str() if key in {"$ref", "title"}:
+            path, slash, name = value.rpartition("/")
+            return path + slash + _NAMES.get(name, name)
+    return value
 
 
 # ── AsyncAPI ────────────────────────────────────────────────────────────────────────────────────────────────

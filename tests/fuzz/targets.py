@@ -407,13 +407,14 @@ def template(data: bytes) -> None:
     """A notification's texts and a recipient's value: JSON in bounds, as a plain reading has it."""
     parts = data.decode("utf-8", "replace").split(SEPARATOR)
     title, url, body, name, value = [*parts, "", "", "", "", ""][:5]
+    nowhere = {"endpoint": "", "keys": {"p256dh": "", "auth": ""}}
     sent = {
         "v": 1,
         "job_id": "j",
         "campaign_id": "c",
         "site_id": "s",
         "notification": {"title": title, "url": url, "body": body, "data": {"k": [body, 1]}},
-        "recipients": [{"id": "r", "variables": {name: value}}],
+        "recipients": [{"id": "r", "subscription": nowhere, "variables": {name: value}}],
     }
     made = msgspec.convert(sent, SendJob)
     message = compile_message(made)

@@ -10,7 +10,8 @@ from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.checks.finding import Finding, error, shown, warning
 from worker.push.message import TEMPLATES_MAX_BYTES, BadNotificationError, Message, compile_message
-from worker.records.job import Decoded, Notification, Recipient, SendJob
+from worker.records.job import Decoded, Recipient, SendJob
+from worker.records.notification import Notification
 
 FIREFOX_ANDROID_MAX = 2_800
 """Bytes of plaintext that Firefox on Android takes, about."""
@@ -24,17 +25,17 @@ _NAME = re.compile(r"[A-Za-z0-9_]+")
 def content(decoded: Decoded) -> Iterator[Finding]:
     """Find what comes out wrong or odd where a job meets its recipients: texts, sizes, variables."""
     job = decoded.job
-    sound = {i: person for i, person in enumerate(job.recipients) if i not in decoded.flaws}
+    sound = {i: person for i, person in enumerate(decoded.recipients) if isinstance(person, Recipient)}
     message = compile_message(job)
     if message.template_bytes > TEMPLATES_MAX_BYTES:
         size = f"{message.template_bytes:,} bytes before anything is filled in"
         yield error("notification", f"is too large for everyone: {size}, over {TEMPLATES_MAX_BYTES:,}")
         return
-    yield from _rendered(job, message, sound)
+    yield from _rendered(job, message, sound, len(decoded.recipients))
     yield from _used_variables(job, sound)
 
 
-def _rendered(job: SendJob, message: Message, people: dict[int, Recipient]) -> Iterator[Finding]:
+def _rendered(job: SendJob, message: Message, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
     bad: list[int] = []
     sizes: dict[int, int] = {}
     for index, recipient in people.items():
@@ -44,7 +45,7 @@ def _rendered(job: SendJob, message: Message, people: dict[int, Recipient]) -> I
             bad.append(index)
         except PayloadTooLargeError as refusal:
             sizes[index] = refusal.size
-    yield from _blamed(job, {index: people[index] for index in bad})
+    yield from _blamed(job, {index: people[index] for index in bad}, of)
     yield from _sized("payload" if job.notification is None else "notification", sizes, len(people))
 
 
@@ -62,12 +63,12 @@ def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
         )
 
 
-def _blamed(job: SendJob, people: dict[int, Recipient]) -> Iterator[Finding]:
+def _blamed(job: SendJob, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
     """Name the fields that come out wrong, by rendering each without the others."""
     for field, problem, probe in _probes(job) if people else ():
         wrong = [index for index, recipient in people.items() if _comes_out_bad(probe, recipient)]
         if wrong:
-            yield error(field, f"{problem} {_whom(wrong, len(job.recipients))}")
+            yield error(field, f"{problem} {_whom(wrong, of)}")
 
 
 def _comes_out_bad(message: Message, recipient: Recipient) -> bool:

@@ -26,8 +26,9 @@ from worker.records.job import (
     Recipient,
     SendJob,
     Subscription,
+    Unreadable,
     decode_job,
-    oversized,
+    within_size,
 )
 from worker.records.values import RecordError
 
@@ -49,15 +50,11 @@ _INDEX = re.compile(r"\[[0-9]+\]")
 _WHERE = re.compile(r" - at `\$([^`]*)`\Z")
 
 
-class _Sendable(Recipient, frozen=True, kw_only=True):
-    subscription: Subscription
-
-
 class _People(Struct):
     recipients: list[msgspec.Raw]
 
 
-_decode_sendable = msgspec.json.Decoder(_Sendable).decode
+_decode_recipient = msgspec.json.Decoder(Recipient).decode
 # Nothing but them: what nobody reads may be no UTF-8.
 _decode_people = msgspec.json.Decoder(_People).decode
 
@@ -79,9 +76,9 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
         *_unknown_fields(value),
         *_flaws(decoded, value),
         *_oversized(decoded, value),
-        *_repeated(decoded.job),
-        *_subscriptions(decoded.job, endpoints),
-        *_schedule(decoded.job),
+        *_repeated(decoded),
+        *_subscriptions(decoded, endpoints),
+        *_schedule(decoded),
         *content(decoded),
     )
     return _told_once(iter(found))
@@ -163,14 +160,16 @@ def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
 
 
 def _oversized(decoded: Decoded, value: bytes) -> Iterator[Finding]:
-    for index, flaw in oversized(decoded, len(value)).items():
-        problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient ends as invalid, {flaw}"
-        yield error(f"recipients[{index}]", problem)
+    taken = replace(decoded, recipients=within_size(decoded, len(value)))
+    for index, flaw in taken.flaws.items():
+        if index not in decoded.flaws:
+            problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient ends as invalid, {flaw}"
+            yield error(f"recipients[{index}]", problem)
 
 
 def _why(recipient: msgspec.Raw) -> tuple[str, str]:
     try:
-        _decode_sendable(recipient)
+        _decode_recipient(recipient)
     except msgspec.ValidationError as refusal:
         text = str(refusal)
         where = _WHERE.search(text)
@@ -179,27 +178,28 @@ def _why(recipient: msgspec.Raw) -> tuple[str, str]:
     return "", "cannot be read"
 
 
-def _repeated(job: SendJob) -> Iterator[Finding]:
+def _repeated(decoded: Decoded) -> Iterator[Finding]:
     ids: set[str] = set()
     endpoints: set[str] = set()
-    for index, recipient in enumerate(job.recipients):
+    for index, recipient in enumerate(decoded.recipients):
         if recipient.id in ids:
             yield error(
                 f"recipients[{index}].id", "is an earlier recipient's too: outcomes are told apart by it"
             )
         ids.add(recipient.id)
-        endpoint = recipient.subscription.endpoint if recipient.subscription else None
+        if isinstance(recipient, Unreadable):
+            continue
+        endpoint = recipient.subscription.endpoint
         if endpoint in endpoints:
             yield warning(f"recipients[{index}].subscription.endpoint", "is an earlier recipient's too")
-        if endpoint is not None:
-            endpoints.add(endpoint)
+        endpoints.add(endpoint)
 
 
-def _subscriptions(job: SendJob, endpoints: Endpoints) -> Iterator[Finding]:
-    for index, recipient in enumerate(job.recipients):
-        subscription = recipient.subscription
-        if subscription is None:
+def _subscriptions(decoded: Decoded, endpoints: Endpoints) -> Iterator[Finding]:
+    for index, recipient in enumerate(decoded.recipients):
+        if isinstance(recipient, Unreadable):
             continue
+        subscription = recipient.subscription
         at = f"recipients[{index}].subscription"
         try:
             endpoints.parse(subscription.endpoint)
@@ -214,17 +214,19 @@ def _subscriptions(job: SendJob, endpoints: Endpoints) -> Iterator[Finding]:
 # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _schedule(job: SendJob) -> Iterator[Finding]:
+def _schedule(decoded: Decoded) -> Iterator[Finding]:
+    job = decoded.job
     if 0 < job.ttl < TTL_SENSIBLE:
         yield warning("ttl", f"is below {TTL_SENSIBLE} seconds: few browsers will get it in time")
     if job.ttl > TTL_DEFAULT:
         yield warning("ttl", "is above 28 days (2419200), the longest that push services keep a message")
-    if job.stretch_time and job.slice is None and len(job.recipients) >= SLICED_FROM:
+    if job.stretch_time and job.slice is None and len(decoded.recipients) >= SLICED_FROM:
         yield warning("stretch_time", "goes with slice in big campaigns: neighbours then fall due together")
-    yield from _too_late(job)
+    yield from _too_late(decoded)
 
 
-def _too_late(job: SendJob) -> Iterator[Finding]:
+def _too_late(decoded: Decoded) -> Iterator[Finding]:
+    job = decoded.job
     if job.not_after is None:
         return
     end = job.not_after.timestamp()
@@ -234,6 +236,8 @@ def _too_late(job: SendJob) -> Iterator[Finding]:
             yield error("not_after", "is not after start_at: nothing can be sent")
         elif start + (job.stretch_time or 0) > end:
             yield warning("not_after", "is before start_at + stretch_time: the last recipients lapse")
-    for index, recipient in enumerate(job.recipients):
-        if recipient.not_before and recipient.not_before.timestamp() >= end:
+    for index, recipient in enumerate(decoded.recipients):
+        if isinstance(recipient, Unreadable) or recipient.not_before is None:
+            continue
+        if recipient.not_before.timestamp() >= end:
             yield error(f"recipients[{index}].not_before", "is not before not_after: this recipient lapses")

@@ -134,7 +134,7 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
     rules, any_host = settings.host_rules
     subscription = job.recipients[0].subscription
     try:
-        endpoint = Endpoints(rules, any_host=any_host).parse(subscription.endpoint if subscription else "")
+        endpoint = Endpoints(rules, any_host=any_host).parse(subscription.endpoint)
     except EndpointRefusedError as error:
         typer.echo(f"pushmill: the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS", err=True)
         return Settled(Status.INVALID, "endpoint_not_allowed")

@@ -12,7 +12,7 @@ from math import ceil, isfinite
 
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.limits.limiter import SHARE
-from worker.records.job import RECIPIENTS_MAX, Recipient
+from worker.records.job import RECIPIENTS_MAX, EncodedKeys, Recipient, Subscription
 from worker.records.topics import Tier
 from worker.timing.schedule import Plan as Schedule
 from worker.timing.schedule import times
@@ -62,6 +62,8 @@ REPLICAS = 3
 
 _SAMPLE = 500
 """Recipients whose way through the tiers is followed; more of them change the third digit."""
+
+_NOWHERE = Subscription("", EncodedKeys("", ""))  # due times do not depend on it
 
 
 class CapacityError(ValueError):
@@ -305,7 +307,7 @@ def _sampled(demand: Demand) -> Iterator[list[float]]:
         return
     schedule = Schedule(0.0, demand.stretch, None, 0, 0.0, 0.0, "campaign")
     for number in range(max(1, _SAMPLE // demand.recipients_per_record)):
-        people = (Recipient(f"{number}-{index}") for index in range(demand.recipients_per_record))
+        people = (Recipient(f"{number}-{index}", _NOWHERE) for index in range(demand.recipients_per_record))
         yield [times(schedule, each, 0).due for each in people]
 
 

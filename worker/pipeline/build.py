@@ -153,8 +153,6 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
     subscription = recipient.subscription
     if vapid_key is None:
         return _NO_VAPID_KEY
-    if subscription is None:
-        return _BAD_KEYS
     try:
         keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
         return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))

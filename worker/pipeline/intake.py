@@ -3,6 +3,7 @@
 Decides on one record alone; knows nothing of what else is in memory.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,9 +16,10 @@ from worker.records.job import (
     Lane,
     LaterJob,
     Recipient,
+    Unreadable,
     decode_job,
     decode_later,
-    oversized,
+    within_size,
 )
 from worker.records.topics import BY_TOPIC
 from worker.records.values import RecordError
@@ -34,12 +36,10 @@ class TakenIn:
     Attributes:
         job: What its recipients share. Holds none of them: one that waits must not keep the others in memory.
         recipients: In the record's order.
-        flaws: What is wrong with those that cannot be sent to, by their index.
     """
 
     job: JobContext
-    recipients: list[Recipient] = field(repr=False)
-    flaws: dict[int, str]
+    recipients: Sequence[Recipient | Unreadable] = field(repr=False)
 
 
 def take_in(record: Record, default_stretch: float) -> TakenIn:
@@ -64,8 +64,7 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
         message=compile_message(job),
         headers=record.headers,
     )
-    flaws = decoded.flaws | oversized(decoded, len(record.value or b""))
-    return TakenIn(in_hand, job.recipients, flaws)
+    return TakenIn(in_hand, within_size(decoded, len(record.value or b"")))
 
 
 def _decode(record: Record) -> Decoded:

@@ -10,7 +10,7 @@ from worker.pipeline.delivery import Delivery
 from worker.pipeline.intake import TakenIn
 from worker.push.services import EndpointRefusedError, Endpoints
 from worker.push.verdict import Settled
-from worker.records.job import LaterRecipient
+from worker.records.job import LaterRecipient, Unreadable
 from worker.records.outcome import Status
 from worker.timing.schedule import lapses_at, times
 
@@ -32,14 +32,14 @@ def make_deliveries(
     Returns:
         The deliveries and those that cannot become one, each in the record's order.
     """
-    job, recipients, flaws = taken.job, taken.recipients, taken.flaws
+    job, recipients = taken.job, taken.recipients
     plan = job.plan
     deliveries: list[Delivery] = []
     unsendable: list[Unsendable] = []
     for index in entry.unsettled:
         recipient = recipients[index]
-        if index in flaws or recipient.subscription is None:
-            unsendable.append((index, Settled(Status.INVALID, flaws.get(index))))
+        if isinstance(recipient, Unreadable):
+            unsendable.append((index, Settled(Status.INVALID, recipient.flaw)))
             continue
         try:
             endpoint = endpoints.parse(recipient.subscription.endpoint)

@@ -133,8 +133,6 @@ def _later_job(job: JobContext, recipients: list[LaterRecipient]) -> LaterJob:
 
 def _later_recipient(effect: Postponed) -> LaterRecipient:
     recipient = effect.recipient
-    if recipient.subscription is None:
-        raise AssertionError("a recipient that cannot be read is settled, never postponed")
     due_at = recipient.due_at if isinstance(recipient, LaterRecipient) else None
     not_before = recipient.not_before
     if effect.moved:

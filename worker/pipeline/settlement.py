@@ -69,8 +69,9 @@ class Settlement:
         effects: list[tuple[int, Effect]] = []
         for each in deliveries:
             attempts = each.attempts + made
-            outcome = Outcome(each.recipient.id, status, at, attempts, code, service, detail)
-            effects.append((each.index, Gone(outcome, _endpoint_of(each)) if gone else outcome))
+            recipient = each.recipient
+            outcome = Outcome(recipient.id, status, at, attempts, code, service, detail)
+            effects.append((each.index, Gone(outcome, recipient.subscription.endpoint) if gone else outcome))
         self._conclude(first.job, first.entry, outcome, effects)
 
     def settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
@@ -124,7 +125,3 @@ class Settlement:
         self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
         self._tally.count(job.job, alike.status, len(effects))
         self._ledger.settle(entry, effects)
-
-
-def _endpoint_of(delivery: Delivery) -> str:
-    return delivery.recipient.subscription.endpoint if delivery.recipient.subscription else ""

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
-from worker.records.job import Action, Notification, Recipient, SendJob, decode_notification
+from worker.records.job import Recipient, SendJob
+from worker.records.notification import Action, Notification, decode_notification
 from worker.records.values import Scalar, encode_json
 
 DECLARATIVE_WEB_PUSH = 8030

@@ -24,7 +24,13 @@ class State(StrEnum):
 
 
 class CampaignControl(Struct, frozen=True):
-    """The value of a record in `push.control`; ARCHITECTURE.md: CampaignControl."""
+    """The value of a record in `push.control`; ARCHITECTURE.md: CampaignControl.
+
+    Attributes:
+        state: What is wanted of the campaign.
+        at: When it was said.
+        shift: Seconds of all pauses so far, added to planned due times.
+    """
 
     v: Literal[1]
     campaign_id: Id

@@ -3,14 +3,15 @@
 Decides whether a job is valid and which of its recipients are not; knows nothing of where it came from.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from worker.records.notification import Notification
 from worker.records.values import (
     Count,
     Id,
@@ -25,7 +26,7 @@ from worker.records.values import (
 TTL_DEFAULT = 2_419_200
 RECIPIENTS_MAX = 1000
 DATA_MAX_DEPTH = 100
-Topic = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")]
+TopicHeader = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")]
 Ttl = Annotated[int, Meta(ge=0, lt=2**31)]
 
 
@@ -45,50 +46,21 @@ class Lane(StrEnum):
     URGENT = "urgent"
 
 
-class Action(Struct, frozen=True, omit_defaults=True):
-    """A button of a notification; `title` and `url` are templates."""
-
-    action: str
-    title: str
-    url: str
-    icon: str | None = None
-
-
-class Notification(Struct, frozen=True, omit_defaults=True):
-    """What is shown, its texts as templates (`{{name|fallback}}`)."""
-
-    title: str
-    url: str
-    body: str | None = None
-    icon: str | None = None
-    image: str | None = None
-    badge: str | None = None
-    actions: list[Action] | None = None
-    tag: str | None = None
-    lang: str | None = None
-    dir: Literal["auto", "ltr", "rtl"] | None = None
-    silent: bool | None = None
-    renotify: bool | None = None
-    require_interaction: bool | None = None
-    timestamp: Moment | None = None
-    data: dict[str, Any] | None = None
-
-
-class Keys(Struct, frozen=True):
+class EncodedKeys(Struct, frozen=True):
     """A subscription's keys, base64url."""
 
     p256dh: str
     auth: str
 
     def __repr__(self) -> str:
-        return "Keys(…)"
+        return "EncodedKeys(…)"
 
 
 class Subscription(Struct, frozen=True):
     """What the browser's `PushSubscription.toJSON()` gives."""
 
     endpoint: str
-    keys: Keys
+    keys: EncodedKeys
 
     def __repr__(self) -> str:
         return "Subscription(…)"
@@ -99,13 +71,13 @@ class Recipient(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: Upstream's id of the subscription.
-        subscription: Where to; None only in one that cannot be read (`Decoded.flaws` says why).
-        variables: Values for the templates.
-        not_before: Not sent before this moment.
+        subscription: What the browser's `PushSubscription.toJSON()` gives, stored as it is.
+        variables: Values for the templates; names are `[A-Za-z0-9_]+`.
+        not_before: Not due before this moment.
     """
 
     id: Id
-    subscription: Subscription | None = None
+    subscription: Subscription
     variables: dict[str, Scalar] | None = None
     not_before: Moment | None = None
 
@@ -113,17 +85,28 @@ class Recipient(Struct, frozen=True, omit_defaults=True):
         return f"Recipient({self.id!r})"
 
 
+class Unreadable(Struct, frozen=True, gc=False):
+    """A recipient that ends as `invalid` because its part of the record cannot be used.
+
+    Attributes:
+        id: Upstream's id of the subscription.
+        flaw: The `detail` of its outcome.
+    """
+
+    id: str
+    flaw: str
+
+
 class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
     """A recipient in a tier record, with all that its due time and retries depend on.
 
     Attributes:
-        subscription: Where to.
         number: Its place in the campaign's slice, counted from 0; None where there is no slice.
         attempts: Requests made so far.
         due_at: Its own due time, written once `not_before` was moved by a retry: `ttl` counts from here.
     """
 
-    subscription: Subscription
+    subscription: Subscription  # declared again to keep its place in JSON, behind the inherited fields
     attempts: Count
     number: Count | None = None
     due_at: Moment | None = None
@@ -137,7 +120,26 @@ class Slice(Struct, frozen=True):
 
 
 class SendJob(Struct, frozen=True, omit_defaults=True):
-    """The value of a record in `push.jobs` and `push.jobs.urgent`; ARCHITECTURE.md: SendJob."""
+    """The value of a record in `push.jobs` and `push.jobs.urgent`; ARCHITECTURE.md: SendJob.
+
+    Attributes:
+        v: Version of this format. An unknown one is refused.
+        job_id: Unique for each record. A job produced twice is sent twice.
+        campaign_id: One run of a campaign; a recurrence gets a new one.
+        site_id: Whose subscriptions these are.
+        recipients: About 100 is the sweet spot.
+        vapid_key: Name of the key file; by default the site's, or else `default`.
+        notification: Sent as Declarative Web Push JSON. Give either this or `payload`.
+        payload: Sent as it is; variables are not applied.
+        mutable: Declarative Web Push: whether a service worker may change what is shown.
+        ttl: Seconds that each recipient's message lives from its own due time; 0 is one attempt.
+        urgency: RFC 8030 section 5.3.
+        topic: RFC 8030 section 5.4: replaces what waits at the push service under the same topic.
+        start_at: When the first recipient is due; by default the timestamp of the record.
+        stretch_time: Seconds over which the campaign's recipients are spread.
+        not_after: Nothing is sent after this moment.
+        slice: Where these recipients stand in the campaign; makes spreading far cheaper.
+    """
 
     v: Literal[1]
     job_id: Id
@@ -150,7 +152,7 @@ class SendJob(Struct, frozen=True, omit_defaults=True):
     mutable: bool | None = None
     ttl: Ttl = TTL_DEFAULT
     urgency: Urgency = Urgency.NORMAL
-    topic: Topic | None = None
+    topic: TopicHeader | None = None
     start_at: Moment | None = None
     stretch_time: Seconds | None = None
     not_after: Moment | None = None
@@ -161,7 +163,11 @@ class SendJob(Struct, frozen=True, omit_defaults=True):
 
 
 class LaterJob(SendJob, frozen=True, omit_defaults=True, kw_only=True):
-    """The value of a record in a tier: a job that stands for itself, whenever it comes out."""
+    """The value of a record in a tier: a job that stands for itself, whenever it comes out.
+
+    Attributes:
+        lane: Which of the two inputs it came from.
+    """
 
     recipients: Annotated[list[LaterRecipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]  # type: ignore[assignment]
     start_at: Moment
@@ -172,18 +178,24 @@ class LaterJob(SendJob, frozen=True, omit_defaults=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A valid job, and the flaws of the recipients that cannot be sent to, by their index."""
+    """A valid job.
+
+    Attributes:
+        job: The job with those of its recipients that can be read.
+        recipients: All recipients, in the record's order.
+    """
 
     job: SendJob
-    flaws: dict[int, str] = field(default_factory=dict)
+    recipients: Sequence[Recipient | Unreadable]
 
-
-class _ReadableRecipient(Recipient, frozen=True, kw_only=True):
-    subscription: Subscription
-
-
-class _StrictJob(SendJob, frozen=True, kw_only=True):
-    recipients: Annotated[list[_ReadableRecipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]  # type: ignore[assignment]
+    @property
+    def flaws(self) -> dict[int, str]:
+        """What is wrong with the recipients that cannot be read, by index."""
+        return {
+            index: recipient.flaw
+            for index, recipient in enumerate(self.recipients)
+            if isinstance(recipient, Unreadable)
+        }
 
 
 class _LenientJob(SendJob, frozen=True, kw_only=True):
@@ -199,29 +211,27 @@ class _OnlyVersion(Struct):
 
 
 _Shape = TypeVar("_Shape")
-_decode_strictly = msgspec.json.Decoder(_StrictJob).decode
+_decode_strictly = msgspec.json.Decoder(SendJob).decode
 _decode_leniently = msgspec.json.Decoder(_LenientJob).decode
 _decode_later = msgspec.json.Decoder(LaterJob).decode
-_decode_recipient = msgspec.json.Decoder(_ReadableRecipient).decode
+_decode_recipient = msgspec.json.Decoder(Recipient).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
 _decode_version = msgspec.json.Decoder(_OnlyVersion).decode
-decode_notification = msgspec.json.Decoder(Notification).decode
-"""What `encode_json` has made of a notification, back again."""
-
 _FLAWS = ("subscription", "variables", "not_before")
 
 
 def decode_job(value: bytes) -> Decoded:
     """Read and check a record of `push.jobs` or `push.jobs.urgent`.
 
-    A recipient that cannot be read is kept by its id and listed in `flaws`; one without a readable id makes
-    the whole job invalid, since no outcome could name it.
+    A recipient that cannot be read becomes an `Unreadable`; one without a readable id makes the whole job
+    invalid, since no outcome could name it.
 
     Raises:
         RecordError: Not JSON, an unknown `v`, or a field that is missing or wrong.
     """
     try:
-        decoded = Decoded(_read(_decode_strictly, value))
+        job = _read(_decode_strictly, value)
+        decoded = Decoded(job, job.recipients)
     except msgspec.ValidationError:
         decoded = _decode_around_flaws(value)
     return _checked(decoded)
@@ -235,7 +245,8 @@ def decode_later(value: bytes) -> Decoded:
             pushmill itself wrote it.
     """
     try:
-        return _checked(Decoded(_read(_decode_later, value)))
+        job = _read(_decode_later, value)
+        return _checked(Decoded(job, job.recipients))
     except msgspec.ValidationError as error:
         raise _job_error(error, value) from None
 
@@ -265,24 +276,19 @@ def _decode_around_flaws(value: bytes) -> Decoded:
         lenient = _read(_decode_leniently, value)
     except msgspec.ValidationError as error:
         raise _job_error(error, value) from None
-    recipients: list[Recipient] = []
-    flaws: dict[int, str] = {}
-    for index, raw in enumerate(lenient.recipients):
-        recipient, flaw = _read_recipient(raw, index)
-        recipients.append(recipient)
-        if flaw:
-            flaws[index] = flaw
+    recipients = [_read_recipient(raw, index) for index, raw in enumerate(lenient.recipients)]
+    readable = [each for each in recipients if isinstance(each, Recipient)]
     fields = {name: getattr(lenient, name) for name in SendJob.__struct_fields__}
-    return Decoded(SendJob(**{**fields, "recipients": recipients}), flaws)
+    return Decoded(SendJob(**{**fields, "recipients": readable}), recipients)
 
 
-def _read_recipient(raw: msgspec.Raw, index: int) -> tuple[Recipient, str | None]:
+def _read_recipient(raw: msgspec.Raw, index: int) -> Recipient | Unreadable:
     try:
-        return _read(_decode_recipient, raw), None
+        return _read(_decode_recipient, raw)
     except msgspec.ValidationError as error:
         wrong, _ = field_and_problem(error)
     try:
-        return Recipient(_read(_decode_id, raw).id), _flaw(wrong)
+        return Unreadable(_read(_decode_id, raw).id, _flaw(wrong))
     except msgspec.ValidationError as error:
         name, problem = field_and_problem(error)
         at = f"recipients[{index}]" + (f".{name}" if name else "")
@@ -312,7 +318,7 @@ def _checked(decoded: Decoded) -> Decoded:
         raise RecordError("bad_field", "notification.renotify: needs notification.tag")
     if job.notification and _is_deeper(job.notification.data, DATA_MAX_DEPTH):
         raise RecordError("bad_field", f"notification.data: is nested deeper than {DATA_MAX_DEPTH} levels")
-    if job.slice and job.slice.first + len(job.recipients) > job.slice.total:
+    if job.slice and job.slice.first + len(decoded.recipients) > job.slice.total:
         raise RecordError("bad_field", "slice.total: is less than first + the number of recipients")
     return decoded
 
@@ -329,15 +335,20 @@ RECIPIENT_MAX_BYTES = 131_072
 """Of one recipient as JSON: with its job and its headers it must fit a record of a tier."""
 
 
-def oversized(decoded: Decoded, size: int) -> dict[int, str]:
-    """Find recipients that are too large to be written again, by their index.
+def within_size(decoded: Decoded, size: int) -> Sequence[Recipient | Unreadable]:
+    """A job's recipients, with an `Unreadable` for each that is too large to be written again.
 
     Args:
         decoded: A job.
-        size: Of its record's value in bytes. In a small one nobody is too large: what is written again may be
+        size: Bytes of its record's value. In a small record nobody is too large: what is written again may be
             longer (`1e15` becomes `1000000000000000.0`), but never by so much that it would not fit.
     """
     if size <= RECIPIENT_MAX_BYTES:
-        return {}
-    sizes = (len(encode_json(recipient)) for recipient in decoded.job.recipients)
-    return {index: "recipient_too_large" for index, size in enumerate(sizes) if size > RECIPIENT_MAX_BYTES}
+        return decoded.recipients
+    return [_within_size(recipient) for recipient in decoded.recipients]
+
+
+def _within_size(recipient: Recipient | Unreadable) -> Recipient | Unreadable:
+    if len(encode_json(recipient)) <= RECIPIENT_MAX_BYTES:
+        return recipient
+    return Unreadable(recipient.id, "recipient_too_large")

@@ -26,14 +26,17 @@ class Status(StrEnum):
 class Outcome(Struct, frozen=True, gc=False):
     """One recipient's outcome, as `push.outcomes` has it; ARCHITECTURE.md: OutcomeBatch.
 
+    `attempts` counts the requests of every process. `push_service` is None if the endpoint was not usable,
+    `detail` if the status says it all.
+
     Attributes:
         recipient_id: As upstream gave it.
-        status: The final status.
+        status: Final. Accept statuses that you do not know.
         at: When it became final.
-        attempts: Requests made for it, this process's and earlier ones.
-        http_status: Of the last answer, or None where there was none.
-        push_service: `fcm`, `mozilla`, `wns`, `apple` or `other`; None where the endpoint was not usable.
-        detail: As in `Settled`.
+        attempts: Requests made for it.
+        http_status: Of the last answer, if there was one.
+        push_service: `fcm`, `mozilla`, `wns`, `apple` or `other`.
+        detail: A short stable word, never a secret.
     """
 
     recipient_id: str
@@ -46,7 +49,12 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 class OutcomeBatch(Struct, frozen=True):
-    """The value of a record in `push.outcomes`."""
+    """The value of a record in `push.outcomes`.
+
+    Attributes:
+        worker: Who says so, `instance/process`.
+        outcomes: Recipients that became final. After a crash one may come again: the last counts.
+    """
 
     v: int
     job_id: str
@@ -57,7 +65,11 @@ class OutcomeBatch(Struct, frozen=True):
 
 
 class Expired(Struct, frozen=True):
-    """The value of a record in `push.expired`."""
+    """The value of a record in `push.expired`.
+
+    Attributes:
+        endpoint: Delete the subscription only if what you store still equals this.
+    """
 
     v: int
     recipient_id: str

@@ -10,7 +10,14 @@ from worker.records.values import Count, Moment
 
 
 class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
-    """The value of a record in `push.stats`: counts since the last one."""
+    """The value of a record in `push.stats`: counts since the last one.
+
+    Attributes:
+        since: Counted since.
+        until: Counted until.
+        accepted: Recipients that came in.
+        counts: Recipients that became final, by status; approximate after a crash.
+    """
 
     v: int
     campaign_id: str

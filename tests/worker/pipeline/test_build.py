@@ -2,7 +2,6 @@ import os
 from math import inf
 
 import http_ece
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,8 @@ from worker.push.message import compile_message
 from worker.push.services import Endpoints, HostRule
 from worker.push.verdict import Settled
 from worker.records.envelope import Partition
-from worker.records.job import Keys, Lane, Notification, Recipient, SendJob, Subscription, Urgency
+from worker.records.job import EncodedKeys, Lane, Recipient, SendJob, Subscription, Urgency
+from worker.records.notification import Notification
 from worker.records.outcome import Status
 from worker.timing.schedule import make_plan
 
@@ -97,7 +97,7 @@ def bench():
 
 
 def subscription(endpoint=ENDPOINT, p256dh=RECEIVER.p256dh, auth=RECEIVER.auth_text):
-    return Subscription(endpoint, Keys(p256dh, auth))
+    return Subscription(endpoint, EncodedKeys(p256dh, auth))
 
 
 def delivery_of(*, to=None, variables=None, attempts=0, **fields):
@@ -273,10 +273,9 @@ def test_a_site_without_a_key():
     assert bench.request(delivery_of()) == Settled(Status.INVALID, "no_vapid_key")
 
 
-def test_a_recipient_without_a_subscription(bench):
-    delivery = delivery_of()
-    bare = msgspec.structs.replace(delivery, recipient=Recipient("x"))
-    assert bench.request(bare) == Settled(Status.INVALID, "bad_keys")
+@pytest.mark.parametrize("keys", [{"p256dh": ""}, {"auth": ""}])
+def test_a_recipient_without_keys(bench, keys):
+    assert bench.request(delivery_of(to=subscription(**keys))) == Settled(Status.INVALID, "bad_keys")
 
 
 def test_each_of_many_gets_its_own_answer_in_its_place(bench):

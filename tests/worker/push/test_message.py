@@ -18,11 +18,12 @@ from worker.push.message import (
     Checked,
     compile_message,
 )
-from worker.records.job import Action, Keys, Notification, Recipient, SendJob, Subscription
+from worker.records.job import EncodedKeys, Recipient, SendJob, Subscription
+from worker.records.notification import Action, Notification
 from worker.records.values import encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure
-SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
+SUBSCRIPTION = Subscription("https://push.example/a", EncodedKeys("p", "a"))
 IDS = {"job_id": "j:1", "campaign_id": "c.1", "site_id": "s_1", "recipient_id": "r:1"}
 PUSHMILL = {name: IDS[name] for name in ("job_id", "campaign_id", "recipient_id")}
 
@@ -305,7 +306,7 @@ def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
     ]
     messages = [compile_message(job) for job in jobs]
     assert len({id(message.places[-2]) for message in messages}) == 1
-    sent = [json.loads(message.render(Recipient("r", None, {"name": "Ada"}))) for message in messages]
+    sent = [json.loads(message.render(Recipient("r", SUBSCRIPTION, {"name": "Ada"}))) for message in messages]
     for number, (job, one) in enumerate(zip(jobs, sent, strict=True)):
         place = quote(job.site_id, safe="")
         assert one["notification"]["navigate"] == f"https://{place}.example/{number}%20Ada"

@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 from worker.records.job import (
     RECIPIENTS_MAX,
     TTL_DEFAULT,
-    Action,
     Decoded,
-    Keys,
+    EncodedKeys,
     Lane,
     LaterJob,
     LaterRecipient,
-    Notification,
     Recipient,
     SendJob,
     Slice,
     Subscription,
+    Unreadable,
     Urgency,
     decode_job,
     decode_later,
 )
+from worker.records.notification import Action, Notification
 from worker.records.values import RecordError, encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure
@@ -131,7 +131,7 @@ def test_the_example_of_the_contract_decodes_to_all_that_it_says():
     assert job.recipients == [
         type(job.recipients[0])(
             id="sub_1",
-            subscription=Subscription("https://push.example/a", Keys("BP", "AA")),
+            subscription=Subscription("https://push.example/a", EncodedKeys("BP", "AA")),
             variables={"name": "Ada", "sku": "a-1"},
             not_before=NINE + timedelta(hours=9),
         )
@@ -404,8 +404,9 @@ def test_a_bad_recipient_costs_only_itself(path, value, flaw):
     job = EXAMPLE | {"recipients": [others[0], EXAMPLE["recipients"][0], others[2]]}
     found = decoded(changed(job, f"recipients[1].{path}", value))
     assert found.flaws == {1: flaw}
-    assert [recipient.id for recipient in found.job.recipients] == ["a", "sub_1", "c"]
-    assert [recipient.subscription is None for recipient in found.job.recipients] == [False, True, False]
+    assert [recipient.id for recipient in found.recipients] == ["a", "sub_1", "c"]
+    assert found.recipients[1] == Unreadable("sub_1", flaw)
+    assert found.job.recipients == [found.recipients[0], found.recipients[2]]
     assert found.job.ttl == 86400
 
 
@@ -493,7 +494,8 @@ def is_sound(value, decode):
         assert MARK not in said
         return
     assert isinstance(found, Decoded)
-    assert found.flaws.keys() == {i for i, r in enumerate(found.job.recipients) if r.subscription is None}
+    assert [each for each in found.recipients if isinstance(each, Recipient)] == found.job.recipients
+    assert found.flaws == {i: r.flaw for i, r in enumerate(found.recipients) if isinstance(r, Unreadable)}
     if not found.flaws:
         assert decode(encode_json(found.job)) == found
 
@@ -531,7 +533,7 @@ def test_arbitrary_records_give_a_job_or_an_error(value):
 
 ids = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,9}", fullmatch=True)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware
-subscriptions = st.builds(Subscription, st.text(), st.builds(Keys, st.text(), st.text()))
+subscriptions = st.builds(Subscription, st.text(), st.builds(EncodedKeys, st.text(), st.text()))
 later_recipients = st.builds(
     LaterRecipient,
     id=ids,
@@ -572,7 +574,13 @@ def test_nothing_that_is_secret_shows_in_a_job():
     job = changed(job, "recipients[0].subscription.endpoint", f"https://push.example/{SECRET}")
     found = decoded(job)
     later = LaterRecipient(id="a", subscription=found.job.recipients[0].subscription, attempts=1)
-    for shown in (found, found.job, found.job.recipients, later, Recipient("a", variables={"b": SECRET})):
+    for shown in (
+        found,
+        found.job,
+        found.job.recipients,
+        later,
+        Recipient("a", later.subscription, {"b": SECRET}),
+    ):
         assert SECRET not in repr(shown)
         assert SECRET not in str(shown)
     assert "sub_1" in repr(found.job.recipients)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.records.job import Keys, LaterRecipient, Recipient, SendJob, Slice, Subscription, decode_later
+from worker.records.job import (
+    EncodedKeys,
+    LaterRecipient,
+    Recipient,
+    SendJob,
+    Slice,
+    Subscription,
+    decode_later,
+)
 from worker.records.values import encode_json, moment
 from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, times, ttl_left
 
@@ -14,7 +22,7 @@ patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
 T = NINE.timestamp()
 HOUR = 3600.0
-SUBSCRIPTION = Subscription("https://push.example/a", Keys("p", "a"))
+SUBSCRIPTION = Subscription("https://push.example/a", EncodedKeys("p", "a"))
 A = Recipient("a", SUBSCRIPTION)
 
 

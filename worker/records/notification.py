@@ -1,0 +1,51 @@
+"""What a send job shows: the notification as it crosses the wire, before it is rendered for anybody."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from worker.records.values import Moment
+
+
+class Action(Struct, frozen=True, omit_defaults=True):
+    """A button of a notification; `title` and `url` are templates."""
+
+    action: str
+    title: str
+    url: str
+    icon: str | None = None
+
+
+class Notification(Struct, frozen=True, omit_defaults=True):
+    """What is shown, its texts as templates (`{{name|fallback}}`).
+
+    Attributes:
+        title: A template; if it ends up empty, the recipient is `rejected`.
+        url: Opened by a click. A template whose values are percent-encoded; must end up absolute https.
+        actions: Buttons.
+        tag: Replaces a shown notification with the same tag.
+        renotify: Needs `tag`.
+        timestamp: Shown as the notification's time.
+        data: For the page or the service worker; `pushmill` is added with the ids.
+    """
+
+    title: str
+    url: str
+    body: str | None = None
+    icon: str | None = None
+    image: str | None = None
+    badge: str | None = None
+    actions: list[Action] | None = None
+    tag: str | None = None
+    lang: str | None = None
+    dir: Literal["auto", "ltr", "rtl"] | None = None
+    silent: bool | None = None
+    renotify: bool | None = None
+    require_interaction: bool | None = None
+    timestamp: Moment | None = None
+    data: dict[str, Any] | None = None
+
+
+decode_notification = msgspec.json.Decoder(Notification).decode
+"""Reads back what `encode_json` has made of a notification."""
