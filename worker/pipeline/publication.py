@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from worker.ledger.ledger import Taken
 from worker.pipeline.delivery import JobContext
-from worker.records.dead_letter import Buried, _dead_letter
 from worker.records.envelope import Publication
 from worker.records.job import LaterJob, LaterRecipient, Recipient, SendJob
 from worker.records.outcome import Expired, Outcome, OutcomeBatch
@@ -59,20 +58,21 @@ class Postponed(Struct, frozen=True, gc=False):
     moved: tuple[float, float] | None = None
 
 
-Effect = Outcome | Gone | Postponed | Buried
+Effect = Outcome | Gone | Postponed | Publication
+"""What becomes of a recipient, or of a whole record: then a dead letter, which is written as it is."""
 
 
 def publications(settled: Taken[JobContext | None, Effect], worker: str) -> Iterator[Publication]:
     """Turn what a checkpoint settles into records, record by record.
 
     Args:
-        settled: Effects by entry; an entry without a job holds nothing but a `Buried`.
+        settled: Effects by entry; an entry without a job holds nothing but a dead letter.
         worker: Who says so, `instance/process`.
     """
     for entry, effects in settled:
         job = entry.subject
         if job is None:
-            yield from (_dead_letter(effect) for _, effect in effects if isinstance(effect, Buried))
+            yield from (effect for _, effect in effects if isinstance(effect, Publication))
             continue
         outcomes = [effect for _, effect in effects if isinstance(effect, Outcome)]
         if len(outcomes) == len(effects):

@@ -15,7 +15,7 @@ from worker.pipeline.publication import Effect, Gone, Postponed, publications
 from worker.pipeline.tally import Tally
 from worker.push.answers import Answer, PushResponse
 from worker.push.verdict import Settled
-from worker.records.dead_letter import bury
+from worker.records.dead_letter import dead_letter
 from worker.records.envelope import Publication, Record
 from worker.records.outcome import Outcome, Status
 from worker.records.topics import Tier
@@ -107,7 +107,7 @@ class Settlement:
         if entry is None:
             return None
         self._metrics.dead_letters[error.code].inc()
-        self._ledger.settle(entry, [(0, bury(record, error, self._topic_prefix))])
+        self._ledger.settle(entry, [(0, dead_letter(record, error, self._topic_prefix))])
         return error
 
     def checkpoint(self, now: float, *, last: bool) -> Batch | None:

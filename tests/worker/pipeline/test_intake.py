@@ -5,7 +5,6 @@ import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
 from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
-from worker.records.dead_letter import bury
 from worker.records.envelope import Partition
 from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob, Unreadable
 from worker.records.topics import TIERS
@@ -125,26 +124,3 @@ def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
     with pytest.raises(RecordError) as caught:
         taken(value, partition)
     assert caught.value.problem.startswith(f"{name}:")
-
-
-def test_a_dead_letter_holds_the_records_own_bytes_and_says_what_is_wrong():
-    own = (("error", b"forged"), ("trace", b"1"), ("trace", b"2"))
-    letter = bury(
-        record(b"\xff", LATER[1], 42, key=None, headers=own), RecordError("bad_json", "value: x"), "p."
-    )
-    assert (letter.key, letter.value) == (None, b"\xff")
-    assert letter.headers == (
-        ("trace", b"1"),
-        ("trace", b"2"),
-        ("error-code", b"bad_json"),
-        ("error", b"value: x"),
-        ("source-topic", b"p.later.1m"),
-        ("source-partition", b"0"),
-        ("source-offset", b"42"),
-    )
-
-
-def test_a_tombstone_is_buried_as_one():
-    letter = bury(record(None), RecordError("bad_field", "value: is missing"), "push.")
-    assert letter.value is None
-    assert dict(letter.headers)["error-code"] == b"bad_field"
