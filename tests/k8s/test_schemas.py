@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 import yaml
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
@@ -21,8 +20,8 @@ from worker.metrics import DEAD_LETTER_REASONS
 from worker.push.services import Endpoints
 from worker.records.control import decode_control
 from worker.records.job import decode_job, decode_later
-from worker.records.outcome import Expired, OutcomeBatch
-from worker.records.stats import CampaignStats
+from worker.records.outcome import decode_expired, decode_outcomes
+from worker.records.stats import decode_stats
 from worker.records.topics import TIERS, TOPICS
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "asyncapi.yaml").read_text())
@@ -30,9 +29,9 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "send-job": decode_job,
     "later-job": decode_later,
     "campaign-control": decode_control,
-    "outcome-batch": msgspec.json.Decoder(OutcomeBatch).decode,
-    "expired": msgspec.json.Decoder(Expired).decode,
-    "campaign-stats": msgspec.json.Decoder(CampaignStats).decode,
+    "outcome-batch": decode_outcomes,
+    "expired": decode_expired,
+    "campaign-stats": decode_stats,
 }
 EACH_VALUE = pytest.mark.parametrize("name", TYPES)
 

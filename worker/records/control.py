@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.values import Id, Moment, RecordError, field_and_problem, moment
+from worker.records.values import Id, Moment, decode, moment
 
 SHIFT_MAX = 10 * 365 * 86_400
 
@@ -39,7 +39,7 @@ class CampaignControl(Struct, frozen=True):
     shift: Annotated[float, Meta(ge=0, le=SHIFT_MAX)] = 0.0
 
 
-_decode = msgspec.json.Decoder(CampaignControl).decode
+_decoder = msgspec.json.Decoder(CampaignControl)
 
 
 def decode_control(value: bytes) -> CampaignControl:
@@ -48,13 +48,7 @@ def decode_control(value: bytes) -> CampaignControl:
     Raises:
         RecordError: It is none; the text names the field.
     """
-    try:
-        return _decode(value)
-    except msgspec.ValidationError as error:
-        name, problem = field_and_problem(error)
-        raise RecordError("bad_field", f"{name or 'value'}: {problem}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RecordError("bad_json", "value: is not JSON") from None
+    return decode(_decoder, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
+
+from worker.records.values import Moment, decode
 
 
 class Status(StrEnum):
@@ -77,3 +80,76 @@ class Expired(Struct, frozen=True):
     endpoint: str
     http_status: int | None
     at: datetime
+
+
+class ReadOutcome(Outcome, frozen=True, kw_only=True, gc=False):
+    """An outcome in the hands of a reader, to whom a later version of the worker may have written.
+
+    Attributes:
+        status: A `Status`, or the text of one that this version does not know.
+    """
+
+    status: Status | str  # type: ignore[assignment]  # wider than what the worker writes
+
+
+class ReadOutcomeBatch(OutcomeBatch, frozen=True, kw_only=True):
+    """A record of `push.outcomes` in the hands of a reader."""
+
+    outcomes: Sequence[ReadOutcome]
+
+
+class _AnyOutcome(Outcome, frozen=True, kw_only=True, gc=False):
+    status: str  # type: ignore[assignment]
+    at: Moment
+
+
+class _AnyOutcomeBatch(OutcomeBatch, frozen=True, kw_only=True):
+    outcomes: list[_AnyOutcome]
+
+
+class _AnyExpired(Expired, frozen=True, kw_only=True):
+    at: Moment
+
+
+_STATUSES: dict[str, Status] = {status.value: status for status in Status}
+_outcomes_decoder = msgspec.json.Decoder(_AnyOutcomeBatch)
+_expired_decoder = msgspec.json.Decoder(_AnyExpired)
+
+
+def decode_outcomes(value: bytes) -> ReadOutcomeBatch:
+    """Read a record of `push.outcomes`; fields that are not known are ignored.
+
+    Raises:
+        RecordError: It is not one; the text names the field.
+    """
+    batch = decode(_outcomes_decoder, value)
+    outcomes = [
+        ReadOutcome(
+            recipient_id=each.recipient_id,
+            status=_STATUSES.get(each.status, each.status),
+            at=each.at,
+            attempts=each.attempts,
+            http_status=each.http_status,
+            push_service=each.push_service,
+            detail=each.detail,
+        )
+        for each in batch.outcomes
+    ]
+    return ReadOutcomeBatch(
+        v=batch.v,
+        job_id=batch.job_id,
+        campaign_id=batch.campaign_id,
+        site_id=batch.site_id,
+        worker=batch.worker,
+        outcomes=outcomes,
+    )
+
+
+def decode_expired(value: bytes) -> Expired:
+    """Read a record of `push.expired`; fields that are not known are ignored.
+
+    Raises:
+        RecordError: It is not one; the text names the field.
+    """
+    read = decode(_expired_decoder, value)
+    return Expired(read.v, read.recipient_id, read.site_id, read.endpoint, read.http_status, read.at)

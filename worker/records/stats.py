@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.records.outcome import Status
-from worker.records.values import Count, Moment
+from worker.records.values import Count, Moment, RecordError, decode
 
 
 class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
@@ -32,7 +32,16 @@ class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}
 PACE_SECONDS = 60.0
 """Over which a campaign's present pace is taken."""
 
-_decode = msgspec.json.Decoder(CampaignStats).decode
+_decoder = msgspec.json.Decoder(CampaignStats)
+
+
+def decode_stats(value: bytes) -> CampaignStats:
+    """Read a record of `push.stats`; statuses are kept as text, known or not.
+
+    Raises:
+        RecordError: It is not one; the text names the field.
+    """
+    return decode(_decoder, value)
 
 
 class Totals:
@@ -49,18 +58,18 @@ class Totals:
     def add(self, value: bytes | None) -> None:
         """Add a record; one of another campaign, or that cannot be read, adds nothing."""
         try:
-            told = _decode(value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            stats = decode_stats(value or b"")
+        except RecordError:
             return
-        if told.campaign_id != self.campaign_id:
+        if stats.campaign_id != self.campaign_id:
             return
         self.records += 1
-        self.accepted += told.accepted
-        self.counts.update(told.counts)
-        since, until = told.since.timestamp(), told.until.timestamp()
+        self.accepted += stats.accepted
+        self.counts.update(stats.counts)
+        since, until = stats.since.timestamp(), stats.until.timestamp()
         within = min(until, self._now) - max(since, self._now - PACE_SECONDS)
         if within > 0:
-            self._lately += sum(told.counts.values()) * min(1.0, within / max(until - since, 1e-9))
+            self._lately += sum(stats.counts.values()) * min(1.0, within / max(until - since, 1e-9))
 
     @property
     def delivery_rate(self) -> float:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +30,8 @@ class RecordError(ValueError):
         self.problem = problem
 
 
+_Value = TypeVar("_Value")
+
 encode_json = msgspec.json.Encoder().encode
 """Any of these types, or a built-in one, to JSON bytes."""
 
@@ -49,6 +51,21 @@ def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
     if missing:
         return f"{path}.{missing.group(1)}".lstrip("."), "is missing"
     return path, text[:1].lower() + text[1:]
+
+
+def decode(decoder: "msgspec.json.Decoder[_Value]", value: bytes) -> _Value:
+    """Read a record's value.
+
+    Raises:
+        RecordError: It is not what the decoder reads; the text names the field.
+    """
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        name, problem = field_and_problem(error)
+        raise RecordError("bad_field", f"{name or 'value'}: {problem}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RecordError("bad_json", "value: is not JSON") from None
 
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC).timestamp()
