@@ -20,7 +20,13 @@ import typer
 
 from crypto import base64url
 from crypto.aes128gcm import RECORD_SIZE, decrypt, encode_content, encrypt
-from crypto.errors import DecryptionError, SubscriptionKeyError, VapidKeyError, VapidTokenError
+from crypto.errors import (
+    DecryptionError,
+    PayloadTooLargeError,
+    SubscriptionKeyError,
+    VapidKeyError,
+    VapidTokenError,
+)
 from crypto.keys import parse_subscription_keys
 from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
@@ -44,9 +50,10 @@ from worker.push.answers import (
     lowered_ttl,
     retry_after,
 )
-from worker.push.message import BadNotificationError, PayloadTooLargeError, compile_message
+from worker.push.message import compile_message
 from worker.push.request import PushHeaders, PushRequest
 from worker.push.services import EndpointRefusedError, Endpoints, HostRule, PushService
+from worker.push.template import BadNotificationError
 from worker.push.verdict import Settled
 from worker.records.control import CampaignError, Campaigns, State, change, decode_control
 from worker.records.envelope import Partition

@@ -11,8 +11,7 @@ from tests.fuzz.targets import TARGETS
 from worker.commands import send
 from worker.edges.http.http1 import AnswerParser
 from worker.pipeline import publication
-from worker.push import addresses, answers, services
-from worker.push import message as personalise
+from worker.push import addresses, answers, services, template
 from worker.records import control as campaigns
 from worker.records import values
 from worker.simulator.connection import PushConnection
@@ -23,7 +22,7 @@ MISTAKES = {
     "a value in an error": ("job", values, "_NOT_IN_ENUM", NEVER),
     "a time that nobody reads again": ("tier", publication, "moment", lambda seconds: datetime(2027, 1, 1)),  # noqa: DTZ001 - the mistake
     "a recipient that gets lost": ("job", publication, "_later", lambda job, postponed: iter(())),
-    "a text that is not encoded": ("template", personalise, "quote", lambda text, safe: text),
+    "a text that is not encoded": ("template", template, "quote", lambda text, safe: text),
     "a body that is not read": ("answer", AnswerParser, "on_body", lambda self, piece: None),
     "an answer that means nothing": ("verdict", answers, "_BY_CLASS", {}),
     "an address for a host": ("endpoint", services, "_NUMERIC_HOST", NEVER),

@@ -9,7 +9,8 @@ import msgspec
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.checks.finding import Finding, error, shown, warning
-from worker.push.message import TEMPLATES_MAX_BYTES, BadNotificationError, Message, compile_message
+from worker.push.message import TEMPLATES_MAX_BYTES, Message, compile_message
+from worker.push.template import BadNotificationError
 from worker.records.job import Decoded, Recipient, SendJob
 from worker.records.notification import Notification
 
@@ -18,7 +19,7 @@ FIREFOX_ANDROID_MAX = 2_800
 
 _BUILT_IN = frozenset({"job_id", "campaign_id", "site_id", "recipient_id"})
 _VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(\|.*?)?\}\}", re.DOTALL)
-"""As `worker.push.message` has it, but tells an empty fallback from none."""
+"""As `worker.push.template` has it, but tells an empty fallback from none."""
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 

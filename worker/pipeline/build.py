@@ -15,8 +15,8 @@ from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
 from worker.pipeline.delivery import Delivery, Flight, JobContext
-from worker.push.message import BadNotificationError
 from worker.push.request import PushHeaders, PushRequest, push_headers
+from worker.push.template import BadNotificationError
 from worker.push.verdict import Settled
 from worker.records.outcome import Status
 from worker.timing.schedule import ttl_left

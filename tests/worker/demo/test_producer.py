@@ -4,8 +4,9 @@ from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
 from crypto.keys import generate_receiver_keys, parse_subscription_keys
 from worker.demo.drafts import Fate, kinds_needed
 from worker.demo.producer import BROKEN, RecipientKey, address
-from worker.push.message import BadNotificationError, compile_message
+from worker.push.message import compile_message
 from worker.push.services import EndpointRefusedError, Endpoints, HostRule
+from worker.push.template import BadNotificationError
 from worker.records.job import decode_job
 from worker.records.values import RecordError
 from worker.simulator.journal import digest

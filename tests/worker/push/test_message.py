@@ -4,51 +4,25 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from tests.harness.cost import growth
-from worker.push.message import (
-    JSON,
-    OCTETS,
-    TEMPLATES_MAX_BYTES,
-    BadNotificationError,
-    Checked,
-    compile_message,
+from tests.worker.push.messages import (
+    PUSHMILL,
+    SUBSCRIPTION,
+    job_of,
+    notification_of,
+    patient,
+    rendered,
+    shown,
 )
-from worker.records.job import EncodedKeys, Recipient, SendJob, Subscription
+from worker.push.message import JSON, OCTETS, TEMPLATES_MAX_BYTES, compile_message
+from worker.records.job import Recipient, SendJob
 from worker.records.notification import Action, Notification
 from worker.records.values import encode_json
-
-patient = settings(deadline=None)  # a busy machine is no failure
-SUBSCRIPTION = Subscription("https://push.example/a", EncodedKeys("p", "a"))
-IDS = {"job_id": "j:1", "campaign_id": "c.1", "site_id": "s_1", "recipient_id": "r:1"}
-PUSHMILL = {name: IDS[name] for name in ("job_id", "campaign_id", "recipient_id")}
-
-
-def job_of(notification=None, **fields):
-    ids = {name: IDS[name] for name in ("job_id", "campaign_id", "site_id")}
-    return SendJob(v=1, **ids, recipients=[], notification=notification, **fields)
-
-
-def notification_of(**fields):
-    return Notification(**{"title": "t", "url": "https://shop.example/"} | fields)
-
-
-def rendered(job, variables=None):
-    return compile_message(job).render(Recipient(IDS["recipient_id"], SUBSCRIPTION, variables))
-
-
-def shown(variables=None, **fields):
-    """What the browser sees of a notification."""
-    return json.loads(rendered(job_of(notification_of(**fields)), variables))["notification"]
-
-
-def filled(template, variables=None):
-    return shown(variables, body=template)["body"]
-
 
 # ── the shape ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,156 +119,14 @@ def test_a_payload_goes_out_as_it_is(payload):
     assert compile_message(job_of(notification_of())).content_type == JSON
 
 
-# ── variables ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("template", "text"),
-    [
-        ("{{name}}", "Ada"),
-        ("Hi {{name}}, {{name}}!", "Hi Ada, Ada!"),
-        ("{{name|there}}", "Ada"),
-        ("{{nobody|there}}", "there"),
-        ("{{nobody|}}", ""),
-        ("{{nobody}}", ""),
-        ("{{nobody|a|b}}", "a|b"),
-        ("{{nobody|two\nlines}}", "two\nlines"),
-        ("{{nobody|{{name}}}}", "{{name}}"),  # a fallback is text, not a template, and ends at the first }}
-        ("{{empty|there}}", ""),  # given, though empty
-        ("{{n}} {{f}} {{yes}} {{no}} {{big}}", "3 1.5 true false 12345678901234567890"),
-        ("{{quote}}", '"\\\n🦆'),
-        ("{{inner}}", "{{name}}"),  # a value is not a template either
-        (
-            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
-            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
-        ),
-        ("{{{name}}}", "{Ada}"),
-        ("{{name", "{{name"),
-        ("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id|x}}", "j:1 c.1 s_1 r:1"),
-    ],
-)
-def test_variables_are_filled_in(template, text):
-    variables = {
-        "name": "Ada",
-        "empty": "",
-        "n": 3,
-        "f": 1.5,
-        "yes": True,
-        "no": False,
-        "big": 12345678901234567890,
-        "quote": '"\\\n🦆',
-        "inner": "{{name}}",
-    }
-    assert filled(template, variables) == text
-
-
-def test_variables_are_filled_in_wherever_there_is_text_but_never_in_keys():
-    x = "{{x}}"
-    seen = shown(
-        {"x": "v"},
-        title=x,
-        url=f"https://a/{x}",
-        body=x,
-        icon=f"https://a/{x}",
-        image=f"https://a/{x}",
-        badge=f"https://a/{x}",
-        actions=[Action(x, x, f"https://a/{x}", f"https://a/{x}")],
-        tag=x,
-        lang=x,
-        data={x: [x, {x: x}, [[x]]], "n": 1},
-    )
-    assert seen == {
-        "title": "v",
-        "navigate": "https://a/v",
-        "body": "v",
-        "icon": "https://a/v",
-        "image": "https://a/v",
-        "badge": "https://a/v",
-        "actions": [{"action": "v", "title": "v", "navigate": "https://a/v", "icon": "https://a/v"}],
-        "tag": "v",
-        "lang": "v",
-        "data": {x: ["v", {x: "v"}, [["v"]]], "n": 1, "pushmill": PUSHMILL},
-    }
-
-
-def test_built_in_variables_win():
-    forged = dict.fromkeys(IDS, "forged")
-    assert filled("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id}}", forged) == "j:1 c.1 s_1 r:1"
-    assert shown(forged)["data"] == {"pushmill": PUSHMILL}
-
-
-@pytest.mark.parametrize(
-    ("template", "url"),
-    [
-        ("https://a/{{x}}", "https://a/%2F%3F%26%23%20%C3%A4%25"),
-        ("https://a/?q={{x}}&n={{n}}", "https://a/?q=%2F%3F%26%23%20%C3%A4%25&n=1.5"),
-        ("https://a/{{nobody|a/b}}", "https://a/a%2Fb"),
-        ("https://a/?c={{campaign_id}}&j={{job_id}}", "https://a/?c=c.1&j=j%3A1"),
-        ("https://a/?r={{recipient_id}}", "https://a/?r=r%3A1"),
-        ("https://{{host}}/", "https://shop.example/"),
-        ("{{whole}}", "https://b/c?d=e f"),
-        ("{{nobody|https://b/c}}", "https://b/c"),
-    ],
-)
-def test_values_are_percent_encoded_in_urls_unless_the_field_is_one_variable(template, url):
-    variables = {"x": "/?&# ä%", "n": 1.5, "host": "shop.example", "whole": "https://b/c?d=e f"}
-    action = Action("a", "A", template, template)
-    seen = shown(
-        variables, url=template, icon=template, image=template, badge=template, actions=[action], body="{{x}}"
-    )
-    assert {seen[name] for name in ("navigate", "icon", "image", "badge")} == {url}
-    assert (seen["actions"][0]["navigate"], seen["actions"][0]["icon"]) == (url, url)
-    assert seen["body"] == "/?&# ä%"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *(
-            "",
-            "/",
-            "shop.example",
-            "//shop.example/",
-            "http://shop.example/",
-            "https:",
-            "https://",
-            "https:///a",
-        ),
-        *("https:shop.example", "javascript:alert(1)", "data:text/plain,x", " https://a/", "https://a b/"),
-        *(
-            "https://user@a/",
-            "https://a\\b/",
-            "https://a/\n",
-            "https://a/\x00",
-            "https://?x",
-            "https://#x",
-            "xhttps://a/",
-        ),
-    ],
-)
-@pytest.mark.parametrize("field", ["url", "icon", "image", "badge", "action url", "action icon"])
-@pytest.mark.parametrize("template", ["constant", "{{it}}"])
-def test_a_url_that_is_not_absolute_https_is_a_bad_notification(url, field, template):
-    given = url if template == "constant" else template
-    action = {"action": "a", "title": "A", "url": "https://a/"} | {field[7:]: given}
-    fields = {"actions": [Action(**action)]} if field.startswith("action") else {field: given}
-    message = compile_message(job_of(notification_of(**fields)))  # which itself finds nothing wrong
-    with pytest.raises(BadNotificationError):
-        message.render(Recipient("r", SUBSCRIPTION, {"it": url}))
-
-
-@pytest.mark.parametrize("title", ["", "  ", "{{nobody}}", "{{empty|x}} {{nobody}}\n"])
-def test_a_title_that_ends_up_empty_is_a_bad_notification(title):
-    for fields in ({"title": title}, {"actions": [Action("a", title, "https://a/")]}):
-        with pytest.raises(BadNotificationError):
-            shown({"empty": ""}, **fields)
+# ── what is compiled once ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_job_is_compiled_to_constants_but_for_what_differs():
     message = compile_message(
         job_of(notification_of(title="Hi {{name}}", body="b", data={"c": "{{campaign_id}}"}))
     )
-    assert (message.frame.count(b"%b"), len(message.places)) == (2, 2)
+    assert (message.frame.count(b"%b"), len(message.placeholders)) == (2, 2)
 
 
 def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
@@ -305,7 +137,7 @@ def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
         for n, site in enumerate(("shop", "%b", "no host", "shop"))
     ]
     messages = [compile_message(job) for job in jobs]
-    assert len({id(message.places[-2]) for message in messages}) == 1
+    assert len({id(message.placeholders[-2]) for message in messages}) == 1
     sent = [json.loads(message.render(Recipient("r", SUBSCRIPTION, {"name": "Ada"}))) for message in messages]
     for number, (job, one) in enumerate(zip(jobs, sent, strict=True)):
         place = quote(job.site_id, safe="")
@@ -321,7 +153,7 @@ def test_whether_it_may_be_changed_is_told_apart():
 
 def test_large_notifications_are_not_kept():
     job = job_of(notification_of(body="{{name|" + "x" * 4096 + "}}"))
-    assert compile_message(job).places[0] is not compile_message(job).places[0]
+    assert compile_message(job).placeholders[0] is not compile_message(job).placeholders[0]
 
 
 def test_hostile_templates_do_not_fill_the_memory():
@@ -331,96 +163,6 @@ def test_hostile_templates_do_not_fill_the_memory():
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 16 << 20
-
-
-@pytest.mark.parametrize(
-    ("fields", "looked_at"),
-    [
-        ({"title": "Hi {{name}}", "url": "https://shop.example/{{sku}}?{{a}}", "body": "{{b}}"}, 0),
-        ({"title": " {{name}}"}, 1),
-        ({"url": "https://{{shop}}/"}, 1),
-        ({"url": "https://shop.example{{path}}"}, 1),
-        ({"url": "https://shop.example/\n{{path}}"}, 1),
-        ({"url": "{{url}}"}, 1),
-    ],
-)
-def test_what_no_value_can_make_wrong_is_not_looked_at_again(fields, looked_at):
-    places = compile_message(job_of(notification_of(**fields))).places
-    assert sum(isinstance(place, Checked) for place in places) == looked_at
-
-
-def test_percent_signs_stand_for_themselves():
-    assert (
-        filled("100 % off, %s %b %(a)s %%: {{name}}", {"name": "%s %b"}) == "100 % off, %s %b %(a)s %%: %s %b"
-    )
-    assert rendered(job_of(payload="50 % %b")) == b"50 % %b"
-    assert shown({"a": "%d"}, url="https://shop.example/%20{{campaign_id}}?{{a}}")["navigate"] == (
-        f"https://shop.example/%20{IDS['campaign_id']}?%25d"
-    )
-
-
-# ── against a reference ─────────────────────────────────────────────────────────────────────────────────
-
-names = st.sampled_from(["a", "b", "c_1", "job_id", "recipient_id"])
-scalars = (
-    st.text(max_size=20) | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
-)
-no_braces = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=12)
-literals = no_braces | st.sampled_from(["{", "}", "}}", "{{ a }}", "{{}}", "{{a-b}}"])
-variables_ = st.tuples(names, st.none() | no_braces)
-templates = st.lists(literals | variables_, max_size=4)
-
-
-def written(parts):
-    """A template of its parts: texts, and variables with their fallbacks."""
-    spelled = (
-        part if isinstance(part, str) else f"{{{{{part[0]}{'' if part[1] is None else '|' + part[1]}}}}}"
-        for part in parts
-    )
-    return "".join(spelled)
-
-
-def expected(parts, values, encode=str):
-    """What must come of it, part by part."""
-    found = []
-    for part in parts:
-        value = part if isinstance(part, str) else values.get(part[0], part[1] or "")
-        text = (
-            value
-            if isinstance(value, str)
-            else json.dumps(value)
-            if isinstance(value, bool)
-            else encode_json(value).decode()
-        )
-        found.append(text if isinstance(part, str) else encode(text))
-    return "".join(found)
-
-
-@patient
-@given(templates, templates, templates, st.dictionaries(names, scalars))
-def test_what_is_rendered_equals_a_simple_reference(title, body, url, variables):
-    data = {"a": [written(title), {"{{b}}": written(body)}, 1, None]}
-    notification = notification_of(
-        title="t" + written(title), url="https://a/" + written(url), body=written(body), data=data
-    )
-    values = variables | IDS
-    reference = {
-        "web_push": 8030,
-        "notification": {
-            "title": "t" + expected(title, values),
-            "navigate": "https://a/" + expected(url, values, lambda text: quote(text, safe="")),
-            "body": expected(body, values),
-            "data": {
-                "a": [expected(title, values), {"{{b}}": expected(body, values)}, 1, None],
-                "pushmill": PUSHMILL,
-            },
-        },
-    }
-    if any(char < " " for char in reference["notification"]["navigate"]):
-        with pytest.raises(BadNotificationError):
-            rendered(job_of(notification), variables)
-    else:
-        assert rendered(job_of(notification), variables) == encode_json(reference)
 
 
 # ── what is too large ───────────────────────────────────────────────────────────────────────────────────
