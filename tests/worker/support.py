@@ -59,23 +59,23 @@ def record(value, partition=JOBS, offset=0, timestamp=NOW, *, key=b"k", headers=
     return Record(partition, offset, timestamp, key, raw, headers)
 
 
-def in_hand(value, lane=Lane.NORMAL, written_at=NOW, headers=()):
+def job_context(value, lane=Lane.NORMAL, written_at=NOW, headers=()):
     sent = decode_job(json.dumps(value).encode()).job
     return JobContext(sent, make_plan(sent, written_at, 0.0), lane, compile_message(sent), headers)
 
 
 def delivery(name="sub_1", site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
     """One that is not in any ledger; `fields` replace those of `Delivery`."""
-    held = in_hand(job(recipient(name, service), site_id=site), lane)
-    return deliver(held, 0, **fields)
+    context = job_context(job(recipient(name, service), site_id=site), lane)
+    return deliver(context, 0, **fields)
 
 
-def deliver(held, index, entry=None, **fields):
-    person = held.job.recipients[index]
-    when = times(held.plan, person, index)
+def deliver(context, index, entry=None, **fields):
+    person = context.job.recipients[index]
+    when = times(context.plan, person, index)
     values = {
-        "job": held,
-        "entry": entry or Entry(JOBS, 0, len(held.job.recipients), 0, held),
+        "job": context,
+        "entry": entry or Entry(JOBS, 0, len(context.job.recipients), 0, context),
         "recipient": person,
         "index": index,
         "number": when.number,
@@ -84,7 +84,7 @@ def deliver(held, index, entry=None, **fields):
         "next": when.next,
         "attempts": person.attempts if isinstance(person, LaterRecipient) else 0,
     } | fields
-    lapses = lapses_at(held.plan, values["due"], values["attempts"])
+    lapses = lapses_at(context.plan, values["due"], values["attempts"])
     return Delivery(**{"lapses": lapses} | values)
 
 

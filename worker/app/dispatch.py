@@ -13,7 +13,7 @@ from worker.edges import clock
 from worker.edges.http.transport import Transport
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.pipeline.delivery import Flight
-from worker.pipeline.landing import Landed, rows
+from worker.pipeline.landing import Answered, rows
 from worker.pipeline.pipeline import Pipeline
 from worker.push.answers import Answer
 
@@ -58,7 +58,7 @@ class Dispatcher:
         self._turn = asyncio.Event()
         self._turn_at = self._last_turn = 0.0
         self._timer: asyncio.Handle | None = None
-        self._landed: list[Landed] = []
+        self._landed: list[Answered] = []
         self._on_the_wire = self._landed_lately = 0
         self._all_landed = asyncio.Event()
         self._all_landed.set()

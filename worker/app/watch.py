@@ -14,7 +14,7 @@ from worker.edges import clock
 from worker.ledger.lease import DURATION
 from worker.logs import LogThrottle
 from worker.metrics import Metrics
-from worker.pipeline.actionable import actionable
+from worker.pipeline.actionable import actionable_outcomes
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.settlement import Batch
 from worker.pipeline.shelf import Shelf
@@ -157,7 +157,7 @@ class Watch:
         if seconds >= SLOW_SECONDS:
             size = checkpoint.size if checkpoint else 0
             self._warn("slow", "a checkpoint was slow", seconds=round(seconds, 3), recipients=size)
-        for each in actionable(checkpoint.settled) if checkpoint else ():
+        for each in actionable_outcomes(checkpoint.settled) if checkpoint else ():
             self._warn(each.kind, **each._asdict())
 
     def reset(self, place: Partition) -> None:

@@ -255,7 +255,7 @@ class Ledger(Generic[Subject, Effect]):
         assigned.open += entry.open
         return entry
 
-    def knows(self, entry: Entry[Subject, Effect]) -> bool:
+    def owns(self, entry: Entry[Subject, Effect]) -> bool:
         """Whether a record is still this process's to settle."""
         return entry.assigned is not None
 

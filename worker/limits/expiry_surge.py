@@ -28,7 +28,7 @@ TICK = 0.1
 """Seconds: what passes between two answers is reckoned with once so much has come together."""
 
 
-class Guard:
+class SurgeDetector:
     """One push service's level of expirations, and whether there is an incident."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ NOT_ALLOWED = "endpoints lead to hosts that are not allowed"
 _SENT = Status.SENT  # looked up once, as each look at an enum costs as much as the rest of the line
 
 
-class Actionable(NamedTuple):
+class ActionableOutcome(NamedTuple):
     """Something that happened to a recipient, and to what; no word of the recipient itself."""
 
     event: str
@@ -34,7 +34,7 @@ class Actionable(NamedTuple):
         return self[:4]
 
 
-def actionable(settled: Taken[JobContext | None, Effect]) -> Iterator[Actionable]:
+def actionable_outcomes(settled: Taken[JobContext | None, Effect]) -> Iterator[ActionableOutcome]:
     """Find what is worth a line among what a checkpoint settles."""
     for entry, effects in settled:
         if entry.subject is None:
@@ -43,7 +43,7 @@ def actionable(settled: Taken[JobContext | None, Effect]) -> Iterator[Actionable
         for _, effect in effects:
             if isinstance(effect, Outcome) and effect.status is not _SENT and (event := _event(effect)):
                 what = (event, job.site_id, effect.push_service, effect.detail)
-                yield Actionable(*what, job.job_id, job.campaign_id)
+                yield ActionableOutcome(*what, job.job_id, job.campaign_id)
 
 
 def _event(outcome: Outcome) -> str | None:

@@ -22,7 +22,7 @@ from worker.records.outcome import Status
 from worker.timing.schedule import ttl_left
 
 
-class Keys(Protocol):
+class VapidKeys(Protocol):
     """Where the sites' VAPID keys come from."""
 
     def for_site(self, vapid_key: str | None, site_id: str) -> VapidKey | None:
@@ -62,7 +62,7 @@ class RequestBuilder:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: VapidKeys,
         tokens: TokenCache,
         entropy: Entropy,
         stopwatch: Callable[[], float],

@@ -57,14 +57,14 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
     decoded = _decode(record)
     job = decoded.job
     lane = Lane.URGENT if record.urgent else Lane.NORMAL
-    in_hand = JobContext(
+    context = JobContext(
         job=msgspec.structs.replace(job, recipients=[]),
         plan=make_plan(job, record.timestamp, default_stretch),
         lane=job.lane if isinstance(job, LaterJob) else lane,
         message=compile_message(job),
         headers=record.headers,
     )
-    return TakenIn(in_hand, within_size(decoded, len(record.value or b"")))
+    return TakenIn(context, within_size(decoded, len(record.value or b"")))
 
 
 def _decode(record: Record) -> Decoded:

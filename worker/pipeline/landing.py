@@ -11,11 +11,11 @@ from operator import itemgetter
 from worker.pipeline.delivery import Flight
 from worker.push.answers import Answer, PushResponse
 
-Landed = tuple[Flight, Answer]
+Answered = tuple[Flight, Answer]
 _flight = itemgetter(0)
 
 
-def rows(landed: Iterable[Landed]) -> Iterator[tuple[list[Flight], Answer]]:
+def rows(landed: Iterable[Answered]) -> Iterator[tuple[list[Flight], Answer]]:
     """Put neighbours together that a push service took, each from one record and to one push service.
 
     Returns:
@@ -26,7 +26,7 @@ def rows(landed: Iterable[Landed]) -> Iterator[tuple[list[Flight], Answer]]:
         yield list(map(_flight, together)), together[0][1]
 
 
-def _kind(landed: Landed) -> Hashable:
+def _kind(landed: Answered) -> Hashable:
     """What is equal for neighbours that belong together."""
     flight, answer = landed
     if not isinstance(answer, PushResponse) or answer.status >= 300:

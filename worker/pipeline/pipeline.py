@@ -16,7 +16,7 @@ from crypto.vapid import TokenCache
 from worker.ledger.ledger import CHECKPOINT_MAX, Ledger
 from worker.ledger.progress import Progress
 from worker.metrics import Metrics
-from worker.pipeline.build import Entropy, Keys, RequestBuilder
+from worker.pipeline.build import Entropy, RequestBuilder, VapidKeys
 from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.pipeline.instrumentation import measure_landed, measure_levels
 from worker.pipeline.intake import take_in
@@ -72,7 +72,7 @@ class Pipeline:
         limits: Limits,
         *,
         endpoints: Endpoints,
-        keys: Keys,
+        keys: VapidKeys,
         tokens: TokenCache,
         entropy: Entropy,
         metrics: Metrics,
@@ -161,7 +161,7 @@ class Pipeline:
 
     def still_owns(self, flight: Flight) -> bool:
         """Whether what a request is for is still this process's to settle."""
-        return self._ledger.knows(flight.delivery.entry)
+        return self._ledger.owns(flight.delivery.entry)
 
     def _room(self, lane: Lane, key: str, site_id: str) -> int:
         others_wait = lane is Lane.URGENT and self._queue.waits(Lane.NORMAL)
@@ -181,7 +181,7 @@ class Pipeline:
             if going:
                 self._politeness.take(going[0], len(going))
                 chosen += going
-            if not run or (going and self._politeness.probes(going[0])):
+            if not run or (going and self._politeness.closed_to(going[0])):
                 break
         return chosen
 
@@ -210,7 +210,7 @@ class Pipeline:
         verdict = classify(first.endpoint.origin.service, answer)
         verdict = self._politeness.learn(flights, answer, verdict, now)
         measure_landed(self._metrics, flights, answer, now)
-        if not self._ledger.knows(first.entry):
+        if not self._ledger.owns(first.entry):
             return  # the partition is another worker's by now, and with it what becomes of these recipients
         deliveries = [flight.delivery for flight in flights]
         if isinstance(verdict, TryAgain):

@@ -6,7 +6,7 @@ Brings together what an answer teaches; the three know nothing of each other, no
 from collections import defaultdict
 from collections.abc import Sequence
 
-from worker.limits.expiry_surge import Guard
+from worker.limits.expiry_surge import SurgeDetector
 from worker.limits.gates import Gates
 from worker.limits.limiter import Limiter
 from worker.pipeline.delivery import Delivery, Flight
@@ -27,7 +27,7 @@ class Politeness:
     def __init__(self, slots: int) -> None:
         self._limiter = Limiter(slots)
         self._gates = Gates()
-        self._guards: defaultdict[PushService, Guard] = defaultdict(Guard)
+        self._detectors: defaultdict[PushService, SurgeDetector] = defaultdict(SurgeDetector)
 
     @property
     def in_flight(self) -> int:
@@ -56,7 +56,7 @@ class Politeness:
         """Until when a delivery must wait for a gate, or None where it, and others like it, may go."""
         return self._gates.wait_until(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
-    def probes(self, delivery: Delivery) -> bool:
+    def closed_to(self, delivery: Delivery) -> bool:
         """Whether a delivery that no gate holds is the probe of one."""
         return self._gates.closed_to(delivery.endpoint.origin.key, delivery.job.job.site_id)
 
@@ -110,7 +110,7 @@ class Politeness:
 
     def incidents(self) -> frozenset[PushService]:
         """Push services whose expirations are not believed for now."""
-        return frozenset(service for service, guard in self._guards.items() if guard.incident)
+        return frozenset(service for service, detector in self._detectors.items() if detector.incident)
 
     def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:
         if failure is TransportFailure.ADDRESS_REFUSED:
@@ -120,6 +120,6 @@ class Politeness:
 
     def _doubt(self, service: PushService, answers: int, verdict: Settled, now: float) -> Verdict:
         gone = verdict.status is Status.EXPIRED
-        guard = self._guards[service]
-        guard.note(answers, gone=gone, now=now)
-        return QUARANTINED if gone and guard.incident else verdict
+        detector = self._detectors[service]
+        detector.note(answers, gone=gone, now=now)
+        return QUARANTINED if gone and detector.incident else verdict

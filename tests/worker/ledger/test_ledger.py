@@ -160,13 +160,13 @@ def test_records_of_a_partition_that_is_not_assigned_are_ignored():
 def test_what_settles_after_its_partition_was_lost_is_ignored(again):
     ledger = owner()
     (entry,) = opened(ledger, 2)
-    assert ledger.knows(entry)
+    assert ledger.owns(entry)
     settle(ledger, entry, 0)
     ledger.forget()
     if again:
         ledger.assign(P0, Progress(0))
         opened(ledger, 2)
-    assert not ledger.knows(entry)
+    assert not ledger.owns(entry)
     settle(ledger, entry, 1)
     assert (ledger.unacknowledged, ledger.open) == (0, 2 if again else 0)
 

@@ -2,123 +2,123 @@ import random
 
 import pytest
 
-from worker.limits.expiry_surge import SLOW, Guard
+from worker.limits.expiry_surge import SLOW, SurgeDetector
 
 
-def feed(guard, share, answers, *, rate, since=0.0, dice=None):
+def feed(detector, share, answers, *, rate, since=0.0, dice=None):
     """Note answers at a rate a second; returns after how many there first was an incident, or None."""
     dice = dice or random.Random(1)
     first = None
     for number in range(1, answers + 1):
-        guard.note(gone=dice.random() < share, now=since + number / rate)
-        first = number if first is None and guard.incident else first
+        detector.note(gone=dice.random() < share, now=since + number / rate)
+        first = number if first is None and detector.incident else first
     return first
 
 
-def seconds_until_accepted(guard, share, *, rate=20, most=3 * SLOW, since=0.0):
+def seconds_until_accepted(detector, share, *, rate=20, most=3 * SLOW, since=0.0):
     """How long a share is taken for an incident; infinitely long if it does not end, or comes back."""
     dice, ended = random.Random(1), 0.0
     for number in range(1, int(most * rate) + 1):
-        guard.note(gone=dice.random() < share, now=since + number / rate)
-        if guard.incident:
+        detector.note(gone=dice.random() < share, now=since + number / rate)
+        if detector.incident:
             ended = number / rate
-    return ended if not guard.incident else float("inf")
+    return ended if not detector.incident else float("inf")
 
 
 def learned(share=0.03, rate=50, seconds=600):
-    guard = Guard()
-    assert feed(guard, share, rate * seconds, rate=rate) is None
-    return guard, float(seconds)
+    detector = SurgeDetector()
+    assert feed(detector, share, rate * seconds, rate=rate) is None
+    return detector, float(seconds)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.1, 0.2])
 @pytest.mark.parametrize("rate", [1, 10, 100, 1000, 5000])
 def test_normal_expirations_are_believed_whatever_the_rate(share, rate):
     for seed in range(3):
-        assert feed(Guard(), share, 30_000, rate=rate, dice=random.Random(seed)) is None
+        assert feed(SurgeDetector(), share, 30_000, rate=rate, dice=random.Random(seed)) is None
 
 
 @pytest.mark.parametrize("rate", [10, 100, 1000, 5000])
 @pytest.mark.parametrize("share", [0.6, 1.0])
 def test_a_jump_is_seen_within_about_a_hundred_answers(share, rate):
     for seed in range(10):
-        guard, now = learned()
-        seen = feed(guard, share, 500, rate=rate, since=now, dice=random.Random(seed))
+        detector, now = learned()
+        seen = feed(detector, share, 500, rate=rate, since=now, dice=random.Random(seed))
         assert 20 < seen < 200
 
 
 def test_a_jump_before_any_level_is_learned_is_seen_too():
-    assert feed(Guard(), 0.6, 500, rate=100) < 200
+    assert feed(SurgeDetector(), 0.6, 500, rate=100) < 200
 
 
 def test_a_jump_from_a_high_level_is_seen():
-    guard = Guard()
-    assert seconds_until_accepted(guard, 0.4) < 2 * SLOW
-    assert feed(guard, 1.0, 500, rate=100, since=4 * SLOW) < 200
+    detector = SurgeDetector()
+    assert seconds_until_accepted(detector, 0.4) < 2 * SLOW
+    assert feed(detector, 1.0, 500, rate=100, since=4 * SLOW) < 200
 
 
 @pytest.mark.parametrize("rate", [10, 100, 5000])
 def test_an_incident_ends_when_it_passes(rate):
-    guard, now = learned()
-    feed(guard, 0.6, 2000, rate=rate, since=now)
-    assert guard.incident
+    detector, now = learned()
+    feed(detector, 0.6, 2000, rate=rate, since=now)
+    assert detector.incident
     now += 2000 / rate
     for number in range(300):
-        guard.note(gone=number % 33 == 0, now=now + number / rate)
-    assert not guard.incident
+        detector.note(gone=number % 33 == 0, now=now + number / rate)
+    assert not detector.incident
 
 
 def test_an_incident_is_not_its_own_new_level_at_once():
-    guard, now = learned()
-    feed(guard, 0.6, 100_000, rate=5000, since=now)
-    assert guard.incident
-    assert guard.level < 0.06
+    detector, now = learned()
+    feed(detector, 0.6, 100_000, rate=5000, since=now)
+    assert detector.incident
+    assert detector.level < 0.06
 
 
 @pytest.mark.parametrize("share", [0.45, 0.6, 1.0])
 def test_a_lasting_new_level_is_accepted_in_time(share):
-    guard, now = learned()
-    assert SLOW / 3 < seconds_until_accepted(guard, share, since=now) < 2 * SLOW
+    detector, now = learned()
+    assert SLOW / 3 < seconds_until_accepted(detector, share, since=now) < 2 * SLOW
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 1.0])
 @pytest.mark.parametrize("rate", [2, 20])
 def test_a_naturally_high_level_is_accepted_in_time(share, rate):
-    assert seconds_until_accepted(Guard(), share, rate=rate) < 2.5 * SLOW
+    assert seconds_until_accepted(SurgeDetector(), share, rate=rate) < 2.5 * SLOW
 
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_answers_that_came_together_count_as_many(gone):
-    guards, now = [], 0.0
+    detectors, now = [], 0.0
     for many in (1, 25):
-        guard, now = learned()
+        detector, now = learned()
         for _ in range(50 // many):
-            guard.note(many, gone=gone, now=now)
-        guards.append(guard)
-    one_by_one, together = guards
+            detector.note(many, gone=gone, now=now)
+        detectors.append(detector)
+    one_by_one, together = detectors
     assert one_by_one.incident == together.incident == gone
-    silence = [guard.note(gone=False, now=now + 60) for guard in guards]
+    silence = [detector.note(gone=False, now=now + 60) for detector in detectors]
     assert silence == [None, None]
     assert one_by_one.level == pytest.approx(together.level)
 
 
 def test_few_answers_conclude_nothing():
-    assert feed(Guard(), 1.0, 40, rate=100) is None
-    assert feed(Guard(), 1.0, 10_000, rate=0.2) is None
+    assert feed(SurgeDetector(), 1.0, 40, rate=100) is None
+    assert feed(SurgeDetector(), 1.0, 10_000, rate=0.2) is None
 
 
 def test_silence_ends_an_incident_and_teaches_nothing():
-    guard, now = learned()
-    level = guard.level
-    feed(guard, 1.0, 200, rate=1000, since=now)
-    assert guard.incident
-    guard.note(gone=True, now=now + 10 * SLOW)
-    assert not guard.incident
-    assert guard.level == pytest.approx(level, abs=0.02)
+    detector, now = learned()
+    level = detector.level
+    feed(detector, 1.0, 200, rate=1000, since=now)
+    assert detector.incident
+    detector.note(gone=True, now=now + 10 * SLOW)
+    assert not detector.incident
+    assert detector.level == pytest.approx(level, abs=0.02)
 
 
 def test_a_clock_that_is_set_back_breaks_nothing():
-    guard, now = learned()
-    guard.note(gone=True, now=now - 100_000)
-    assert feed(guard, 0.03, 5000, rate=100, since=now - 100_000) is None
-    assert feed(guard, 0.8, 500, rate=100, since=now - 99_900) < 200
+    detector, now = learned()
+    detector.note(gone=True, now=now - 100_000)
+    assert feed(detector, 0.03, 5000, rate=100, since=now - 100_000) is None
+    assert feed(detector, 0.8, 500, rate=100, since=now - 99_900) < 200

@@ -105,12 +105,12 @@ def delivery_of(*, to=None, variables=None, attempts=0, **fields):
     ids = {"job_id": "j", "campaign_id": "c", "site_id": "site_a"}
     content = {} if "payload" in fields else {"notification": NOTIFICATION}
     job = SendJob(v=1, **ids, recipients=[recipient], **content | fields)
-    in_hand = JobContext(
+    context = JobContext(
         job, make_plan(job, T, 0.0), Lane.NORMAL, compile_message(job), (("h", b"s3cret-header"),)
     )
-    entry = Entry(Partition("jobs", 0), 5, 1, 0, in_hand)
+    entry = Entry(Partition("jobs", 0), 5, 1, 0, context)
     url = recipient.subscription.endpoint if recipient.subscription else ENDPOINT
-    return Delivery(in_hand, entry, recipient, 0, None, ENDPOINTS.parse(url), T, T, inf, attempts)
+    return Delivery(context, entry, recipient, 0, None, ENDPOINTS.parse(url), T, T, inf, attempts)
 
 
 def both_decrypted(body):

@@ -29,17 +29,17 @@ def later(**fields):
 
 def test_a_job_brings_its_plan_message_lane_and_headers():
     found = taken(job(ttl=60), headers=(("traceparent", b"1"),), timestamp=NOW + 3)
-    in_hand = found.job
-    assert (in_hand.plan.start, in_hand.plan.stretch, in_hand.plan.ttl) == (NOW + 3, 30.0, 60)
-    assert in_hand.lane is Lane.NORMAL
-    assert in_hand.headers == (("traceparent", b"1"),)
-    assert in_hand.message.fits
+    context = found.job
+    assert (context.plan.start, context.plan.stretch, context.plan.ttl) == (NOW + 3, 30.0, 60)
+    assert context.lane is Lane.NORMAL
+    assert context.headers == (("traceparent", b"1"),)
+    assert context.message.fits
     assert flaws(found) == {}
 
 
 def test_a_job_says_itself_when_it_starts_and_over_what_it_is_spread():
-    in_hand = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3).job
-    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 5.0)
+    context = taken(job(start_at=START, stretch_time=5), timestamp=NOW + 3).job
+    assert (context.plan.start, context.plan.stretch) == (NOW + 7, 5.0)
 
 
 def test_the_lane_is_the_topics():
@@ -50,10 +50,10 @@ def test_the_lane_is_the_topics():
 @pytest.mark.parametrize("partition", LATER)
 @pytest.mark.parametrize("lane", Lane)
 def test_out_of_a_tier_the_lane_is_the_records(partition, lane):
-    in_hand = taken(later(lane=lane.value), partition, timestamp=NOW + 100).job
-    assert isinstance(in_hand.job, LaterJob)
-    assert in_hand.lane is lane
-    assert (in_hand.plan.start, in_hand.plan.stretch) == (NOW + 7, 0.0)
+    context = taken(later(lane=lane.value), partition, timestamp=NOW + 100).job
+    assert isinstance(context.job, LaterJob)
+    assert context.lane is lane
+    assert (context.plan.start, context.plan.stretch) == (NOW + 7, 0.0)
 
 
 @pytest.mark.parametrize("lane", Lane)
@@ -103,8 +103,8 @@ def test_a_recipient_that_cannot_be_read_is_told_as_that_however_large():
 def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
     value = later() if partition in LATER else job()
     half = b"x" * (HEADERS_MAX_BYTES // 2 - 1)
-    in_hand = taken(value, partition, headers=(("a", half), ("b", half))).job
-    assert len(in_hand.headers) == 2
+    context = taken(value, partition, headers=(("a", half), ("b", half))).job
+    assert len(context.headers) == 2
     with pytest.raises(RecordError, match=r"headers: are larger than 65536 bytes") as caught:
         taken(value, partition, headers=(("a", half), ("b", half), ("c", b"")))
     assert caught.value.code == "bad_field"

@@ -9,8 +9,8 @@ from tests.worker.support import (
     JOBS,
     NOW,
     deliver,
-    in_hand,
     job,
+    job_context,
     land,
     make_pipeline,
     recipient,
@@ -34,7 +34,7 @@ ANSWERS = [
     *TransportFailure,
 ]
 SERVICES = list(HOSTS)
-HELD = in_hand(job(*(recipient(service, service) for service in SERVICES)))
+HELD = job_context(job(*(recipient(service, service) for service in SERVICES)))
 ENTRIES = [Entry(JOBS, offset, len(SERVICES), 0, HELD) for offset in range(2)]
 DELIVERIES = [deliver(HELD, index, entry) for entry in ENTRIES for index in range(len(SERVICES))]
 

@@ -278,7 +278,7 @@ class World:
                 continue
             delivery = flight.delivery
             answer = self.services.answer(delivery.endpoint.origin.key, self.now)
-            assert self.pipeline._ledger.knows(delivery.entry)
+            assert self.pipeline.still_owns(flight)
             promise = self.upstream.promises[delivery.job.job.job_id, delivery.recipient.id]
             alive = promise.check_push(self.now, int(flight.request.headers["TTL"]), clean=self.clean)
             if self.clean:

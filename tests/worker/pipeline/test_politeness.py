@@ -195,7 +195,7 @@ def test_slots_are_counted_right_whatever_happens():
         room = politeness.room(Lane.NORMAL, key, site, others_wait=False)
         if room and politeness.wait_until(each, now) is None:
             run = dice.randint(1, min(room, 3))
-            assert run == 1 or not politeness.probes(each)
+            assert run == 1 or not politeness.closed_to(each)
             politeness.take(each, run)
             flights += [Flight(each, None, 0, now)] * run
         if flights and dice.random() < 0.45:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worker.support import JOBS, NOW, in_hand, job, recipient, record
+from tests.worker.support import JOBS, NOW, job, job_context, recipient, record
 from worker.ledger.ledger import Entry
 from worker.pipeline.delivery import JobContext
 from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
@@ -54,7 +54,7 @@ OUTCOME_FIELDS = ["recipient_id", "status", "at", "attempts", "http_status", "pu
 
 
 def test_outcomes_are_what_the_contract_shows():
-    held = in_hand(job(recipient("sub_1"), recipient("sub_2")))
+    held = job_context(job(recipient("sub_1"), recipient("sub_2")))
     (batch,) = written(
         held,
         Outcome("sub_1", Status.SENT, moment(NOW), 1, 201, "fcm", None),
@@ -91,7 +91,7 @@ def test_outcomes_are_what_the_contract_shows():
 
 
 def test_a_subscription_that_is_gone_is_told_besides():
-    held = in_hand(job(site_id="site_b"))
+    held = job_context(job(site_id="site_b"))
     outcome = Outcome("sub_1", Status.EXPIRED, moment(NOW), 2, 410, "fcm", "gone")
     gone = Gone(outcome, "https://fcm.googleapis.com/1")
     assert "googleapis" not in repr(gone)
@@ -111,7 +111,7 @@ def test_a_subscription_that_is_gone_is_told_besides():
 
 def test_headers_of_the_job_are_on_every_record_that_comes_of_it():
     headers = (("traceparent", b"00-abc-01"), ("own", b"\xff"))
-    held = in_hand(job(recipient("a"), recipient("b")), headers=headers)
+    held = job_context(job(recipient("a"), recipient("b")), headers=headers)
     gone = Gone(Outcome("a", Status.EXPIRED, moment(NOW), 1, 410, "fcm", "gone"), "https://x")
     records = written(held, gone, postponed(held, 1))
     assert [each.topic for each in records] == ["outcomes", "expired", "later.10s"]
@@ -129,7 +129,7 @@ def test_dead_letters_are_written_as_they_are():
 
 
 def test_a_later_job_stands_for_itself():
-    held = in_hand(job(recipient("a"), recipient("b"), payload="text"), Lane.URGENT)
+    held = job_context(job(recipient("a"), recipient("b"), payload="text"), Lane.URGENT)
     (later,) = written(held, postponed(held, 1))
     assert (later.topic, later.key) == ("later.10s", b"job_1")
     assert json.loads(later.value) == {
@@ -159,7 +159,7 @@ def test_nothing_that_upstream_said_is_lost_on_the_way():
         "slice": {"first": 200, "total": 1000},
     }
     person = recipient("a", variables={"name": "Ada", "n": 1}, not_before="2027-01-15T18:00:00Z")
-    held = in_hand(job(person, **said))
+    held = job_context(job(person, **said))
     (later,) = values(written(held, postponed(held, 0)))
     assert {name: later[name] for name in said} == said
     assert later["notification"] == job()["notification"]
@@ -167,7 +167,7 @@ def test_nothing_that_upstream_said_is_lost_on_the_way():
 
 
 def test_an_attempt_is_written_with_its_due_time_and_when_the_next_may_be_made():
-    held = in_hand(job(recipient("a", not_before="2027-01-15T08:00:00Z")))
+    held = job_context(job(recipient("a", not_before="2027-01-15T08:00:00Z")))
     retry = postponed(held, 0, ONE_MINUTE, attempts=3, moved=(NOW, NOW + 90.5))
     (later,) = written(held, retry)
     assert later.topic == "later.1m"
@@ -178,7 +178,7 @@ def test_an_attempt_is_written_with_its_due_time_and_when_the_next_may_be_made()
 
 
 def test_each_tier_gets_its_own_record():
-    held = in_hand(job(*(recipient(f"r{n}") for n in range(5))))
+    held = job_context(job(*(recipient(f"r{n}") for n in range(5))))
     records = written(held, *(postponed(held, n, TIERS[n % 2]) for n in range(5)))
     assert [(each.topic, [r["id"] for r in json.loads(each.value)["recipients"]]) for each in records] == [
         ("later.10s", ["r0", "r2", "r4"]),
@@ -189,7 +189,7 @@ def test_each_tier_gets_its_own_record():
 @pytest.mark.parametrize("filling", [0, 200, 2000, 5000])
 def test_a_record_that_would_be_too_large_is_split(filling):
     people = [recipient(f"r{n}", variables={"text": "x" * filling}) for n in range(300)]
-    held = in_hand(job(*people, slice={"first": 1000, "total": 5000}, stretch_time=3600))
+    held = job_context(job(*people, slice={"first": 1000, "total": 5000}, stretch_time=3600))
     records = written(held, *(postponed(held, n) for n in range(300)))
     assert all(len(each.value) <= LATER_MAX_BYTES for each in records)
     found = [person for value in values(records) for person in value["recipients"]]
@@ -198,7 +198,7 @@ def test_a_record_that_would_be_too_large_is_split(filling):
 
 
 def test_one_recipient_that_is_too_large_alone_still_goes_its_way():
-    held = in_hand(job(recipient("a", variables={"text": "x" * LATER_MAX_BYTES}), recipient("b")))
+    held = job_context(job(recipient("a", variables={"text": "x" * LATER_MAX_BYTES}), recipient("b")))
     assert [
         len(value["recipients"]) for value in values(written(held, postponed(held, 0), postponed(held, 1)))
     ] == [
@@ -217,7 +217,7 @@ def test_one_recipient_that_is_too_large_alone_still_goes_its_way():
     ],
 )
 def test_a_start_that_no_date_can_say_stalls_nothing(written_at, said, start_at):
-    held = in_hand(job(recipient("a", not_before="9999-12-31T23:00:00Z"), **said), written_at=written_at)
+    held = job_context(job(recipient("a", not_before="9999-12-31T23:00:00Z"), **said), written_at=written_at)
     (later,) = written(held, postponed(held, 0))
     assert json.loads(later.value)["start_at"] == start_at
     assert reread(later).plan.stretch == 0.0
@@ -231,7 +231,7 @@ def _text(seconds):
 
 
 @st.composite
-def jobs_in_hand(draw):
+def job_contexts(draw):
     count = draw(st.integers(1, 4))
     people = []
     for number in range(count):
@@ -244,11 +244,11 @@ def jobs_in_hand(draw):
     for name in ("start_at", "not_after"):
         if draw(st.booleans()):
             said[name] = _text(draw(moments))
-    return in_hand(job(*people, **said), draw(st.sampled_from(Lane)), draw(moments))
+    return job_context(job(*people, **said), draw(st.sampled_from(Lane)), draw(moments))
 
 
 @patient
-@given(jobs_in_hand(), st.data())
+@given(job_contexts(), st.data())
 def test_times_stay_the_same_over_any_number_of_hops_and_splits(held, data):
     attempts = 0
     place = data.draw(st.integers(0, len(held.job.recipients) - 1))
@@ -279,7 +279,7 @@ def test_times_stay_the_same_over_any_number_of_hops_and_splits(held, data):
 
 
 @patient
-@given(jobs_in_hand())
+@given(job_contexts())
 def test_the_end_of_life_stays_the_same(held):
     (publication,) = written(held, *(postponed(held, n) for n in range(len(held.job.recipients))))
     later = reread(publication)
@@ -293,7 +293,7 @@ def test_the_largest_records_that_can_come_of_a_job_are_below_what_brokers_take(
     largest = 1_000_000
     headers = (("trace", b"x" * HEADERS_MAX_BYTES),)
     ids = [f"{n:04}".rjust(128, "r") for n in range(RECIPIENTS_MAX)]
-    held = in_hand(job(*map(recipient, ids), job_id="j" * 128, site_id="s" * 128), headers=headers)
+    held = job_context(job(*map(recipient, ids), job_id="j" * 128, site_id="s" * 128), headers=headers)
     entry = Entry(JOBS, 0, RECIPIENTS_MAX, 0, held)
     said = (Status.EXPIRED, moment(NOW + 1e-6), 2**53 - 1, 599, "mozilla", "recipient_too_large")
     gone = [(n, Gone(Outcome(name, *said), "e" * ENDPOINT_MAX_CHARS)) for n, name in enumerate(ids)]
@@ -310,6 +310,6 @@ def test_the_largest_recipient_of_the_largest_job_fits_a_record_of_a_tier():
     assert [each.id for each in take_in(record(value), 0.0).recipients if isinstance(each, Recipient)] == [
         "a"
     ]
-    held = in_hand(value)
+    held = job_context(value)
     assert held.message.fits
     assert [len(each.value) <= LATER_MAX_BYTES for each in written(held, postponed(held, 0))] == [True]

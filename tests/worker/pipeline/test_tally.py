@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from tests.worker.support import NOW, in_hand, job
+from tests.worker.support import NOW, job, job_context
 from worker.pipeline.tally import INTERVAL, Tally
 from worker.records.outcome import Status
 from worker.records.stats import Totals
 
-JOB = in_hand(job()).job
-OTHER_SITE = in_hand(job(site_id="site_b")).job
-OTHER_CAMPAIGN = in_hand(job(campaign_id="camp_2")).job
+JOB = job_context(job()).job
+OTHER_SITE = job_context(job(site_id="site_b")).job
+OTHER_CAMPAIGN = job_context(job(campaign_id="camp_2")).job
 
 
 def told(tally, now):
