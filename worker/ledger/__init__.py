@@ -1,1 +1,1 @@
-"""What is settled: records, recipients, the commit that says so, and the lease that bounds it."""
+"""Which recipients are settled, the commit that records it, and the lease on the right to send."""

@@ -1,15 +1,15 @@
-"""The right to send: held only as long as Kafka has lately said that the partitions are still ours."""
+"""The right to send, held only while Kafka has recently confirmed that the partitions are still ours."""
 
 from math import inf
 
 DURATION = 1.0
-"""Seconds after the last acknowledged checkpoint in which new requests may go out."""
+"""Seconds after the sending of an acknowledged commit in which new requests may go out."""
 
 
 class Lease:
-    """A right that runs out by itself, so that a frozen or forgotten worker sends nothing (decision 7).
+    """A right that expires by itself, so that a frozen or forgotten worker sends nothing (decision 7).
 
-    Times are seconds of a clock that never goes back and counts while the process is frozen.
+    Times are seconds of a clock that never goes back and keeps running while the process is frozen.
     """
 
     def __init__(self) -> None:
@@ -17,19 +17,19 @@ class Lease:
         self._ended = False
 
     def begin(self) -> None:
-        """Let the next answer give the right: partitions have come."""
+        """Let the next answer grant the right: partitions have been assigned."""
         self._ended = False
 
     def renew(self, asked_at: float) -> None:
-        """Extend the lease, unless it has ended: Kafka answered a question that was asked at `asked_at`."""
+        """Extend the lease, unless it has ended: Kafka acknowledged a commit that was sent at `asked_at`."""
         if not self._ended:
             self._until = max(self._until, asked_at + DURATION)
 
     def end(self) -> None:
-        """Give the right up: the partitions go, or have gone; what is still committed brings it not back."""
+        """Give up the right: the partitions are going, or gone; later commits do not restore it."""
         self._until = -inf
         self._ended = True
 
     def holds(self, now: float) -> bool:
-        """Whether a request may go out at `now`."""
+        """Return whether a request may go out at `now`."""
         return now < self._until

@@ -1,6 +1,13 @@
-"""Which recipients of which records are settled: the low watermark, and the bounded checkpoint above it.
+"""Which recipients of which records are settled, and what may therefore be committed (decision 7).
 
-Decides what a checkpoint publishes and commits; knows nothing of what a settlement means (decision 7).
+Kafka commits one offset for each partition, while recipients settle in any order, minutes apart. The ledger
+closes that gap. `open_record` enters a record, and `settle` notes what became of some of its recipients.
+`checkpoint` takes what has settled since the last one: effects to publish, and for each partition a commit,
+whose offset is the low watermark and whose metadata is a map of what is settled above it. Once Kafka has
+acknowledged both, `acknowledge` counts those recipients as safe.
+
+Decides what a checkpoint publishes and commits; knows nothing of what an effect means. The states, the
+invariants and the reasons are in ARCHITECTURE.md, "The ledger, the lease and the checkpoint".
 """
 
 from bisect import bisect_right
@@ -24,10 +31,10 @@ Effect = TypeVar("Effect")
 
 
 class Entry(Generic[Subject, Effect]):
-    """A record that is open; bit `i` of `settled` stands for recipient `i`, once a checkpoint holds it.
+    """An open record; bit `i` of `settled` stands for recipient `i`, set once a checkpoint has taken it.
 
-    No record lies between `behind` and its offset: markers of transactions, or what compaction removed.
-    `assigned` is what it is part of as long as this process owns it.
+    Between `behind` and its offset there are only transaction markers and records that compaction removed.
+    `assigned` is its partition's part of the ledger, as long as this process owns it.
     """
 
     __slots__ = ("assigned", "behind", "offset", "open", "partition", "pending", "settled", "size", "subject")
@@ -60,7 +67,7 @@ class Entry(Generic[Subject, Effect]):
         return (index for index in everyone if not self.settled >> index & 1) if self.settled else everyone
 
     def settled_with(self, effects: list[tuple[int, Effect]]) -> int:
-        """The bits as they are once `effects` are settled too."""
+        """Return the bits with `effects` settled too."""
         bits = self.settled
         for index, _ in effects:
             bits |= 1 << index
@@ -75,8 +82,8 @@ class Checkpoint(Generic[Subject, Effect]):
     """What must be published and acknowledged, and what may be committed after that.
 
     Attributes:
-        settled: Effects by record, in the order of their offsets within a partition.
-        commits: For each partition that changed; for one that did not where only the lease is renewed.
+        settled: Effects by record, in offset order within a partition.
+        commits: One for each partition that changed; if none did, an old one, which renews the lease.
         size: Number of effects.
     """
 
@@ -87,9 +94,9 @@ class Checkpoint(Generic[Subject, Effect]):
 
 @dataclass(slots=True)
 class _Assigned(Generic[Subject, Effect]):
-    """A partition's part of the ledger: what is not in `entries` below `end` is settled.
+    """A partition's part of the ledger: below `end`, every record that is not in `entries` is settled.
 
-    `commit` is what was committed last, and always fits.
+    `commit` is the last one, and always fits.
     """
 
     end: int
@@ -102,12 +109,12 @@ class _Assigned(Generic[Subject, Effect]):
     crowded: bool = False
 
     def lose(self) -> None:
-        """Let go of the open records: what comes of them counts no more."""
+        """Let go of the open records: what becomes of them no longer counts."""
         for entry in self.entries.values():
             entry.assigned = None
 
     def progress(self, chosen: dict[int, int]) -> Progress:
-        """The map as it is once the entries in `chosen` (offset to bits) are settled so."""
+        """Return the map with the entries in `chosen` (offset to bits) settled that far."""
         ranges: list[tuple[int, int]] = []
         partial: dict[int, Partial] = {}
         low: int | None = None
@@ -130,7 +137,7 @@ class _Assigned(Generic[Subject, Effect]):
         return _joined(low, ranges, partial, self.restored, self.end)
 
     def take(self, limit: int) -> Taken[Subject, Effect]:
-        """Choose what a checkpoint settles: as much as `limit` and the metadata's size allow."""
+        """Choose what a checkpoint settles: as much as `limit` and the size of the metadata allow."""
         self.crowded = False
         chosen = self._within(limit)
         while chosen:
@@ -168,7 +175,7 @@ class _Assigned(Generic[Subject, Effect]):
 def _joined(
     low: int, ranges: list[tuple[int, int]], partial: dict[int, Partial], restored: Progress, end: int
 ) -> Progress:
-    """Put what was restored and not been read again yet behind what is known."""
+    """Append what was restored, and has not been read again yet, to what is known."""
     for first, stop in restored.done:
         if stop > end:
             start = max(first, end)
@@ -190,17 +197,17 @@ class Ledger(Generic[Subject, Effect]):
 
     @property
     def unacknowledged(self) -> int:
-        """Recipients settled since the last acknowledged checkpoint: what a kill would repeat."""
+        """Recipients settled since the last acknowledged checkpoint: a kill would repeat their pushes."""
         return self._pending + self._published
 
     @property
     def open(self) -> int:
-        """Recipients that are not settled by an acknowledged checkpoint."""
+        """Recipients that no acknowledged checkpoint has settled."""
         return sum(assigned.open for assigned in self._assigned.values()) + self.unacknowledged
 
     @property
     def partitions(self) -> frozenset[Partition]:
-        """What is assigned."""
+        """The assigned partitions."""
         return frozenset(self._assigned)
 
     def assign(self, partition: Partition, progress: Progress) -> None:
@@ -211,19 +218,19 @@ class Ledger(Generic[Subject, Effect]):
         self._assigned[partition] = _Assigned(progress.low, progress, commit)
 
     def forget(self) -> None:
-        """Drop every partition and all that is not acknowledged: somebody else owns them."""
+        """Drop every partition and everything unacknowledged: another process owns them."""
         for assigned in self._assigned.values():
             assigned.lose()
         self._assigned.clear()
         self._pending = self._published = 0
 
     def room(self, partition: Partition) -> int:
-        """How many more recipients of this partition may be opened."""
+        """Return how many more recipients of a partition may be opened."""
         assigned = self._assigned.get(partition)
         return 0 if assigned is None or assigned.crowded else OPEN_MAX - assigned.open
 
     def crowded(self) -> frozenset[Partition]:
-        """Partitions whose map has no space for all that is settled: what waits there must be handed on."""
+        """Return the partitions whose map is full: what waits there must be handed on."""
         return frozenset(partition for partition, assigned in self._assigned.items() if assigned.crowded)
 
     def open_record(
@@ -232,14 +239,14 @@ class Ledger(Generic[Subject, Effect]):
         """Enter a record of `size` recipients.
 
         Returns:
-            Its entry, some of whose recipients may be settled already; None if all are, or if the partition
-            is not this process's.
+            Its entry, with recipients that may be settled already; None if all are, or if this process does
+            not own the partition.
         """
         assigned = self._assigned.get(partition)
         if assigned is None:
             return None
         if assigned.fresh and offset < assigned.restored.low:
-            # The log is shorter than what was committed: the topic was made anew, the map is another's.
+            # The log is shorter than what was committed: the topic was recreated, the map is the old one's.
             assigned.end, assigned.restored, assigned.commit = offset, Progress(offset), Commit(offset, "")
         assigned.fresh = False
         if offset < assigned.end:
@@ -256,15 +263,15 @@ class Ledger(Generic[Subject, Effect]):
         return entry
 
     def owns(self, entry: Entry[Subject, Effect]) -> bool:
-        """Whether a record is still this process's to settle."""
+        """Return whether a record is still this process's to settle."""
         return entry.assigned is not None
 
     def position(self, partition: Partition) -> int:
-        """The offset behind the last record that was entered."""
+        """Return the offset after the last record that was entered."""
         return self._assigned[partition].end
 
     def settle(self, entry: Entry[Subject, Effect], effects: Sequence[tuple[int, Effect]]) -> None:
-        """Note what became of recipients, by index; it counts once a checkpoint with it is acknowledged."""
+        """Note effects by recipient index; they count once a checkpoint that has them is acknowledged."""
         assigned = entry.assigned
         if assigned is None:
             return  # its partition was lost in the meantime
@@ -275,10 +282,10 @@ class Ledger(Generic[Subject, Effect]):
         self._pending += len(effects)
 
     def checkpoint(self) -> Checkpoint[Subject, Effect] | None:
-        """Take what has settled, up to `CHECKPOINT_MAX` recipients, in whole records.
+        """Take what has settled, up to `CHECKPOINT_MAX` recipients, one record's together.
 
         Returns:
-            None if nothing is open. Must be acknowledged, or everything forgotten, before the next one.
+            None if nothing is open. Must be acknowledged, or everything forgotten, before the next is taken.
         """
         settled: Taken[Subject, Effect] = []
         commits: dict[Partition, Commit] = {}
@@ -296,14 +303,14 @@ class Ledger(Generic[Subject, Effect]):
         return Checkpoint(settled, commits or self.renewal(), size) if commits or self.open else None
 
     def renewal(self) -> dict[Partition, Commit]:
-        """One partition's commit as it was, if anything is open: Kafka's answer says whose it is."""
+        """Return a partition's last commit, if anything is open: Kafka's answer tells if it is still ours."""
         for partition, assigned in self._assigned.items():
             if assigned.entries:
                 return {partition: assigned.commit}
         return {}
 
     def acknowledge(self, checkpoint: Checkpoint[Subject, Effect]) -> None:
-        """Count a checkpoint's recipients as settled: Kafka has it all."""
+        """Count a checkpoint's recipients as safe: Kafka has acknowledged all of it."""
         self._published = max(0, self._published - checkpoint.size)
 
 
@@ -314,5 +321,5 @@ def _is_done(restored: Progress, offset: int) -> bool:
 
 def _restored_bits(restored: Progress, offset: int, size: int) -> int:
     part = restored.partial.get(offset)
-    # Another size means another record: rather repeat than lose.
+    # Another size means another record: better to repeat than to lose.
     return part.settled if part and part.size == size else 0

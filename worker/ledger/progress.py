@@ -1,7 +1,7 @@
 """The compact map of what is settled above a partition's low watermark, as commit metadata.
 
-A pure, versioned encoding: `p1.` and base64url of bytes, `p1z.` where zlib makes them shorter. Knows nothing
-of Kafka but the 4,096 characters that it allows.
+A pure, versioned encoding: `p1.` and base64url of bytes, or `p1z.` if zlib makes them shorter. All it knows
+of Kafka is the limit of 4,096 characters.
 """
 
 import zlib
@@ -18,12 +18,12 @@ _VARINT_MAX_BYTES = 9
 
 
 class ProgressError(ValueError):
-    """Metadata that no version known here has written, or that is damaged."""
+    """Metadata that is damaged, or of a version not known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A record some of whose recipients are settled.
+    """A record with some recipients settled.
 
     Attributes:
         size: Number of its recipients.
@@ -40,8 +40,8 @@ class Progress:
 
     Attributes:
         low: The low watermark: every offset below it is settled.
-        done: Ranges (from, to) above it that are settled, ascending, neither touching nor overlapping.
-        partial: By offset, ascending, records outside those ranges that are settled in part.
+        done: Settled ranges (from, to) above it, ascending, neither touching nor overlapping.
+        partial: Partly settled records outside those ranges by offset, ascending.
     """
 
     low: int
@@ -50,10 +50,10 @@ class Progress:
 
 
 def encode_progress(progress: Progress) -> str:
-    """Write the map of what lies above the watermark; the watermark itself is the commit's offset.
+    """Encode the map of what is settled above the watermark, which itself is the commit's offset.
 
     Returns:
-        ASCII text, empty where nothing above the watermark is settled; it may exceed `METADATA_MAX_CHARS`.
+        ASCII text, empty if nothing above the watermark is settled; it may exceed `METADATA_MAX_CHARS`.
     """
     if not progress.done and not progress.partial:
         return ""
@@ -82,7 +82,7 @@ def _bitmap_bytes(size: int) -> int:
 
 
 def _varint(number: int) -> bytes:
-    """LEB128, least significant group first."""
+    """Encode as LEB128, least significant group first."""
     groups = bytearray()
     while number > 0x7F:
         groups.append(number & 0x7F | 0x80)
@@ -92,24 +92,24 @@ def _varint(number: int) -> bytes:
 
 
 def decode_progress(low: int, text: str) -> Progress:
-    """Read the map that a commit at offset `low` holds.
+    """Decode the map of a commit at offset `low`.
 
     Raises:
-        ProgressError: The text is not whole, or of another version: only the watermark can be trusted.
+        ProgressError: The text is damaged, or of another version: only the watermark can be trusted.
     """
     if not text:
         return Progress(low)
     reader = _Reader(_unpack(text))
     progress = Progress(low, tuple(_read_ranges(reader, low)), dict(_read_partials(reader, low)))
     if not reader.at_end:
-        raise ProgressError("has bytes behind its end")
+        raise ProgressError("has trailing bytes")
     return progress
 
 
 def _unpack(text: str) -> bytes:
     prefix, dot, data = text.partition(".")
     if prefix + dot not in {_RAW, _DEFLATED}:
-        raise ProgressError("is of no version known here")
+        raise ProgressError("has an unknown version")
     try:
         packed = base64url.decode(data)
         return packed if prefix + dot == _RAW else _inflate(packed)
@@ -137,7 +137,7 @@ class _Reader:
     def take(self, count: int) -> bytes:
         piece = self._raw[self._at : self._at + count]
         if len(piece) < count:
-            raise ProgressError("ends too early")
+            raise ProgressError("is truncated")
         self._at += count
         return piece
 
@@ -148,7 +148,7 @@ class _Reader:
             number |= (byte & 0x7F) << (7 * group)
             if byte < 0x80:
                 return number
-        raise ProgressError("holds a number that is too large")
+        raise ProgressError("contains a number that is too large")
 
 
 def _read_ranges(reader: _Reader, low: int) -> Iterator[tuple[int, int]]:
@@ -157,7 +157,7 @@ def _read_ranges(reader: _Reader, low: int) -> Iterator[tuple[int, int]]:
         start = end + reader.varint()
         stop = start + reader.varint()
         if start in {end, stop}:
-            raise ProgressError("holds ranges that touch or are empty")
+            raise ProgressError("contains ranges that touch or are empty")
         yield start, stop
         end = stop
 
@@ -167,9 +167,9 @@ def _read_partials(reader: _Reader, low: int) -> Iterator[tuple[int, Partial]]:
     for number in range(reader.varint()):
         step, size = reader.varint(), reader.varint()
         if (number and not step) or not 0 < size <= _SIZE_MAX:
-            raise ProgressError("holds records that cannot be")
+            raise ProgressError("contains impossible records")
         offset += step
         settled = int.from_bytes(reader.take(_bitmap_bytes(size)), "little")
         if settled >> size:
-            raise ProgressError("holds recipients that cannot be")
+            raise ProgressError("contains impossible recipients")
         yield offset, Partial(size, settled)

@@ -1,1 +1,1 @@
-"""How much a push service takes: concurrency, gates, and doubt about waves of expirations."""
+"""How much a push service is sent: concurrency limits, back-off gates, and doubt about expiry surges."""

@@ -1,31 +1,31 @@
-"""Whether a push service's 404s and 410s are believed: a sudden jump of their share is an incident there.
+"""Whether to believe a push service's 404s and 410s: a sudden jump in their share is an incident there.
 
-FCM has had waves of 404 that passed again (web-push-php #224, #405); whoever believed them deleted good
+FCM has had waves of 404 that passed (web-push-php #224, #405); senders that believed them deleted good
 subscriptions. Decides on shares alone, for one push service.
 """
 
 from math import exp, inf
 
 RECENT = 100
-"""Answers over which the present share is taken, so that a jump costs about as many, whatever the rate."""
+"""Answers over which the recent share is taken: a jump is noticed after about as many, whatever the rate."""
 
 FAST = 60.0
-"""Seconds over which an answer is forgotten: a few now and then conclude nothing."""
+"""Seconds over which an answer is forgotten: a few now and then prove nothing."""
 
 SLOW = 1800.0
-"""Seconds over which a push service's own level is learned: how long a jump is taken for an incident."""
+"""Seconds over which a push service's own level is learned: how long a jump counts as an incident."""
 
 USUAL = 0.05
-"""The share that is taken as a push service's level until it has shown its own."""
+"""The share assumed as a push service's level until it has shown its own."""
 
 JUMP = 0.35
-"""An incident: the present share is so much above the level."""
+"""How far above the level the recent share must be for an incident."""
 
 CALM = 0.5
-"""Of a jump: closer to the level than that, the incident is over."""
+"""Fraction of `JUMP`: once the recent share is closer to the level than that, the incident is over."""
 
 TICK = 0.1
-"""Seconds: what passes between two answers is reckoned with once so much has come together."""
+"""Seconds: time that passes between answers is accounted for once there is this much of it."""
 
 
 class SurgeDetector:
@@ -38,11 +38,11 @@ class SurgeDetector:
         self.incident = False
 
     def note(self, answers: int = 1, *, gone: bool, now: float) -> None:
-        """Note answers that came together, and each say the same about a subscription.
+        """Note answers that came together and all say the same about their subscriptions.
 
         Args:
             answers: How many.
-            gone: Whether they were 404s or 410s.
+            gone: Whether they were 404 or 410.
             now: Seconds.
         """
         if not 0 <= now - self._at < TICK:
@@ -51,10 +51,10 @@ class SurgeDetector:
         self.incident = self._share - self.level >= (JUMP * CALM if self.incident else JUMP)
 
     def _let_pass(self, now: float) -> None:
-        """Reckon with the time since the last answers: forget them, and learn from them."""
+        """Account for the time since the last answers: forget them, and learn from them."""
         passed = max(0.0, now - self._at) if self._at > -inf else 0.0
         self._at = now
-        # Without news the share goes back to the level: nothing is concluded, or learned, from silence.
+        # Without news the share returns to the level: silence proves nothing and teaches nothing.
         self._share += (self.level - self._share) * (1 - exp(-passed / FAST))
-        # By time and not by number: a thousand bad answers in a second are no new normal.
+        # By time, not by number: a thousand bad answers in a second are not a new normal.
         self.level += (self._share - self.level) * (1 - exp(-passed / SLOW))

@@ -1,7 +1,7 @@
-"""Who must wait because a push service said so: back-off gates, and a circuit for the unreachable.
+"""Which deliveries must wait because of a push service's answers: back-off gates, and a circuit breaker.
 
-A gate stands for a (push service, site), since limits are often a sender's own; several that close on one
-push service widen to it. Decides on answers alone; lives in this process, so each finds out for itself.
+A gate stands for a (push service, site), since limits are often per sender; if several close on one push
+service, its own gate closes as well. Decides on answers alone; each process finds out for itself.
 """
 
 from collections import Counter, OrderedDict
@@ -10,33 +10,33 @@ from dataclasses import dataclass, field
 from math import inf
 
 STRIKES = 3
-"""Answers in a row that ask to slow down, after which a gate closes: one alone may mean one subscription."""
+"""Consecutive answers asking to slow down that close a gate: one alone may concern one subscription."""
 
 FAILURES = 10
-"""Connections in a row that fail, after which a push service's circuit opens."""
+"""Consecutive connection failures that open a push service's circuit."""
 
 SITES = 3
-"""Sites whose gates close with no good answer to anybody in between, after which the push service's own does:
-where others get through, the trouble is the sites'."""
+"""Sites whose gates close, with no good answer to anyone in between, before the push service's own does:
+while other sites get through, the trouble is the sites' own."""
 
 FIRST_PERIOD, LAST_PERIOD = 5.0, 60.0
-"""Seconds until a closed gate lets a probe through; doubles each time that the probe fails."""
+"""Seconds until a closed gate lets a probe through; doubled each time the probe fails."""
 
 PROBE_LIMIT = 60.0
-"""Seconds after which a probe that never landed is given up, and another may go."""
+"""Seconds after which a probe that has not landed is given up, and another may go."""
 
 IDLE = 600.0
-"""Seconds after its last trouble at which a gate is forgotten: nobody probes it, so nobody needs it."""
+"""Seconds after its last trouble at which a gate is forgotten: nothing probes it, so nothing needs it."""
 
 GATES_KEPT = 10_000
-"""Of all push services and sites together; beyond it the one whose last trouble is oldest is forgotten."""
+"""Maximum of all gates together; beyond it, the one whose last trouble is oldest is forgotten."""
 
 EVERY_SITE = ""
 
 
 @dataclass(slots=True)
 class _Gate:
-    """Exists from the first trouble on; `sites` are those that closed, for a whole push service's gate."""
+    """Exists from the first trouble on; on a push service's own gate, `sites` are those that closed."""
 
     troubled_at: float = -inf
     strikes: int = 0
@@ -51,22 +51,22 @@ class _Gate:
         return self.period > 0
 
     def close(self, wait: float, now: float) -> None:
-        """Close, or stay closed for longer after a probe that failed."""
+        """Close, or stay closed for longer after a failed probe."""
         self.period = min(max(self.period * 2, wait, FIRST_PERIOD), LAST_PERIOD)
         self.closed_at, self.until, self.probing_until = now, now + self.period, -inf
 
     def strike(self, most: int, wait: float, now: float) -> None:
-        """Close after so many in a row, or because the probe was one."""
+        """Close after `most` in a row, or because the probe met trouble again."""
         self.strikes += 1
         if self.closed or self.strikes >= most:
             self.close(wait, now)
 
     def knew(self, sent_at: float) -> bool:
-        """Whether an answer to what went out then is no news: it was under way when the gate closed."""
+        """Return whether an answer to a request sent then is no news: it was in flight at closing time."""
         return self.closed and sent_at <= self.closed_at
 
     def wait_until(self, now: float) -> float | None:
-        """Until when to wait, or None where a request may go; its time being over, that one is the probe."""
+        """Return until when to wait; None if a request may go, which is the probe if the gate is closed."""
         if now < self.closed_at:  # the clock was set back
             self.closed_at, self.until, self.probing_until = now, now + self.period, -inf
         if now < self.until:
@@ -78,16 +78,16 @@ class Gates:
     """The gates of one process; times are seconds since the epoch, `key` is `Origin.key`."""
 
     def __init__(self) -> None:
-        # By push service and site, in the order of their last trouble.
+        # By push service and site, in order of their last trouble.
         self._gates: OrderedDict[tuple[str, str], _Gate] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._gates)
 
     def wait_until(self, key: str, site_id: str, now: float) -> float | None:
-        """Until when a delivery must wait, or None if it may go: then it must be sent, or `recalled`.
+        """Return until when a delivery must wait; None if it may go: then it must be sent, or `recalled`.
 
-        What waits for a gate goes to a tier, and the wait is no attempt.
+        A delivery that must wait goes to a tier, and the wait is not an attempt.
         """
         if not self._gates:  # nearly always, and asked before each push
             return None
@@ -101,17 +101,17 @@ class Gates:
         return None
 
     def closed_to(self, key: str, site_id: str) -> bool:
-        """Whether a gate is closed: then what `holds` lets through is a probe."""
+        """Return whether a gate is closed: then what `wait_until` lets through is a probe."""
         return any(gate.closed for _, gate in self._of(key, site_id)) if self._gates else False
 
     def recalled(self, key: str, site_id: str, sent_at: float) -> None:
-        """Note that what was let through never went out, or never reached the push service."""
+        """Note that a request that was let through never went out, or never reached the push service."""
         for _, gate in self._of(key, site_id):
             if not gate.knew(sent_at):
                 gate.probing_until = -inf
 
     def answered(self, key: str, site_id: str, sent_at: float) -> None:
-        """Note an answer that asks for no rest: opens what was closed before the request went out."""
+        """Note an answer without trouble: it opens gates that closed before the request went out."""
         for place, gate in self._of(key, site_id):
             if not gate.knew(sent_at):
                 del self._gates[place]
@@ -120,10 +120,10 @@ class Gates:
         """Note an answer that asks to slow down.
 
         Args:
-            key: Of the push service.
-            site_id: Whose push it was.
+            key: The push service's.
+            site_id: The site that sent the push.
             wait: Seconds that the answer asked for, or 0.
-            sent_at: When the request went out: what was under way when a gate closed says nothing new.
+            sent_at: When the request went out: one that was under way when a gate closed says nothing new.
             now: Seconds since the epoch.
         """
         gate = self._troubled(key, site_id, now)
@@ -142,7 +142,7 @@ class Gates:
             del self._gates[key, EVERY_SITE]
 
     def unreachable(self, key: str, site_id: str, *, sent_at: float, now: float) -> None:
-        """Note that a connection could not be made or broke: a matter of the push service, not of a site."""
+        """Note that a connection could not be made, or broke: the push service's trouble, not a site's."""
         whole = self._troubled(key, EVERY_SITE, now)
         if not whole.knew(sent_at):
             whole.strike(FAILURES, 0.0, now)
@@ -151,7 +151,7 @@ class Gates:
             self._troubled(key, site_id, now).close(0.0, now)
 
     def closed(self) -> Iterator[tuple[str, int]]:
-        """How many gates are closed, for each push service that has one."""
+        """Return how many gates are closed, for each push service that has one."""
         return iter(Counter(key for (key, _), gate in self._gates.items() if gate.closed).items())
 
     def _of(self, key: str, site_id: str) -> list[tuple[tuple[str, str], _Gate]]:
@@ -161,7 +161,7 @@ class Gates:
         return [(place, gate) for place in places if (gate := self._gates.get(place))]
 
     def _troubled(self, key: str, site_id: str, now: float) -> _Gate:
-        """The gate that an answer is trouble for, made where there is none."""
+        """Return the gate that meets trouble, new if there is none yet."""
         self._forget_idle(now)
         gate = self._gates.setdefault((key, site_id), _Gate())
         self._gates.move_to_end((key, site_id))

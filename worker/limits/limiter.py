@@ -1,6 +1,6 @@
 """How many requests each push service gets at once: additive increase, multiplicative decrease.
 
-Decides on numbers alone: knows neither requests nor answers, nor who waits (decision 9).
+Decides on numbers alone: knows neither requests nor answers, nor what waits (decision 9).
 """
 
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from math import ceil
 from worker.records.job import Lane
 
 SHARE = 0.75
-"""Of all slots: the most that one push service gets, so that a slow one leaves room for the others."""
+"""Largest share of the slots that one push service gets, so that a slow one leaves room for the others."""
 
 URGENT_SHARE = 0.9
-"""Of all slots: the most that the urgent lane gets while others wait."""
+"""Largest share of the slots that the urgent lane gets while the normal lane waits."""
 
 FLOOR = 4
 DECREASE = 0.7
 COOL_DOWN = 1.0
-"""Seconds after a decrease in which further trouble is taken as the same."""
+"""Seconds after a decrease in which further trouble counts as the same."""
 
 SHARES_KEPT = 4096
-"""Push services whose limit is remembered; there may be as many unknown hosts as records name."""
+"""Push services whose limit is remembered; records may name any number of unknown hosts."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Limiter:
     """The slots of one process, and how many of them each push service may hold.
 
     Attributes:
-        in_flight: Slots that are held.
+        in_flight: Slots held.
     """
 
     def __init__(self, slots: int) -> None:
@@ -48,20 +48,20 @@ class Limiter:
 
     @property
     def free(self) -> int:
-        """Slots that nobody holds."""
+        """Slots that are not held."""
         return self._slots - self.in_flight
 
     @property
     def ceiling(self) -> int:
-        """The highest limit that a push service has."""
+        """The highest limit that a push service can have."""
         return int(self._ceiling)
 
     def room(self, key: str, lane: Lane, *, others_wait: bool) -> int:
-        """How many more requests from a lane a push service may have.
+        """Return how many more requests of a lane a push service may have.
 
         Args:
             key: `Origin.key` of the push service.
-            lane: Whose request it is.
+            lane: The lane of the requests.
             others_wait: Whether the normal lane has deliveries that are due.
         """
         room = self._slots - self.in_flight
@@ -72,7 +72,7 @@ class Limiter:
         return max(0, min(room, mine))
 
     def take(self, key: str, lane: Lane, slots: int = 1) -> None:
-        """Hold slots; `release` gives them back, be it one by one."""
+        """Hold slots; `release` gives them back, one by one if need be."""
         share = self._shares.get(key)
         if share is None:
             self._forget_idle()
@@ -81,7 +81,7 @@ class Limiter:
         self._count(lane, slots)
 
     def release(self, key: str, lane: Lane, slots: int = 1, *, troubled: bool, now: float) -> None:
-        """Give slots back, and learn from how it went.
+        """Give slots back, and learn from how their requests went.
 
         Args:
             key: As in `take`.
@@ -100,7 +100,7 @@ class Limiter:
         self.give_back(key, lane, slots)
 
     def give_back(self, key: str, lane: Lane, slots: int = 1) -> None:
-        """Give slots back whose requests never went out: nothing is learned from them."""
+        """Give back slots whose requests never went out: nothing is learned from them."""
         share = self._shares[key]
         share.in_flight -= slots
         self._count(lane, -slots)
@@ -117,5 +117,5 @@ class Limiter:
             self._shares = {key: share for key, share in self._shares.items() if share.in_flight}
 
     def limits(self) -> dict[str, tuple[int, int]]:
-        """Requests in flight and the limit, for each push service that holds slots or is limited."""
+        """Return requests in flight and the limit of each push service that holds slots or is limited."""
         return {key: (share.in_flight, int(share.limit)) for key, share in self._shares.items()}

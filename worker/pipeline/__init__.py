@@ -1,1 +1,1 @@
-"""The path of a job, from a record to what is written back. Decides everything, and touches nothing."""
+"""The path of a job, from the record read to the records written back: every decision, and no I/O."""

@@ -1,7 +1,7 @@
-"""Which outcomes somebody has to act on at once, rather than count later.
+"""Which outcomes an operator has to act on now: a site's refused key, or hosts that are not allowed.
 
-One site's wrong key, or hosts that are not allowed: metrics have no sites, and nobody reads every outcome.
-Decides nothing but that; whoever logs it holds back what repeats.
+Metrics have no label for the site, and nobody reads every outcome. Decides nothing else: the caller logs the
+outcomes and limits repeats.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from worker.records.outcome import Outcome, Status
 REFUSED = "a push service refuses a site's VAPID identity"
 NOT_ALLOWED = "endpoints lead to hosts that are not allowed"
 
-_SENT = Status.SENT  # looked up once, as each look at an enum costs as much as the rest of the line
+_SENT = Status.SENT  # looked up once: an enum lookup costs as much as the rest of the condition
 
 
 class ActionableOutcome(NamedTuple):
-    """Something that happened to a recipient, and to what; no word of the recipient itself."""
+    """An outcome that is worth a log line; it says nothing about the recipient itself."""
 
     event: str
     site: str
@@ -30,12 +30,12 @@ class ActionableOutcome(NamedTuple):
 
     @property
     def kind(self) -> tuple[str | None, ...]:
-        """What it has in common with others of which one line is enough."""
+        """Equal for outcomes that can share one log line."""
         return self[:4]
 
 
 def actionable_outcomes(settled: Taken[JobContext | None, Effect]) -> Iterator[ActionableOutcome]:
-    """Find what is worth a line among what a checkpoint settles."""
+    """Find the outcomes worth a log line among those that a checkpoint settles."""
     for entry, effects in settled:
         if entry.subject is None:
             continue

@@ -1,6 +1,6 @@
-"""From the deliveries whose turn it is to their requests: personalise, encrypt, authorize, build.
+"""Build the requests of deliveries whose turn it is: render, encrypt, authorize, add headers.
 
-Decides what is wrong with a delivery that cannot become one; knows nothing of queues or connections.
+Decides why a delivery cannot become a request; knows nothing of queues or connections.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,27 +23,27 @@ from worker.timing.schedule import ttl_left
 
 
 class VapidKeys(Protocol):
-    """Where the sites' VAPID keys come from."""
+    """Source of the sites' VAPID keys."""
 
     def for_site(self, vapid_key: str | None, site_id: str) -> VapidKey | None:
-        """The key that a job names, or its site's, or the default; None where there is none."""
+        """Return the key that a job names, else its site's, else the default; None if there is none."""
 
 
 class Entropy(Protocol):
-    """Where randomness comes from: fresh for each message (RFC 8291 section 3.1)."""
+    """Source of randomness, fresh for each message (RFC 8291 section 3.1)."""
 
     def salts(self, count: int) -> list[bytes]:
-        """16 unpredictable bytes for each of so many messages."""
+        """Return 16 unpredictable bytes for each of `count` messages."""
 
     def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
-        """A new P-256 key pair for each of so many messages."""
+        """Return a new P-256 key pair for each of `count` messages."""
 
     def jitter(self) -> float:
-        """Uniform in [0, 1)."""
+        """Return a uniformly distributed number in [0, 1)."""
 
 
 class _Plain(Struct, frozen=True, eq=False, gc=False):
-    """What is to be sent to one recipient, before it is encrypted."""
+    """One recipient's message before encryption."""
 
     delivery: Delivery
     vapid_key: VapidKey
@@ -55,9 +55,9 @@ class _Plain(Struct, frozen=True, eq=False, gc=False):
 
 
 class RequestBuilder:
-    """Makes requests; `stopwatch` and `on_encrypted` are for the durations of encryptions.
+    """Builds requests; `stopwatch` and `on_encrypted` measure how long encryption takes.
 
-    `on_encrypted` is called with the seconds that one took, and for how many that is the mean.
+    `on_encrypted` is called with the mean number of seconds a message took, and the number of messages.
     """
 
     def __init__(
@@ -75,13 +75,14 @@ class RequestBuilder:
         self._on_encrypted = on_encrypted
 
     def requests(self, deliveries: Sequence[Delivery], now: float) -> list[Flight | Settled]:
-        """Make deliveries' requests, or say of each why it cannot be sent, in their order.
+        """Build a request for each delivery, or find why it cannot be sent, in the same order.
 
-        One step for all of them, then the next one: in a row, each finds its code and tables in warm caches.
+        Each step runs for all of them before the next step, so that it finds its code and tables in warm
+        caches.
 
         Args:
-            deliveries: Whose turn it is.
-            now: Seconds since the epoch: `TTL` is what is left of their lives.
+            deliveries: Those whose turn it is.
+            now: Seconds since the epoch; `TTL` is the time left until a message lapses.
         """
         plains = [
             _plain(delivery, vapid_key)
@@ -97,7 +98,7 @@ class RequestBuilder:
         ]
 
     def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | None]:
-        """The bodies in their order; None for one that went wrong."""
+        """Return the bodies in order; None where encryption failed."""
         count = len(plains)
         if not count:
             return iter(())
@@ -108,7 +109,7 @@ class RequestBuilder:
 
 
 class _Departure:
-    """Makes the requests of one moment; all that share job, origin and TTL share their headers."""
+    """Builds the requests of one moment; those with the same job, origin and TTL share their headers."""
 
     def __init__(self, tokens: TokenCache, now: float) -> None:
         self._tokens = tokens
@@ -162,7 +163,7 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
         return _BAD_NOTIFICATION
     except PayloadTooLargeError:
         return _TOO_LARGE
-    except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+    except Exception:  # noqa: BLE001 - a bad recipient must cost only itself
         return _INTERNAL_ERROR
 
 
@@ -171,12 +172,12 @@ def _bodies(
 ) -> Sequence[bytes | None]:
     try:
         return encrypt_each([each.text for each in plains], [each.keys for each in plains], ephemerals, salts)
-    except Exception:  # noqa: BLE001 - one of them; the others are not to suffer from it
+    except Exception:  # noqa: BLE001 - one message failed; the others must still go out
         return [_body(*each) for each in zip(plains, ephemerals, salts, strict=True)]
 
 
 def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:
     try:
         return encrypt(plain.text, plain.keys, ephemeral, salt)
-    except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
+    except Exception:  # noqa: BLE001 - a bad recipient must cost only itself
         return None

@@ -1,4 +1,4 @@
-"""What travels through the worker: a job in hand, its deliveries, one for each recipient, their flights."""
+"""What travels along the path: a job's context, a delivery for each recipient, a flight for each request."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from worker.timing.schedule import Plan
 
 
 class JobContext(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A job whose record is being worked on: what all its deliveries share.
+    """What all deliveries of one record share.
 
     Attributes:
-        job: As decoded.
+        job: As decoded, without its recipients.
         plan: Its schedule with every default written out.
-        lane: From which queue it is served, also when it comes back from a tier.
+        lane: The lane that serves it, also when it comes back from a tier.
         message: Its compiled content.
-        headers: Kafka headers of its record, copied to every record that comes of it.
+        headers: Kafka headers of its record, copied to every record derived from it.
     """
 
     job: SendJob
@@ -37,15 +37,15 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One recipient's notification on its way; times are seconds since the epoch.
 
     Attributes:
-        job: What it shares with the record's other deliveries.
-        entry: The record's place in the ledger.
-        recipient: Where to, and its variables.
-        index: Its place in the record.
-        number: Its place in the campaign's slice, or None.
-        endpoint: Where to, checked.
-        due: Its own due time: `ttl` and lateness count from here.
-        next: When it may be sent; `due`, or later for one that is tried again.
-        lapses: After which moment it is not sent any more.
+        job: The context it shares with the record's other deliveries.
+        entry: The record's entry in the ledger.
+        recipient: As decoded: its subscription and variables.
+        index: Its index in the record.
+        number: Its number in the campaign's slice, or None.
+        endpoint: The subscription's endpoint, checked.
+        due: Its own due time; `ttl` and lateness count from here.
+        next: When it may be sent: `due`, or later for another attempt.
+        lapses: The moment after which it is no longer sent.
         attempts: Requests made so far.
     """
 
@@ -65,11 +65,11 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class Flight(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A request that is on the wire.
+    """A request on the wire.
 
     Attributes:
-        delivery: Whose.
-        request: What was built for it.
+        delivery: The delivery it was built for.
+        request: The request itself.
         ttl: Seconds, as sent.
         sent_at: Seconds since the epoch.
     """

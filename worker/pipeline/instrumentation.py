@@ -1,4 +1,4 @@
-"""What the path tells the metrics: durations and answers as they come, levels when somebody asks."""
+"""What the path reports as metrics: durations and answers as they come, levels on request."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from worker.push.services import PushService, service_of
 
 
 def measure_landed(metrics: Metrics, flights: Sequence[Flight], answer: Answer, now: float) -> None:
-    """Count requests to one push service and of one lane that all got this answer at this moment."""
+    """Count requests of one lane to one push service that all got this answer at this moment."""
     first = flights[0].delivery
     service = first.endpoint.origin.service
     late = [each.sent_at - each.delivery.due for each in flights if not each.delivery.attempts]
@@ -27,7 +27,7 @@ def measure_landed(metrics: Metrics, flights: Sequence[Flight], answer: Answer, 
 
 
 def measure_levels(metrics: Metrics, queue: DueQueue, politeness: Politeness) -> None:
-    """Bring the metrics that are read rather than counted up to date."""
+    """Update the metrics that are levels rather than counts."""
     metrics.buffered.set(len(queue) + politeness.in_flight)
     metrics.due.set(queue.due)
     limits, gates = politeness.limits(), politeness.closed_gates()

@@ -1,6 +1,6 @@
-"""From a record's bytes to a job in hand, or to a dead letter that says what is wrong.
+"""Turn a record's bytes into a job's context and recipients, or into an error that says what is wrong.
 
-Decides on one record alone; knows nothing of what else is in memory.
+Decides about one record alone; knows nothing of what else is in memory.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from worker.records.values import RecordError
 from worker.timing.schedule import make_plan
 
 HEADERS_MAX_BYTES = 65_536
-"""Of a record's headers, names included: all of them go into each record that comes of it."""
+"""Maximum size of a record's headers, names included; they are copied to every record derived from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TakenIn:
     """A record that is a valid job.
 
     Attributes:
-        job: What its recipients share. Holds none of them: one that waits must not keep the others in memory.
+        job: What its recipients share. It holds none of them, or one that waits would keep all in memory.
         recipients: In the record's order.
     """
 
@@ -43,14 +43,14 @@ class TakenIn:
 
 
 def take_in(record: Record, default_stretch: float) -> TakenIn:
-    """Read a record's job and prepare what all its deliveries share.
+    """Decode a record's job and prepare what all its deliveries share.
 
     Args:
         record: Of an input topic or a tier.
         default_stretch: Seconds, for jobs without `stretch_time`.
 
     Raises:
-        RecordError: It is no valid job.
+        RecordError: It is not a valid job.
     """
     if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_MAX_BYTES:
         raise RecordError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")

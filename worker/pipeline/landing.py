@@ -1,7 +1,7 @@
-"""Answers that came together, in rows: what is good news for neighbours of one record is taken in as one.
+"""Group answers that came together into rows, so that good news for neighbours is handled once.
 
-Of a campaign that goes well, dozens land together, and what that means is found once for all of them. What
-is no good news stands alone: it may change what the next answer means.
+When a campaign goes well, dozens of answers land together, and their meaning is worked out once for all of
+them. Any other answer stands alone: it may change what the next one means.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -16,10 +16,10 @@ _flight = itemgetter(0)
 
 
 def rows(landed: Iterable[Answered]) -> Iterator[tuple[list[Flight], Answer]]:
-    """Put neighbours together that a push service took, each from one record and to one push service.
+    """Group neighbours that were accepted if they share their record, push service and answer.
 
-    Returns:
-        Flights, at least one, and the answer that each of them got; all in the order in which they came.
+    Yields:
+        Flights, at least one, and the answer that each of them got, in the order in which they came.
     """
     for _, row in groupby(landed, _kind):
         together = list(row)
@@ -27,8 +27,8 @@ def rows(landed: Iterable[Answered]) -> Iterator[tuple[list[Flight], Answer]]:
 
 
 def _kind(landed: Answered) -> Hashable:
-    """What is equal for neighbours that belong together."""
+    """Return a key that is equal for neighbours of one row."""
     flight, answer = landed
     if not isinstance(answer, PushResponse) or answer.status >= 300:
-        return landed  # equal to no other one
+        return landed  # equal to no other key
     return flight.delivery.entry, flight.delivery.endpoint.origin, answer

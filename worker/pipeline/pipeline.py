@@ -1,9 +1,9 @@
-"""The path of a job, from a record to what is written back, one step after the other.
+"""The path of a job, from a record to the records written back; `Pipeline` is its door.
 
-    record - decode - schedule - queue - personalise, encrypt, authorize, build - post - classify - settle
+    record - decode - place - route - queue - build - post - classify - settle - checkpoint
 
-What needs a wire lies outside: records are brought in, requests and checkpoints are taken out, answers and
-acknowledgements are brought back, each with the time at which that happens, in seconds since the epoch.
+I/O happens outside: records come in, requests and checkpoints go out, answers and acknowledgements come back,
+each with the time at which that happens, in seconds since the epoch.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,20 +40,20 @@ from worker.timing.schedule import lapses_at
 from worker.timing.tiers import choose_tier
 
 URGENT_RESERVE = 0.1
-"""Of the buffer: what only the urgent lane may fill."""
+"""Share of the buffer reserved for the urgent lane."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What of the configuration decides on the path.
+    """The settings that the path depends on.
 
     Attributes:
         in_flight: Requests at once.
         buffered: Recipients in memory.
         attempts: Requests for one recipient.
-        stretch_time: Seconds, for jobs that give none.
-        topic_prefix: Of all topics, as dead letters name them.
-        worker: Who writes outcomes, `instance/process`.
+        stretch_time: Seconds, for jobs that set none.
+        topic_prefix: Prefix of all topics, as dead letters name them.
+        worker: Name of this process in what it writes, `instance/process`.
     """
 
     in_flight: int = 512
@@ -88,20 +88,20 @@ class Pipeline:
         self._politeness = Politeness(limits.in_flight)
         self._campaigns = Campaigns()
         self._ledger: Ledger[JobContext | None, Effect] = Ledger()
-        self._tally = Tally(limits.worker, now)
+        tally = Tally(limits.worker, now)
         self._settlement = Settlement(
-            self._ledger, self._tally, metrics, topic_prefix=limits.topic_prefix, worker=limits.worker
+            self._ledger, tally, metrics, topic_prefix=limits.topic_prefix, worker=limits.worker
         )
         self._routing = Routing(self._queue, self._campaigns, self._settlement, entropy, limits.buffered)
 
-    # ── record, decode, schedule ────────────────────────────────────────────────────────────────────────
+    # ── decode, place, route ────────────────────────────────────────────────────────────────────────────
 
     def has_room(self, partition: Partition, urgent: bool = False) -> bool:
-        """Whether one more record of this partition, of up to 1,000 recipients, may be accepted.
+        """Return whether one more record of a partition, of up to 1,000 recipients, may be accepted.
 
         Args:
-            partition: Which.
-            urgent: Whether the record is of the urgent lane, for which a part of the buffer is kept.
+            partition: The record's.
+            urgent: Whether the record is of the urgent lane, for which a part of the buffer is reserved.
         """
         most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
         at_risk = self._ledger.unacknowledged + self._politeness.in_flight
@@ -115,13 +115,13 @@ class Pipeline:
         """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier.
 
         Returns:
-            What is wrong with it, if it becomes a dead letter.
+            What is wrong with the record, if it becomes a dead letter.
         """
         try:
             taken = take_in(record, self._limits.stretch_time)
         except RecordError as error:
             return self._settlement.dead_letter(record, error)
-        except Exception as error:  # noqa: BLE001 - whatever is in a record, it stalls no partition
+        except Exception as error:  # noqa: BLE001 - a bad record must not stall its partition
             problem = f"value: cannot be handled: {type(error).__name__}"
             return self._settlement.dead_letter(record, RecordError("internal_error", problem))
         job = taken.job
@@ -134,11 +134,11 @@ class Pipeline:
             self._settlement.settle_unsendable(taken, entry, unsendable, now)
         if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._routing.eased(each, now) for each in deliveries]
-        # In the order of their time, so that a tier's record empties from one end and its map stays small.
+        # In order of time, so that a tier's record empties from one end and its map stays small.
         self._routing.route(job, sorted(deliveries, key=attrgetter("next")), now)
         return None
 
-    # ── queue, personalise, encrypt, authorize, build ───────────────────────────────────────────────────
+    # ── queue, build ────────────────────────────────────────────────────────────────────────────────────
 
     def dispatch(self, now: float, most: int) -> list[Flight]:
         """Take out up to `most` requests that may go onto the wire now; each must be landed or recalled."""
@@ -160,7 +160,7 @@ class Pipeline:
             self._routing.route(flight.delivery.job, [flight.delivery], now)
 
     def still_owns(self, flight: Flight) -> bool:
-        """Whether what a request is for is still this process's to settle."""
+        """Return whether a request's recipient is still this process's to settle."""
         return self._ledger.owns(flight.delivery.entry)
 
     def _room(self, lane: Lane, key: str, site_id: str) -> int:
@@ -168,12 +168,12 @@ class Pipeline:
         return self._politeness.room(lane, key, site_id, others_wait=others_wait)
 
     def _choose(self, now: float, most: int) -> list[Delivery]:
-        """Take out deliveries whose turn it is, with a slot for each, up to the probe of a closed gate.
+        """Take out deliveries whose turn it is, each with a slot, up to the probe of a closed gate.
 
-        If that cannot be made into a request, the next one is the probe.
+        If no request can be built for the probe, the next delivery is the probe.
         """
         chosen: list[Delivery] = []
-        at_risk_left = self._at_risk_left  # whatever is taken out is: on the wire, or settled
+        at_risk_left = self._at_risk_left  # all that is taken out is: on the wire, or settled
         while len(chosen) < most and at_risk_left > 0:
             run = self._queue.take(self._room, min(most - len(chosen), at_risk_left))
             at_risk_left -= len(run)
@@ -186,32 +186,32 @@ class Pipeline:
         return chosen
 
     def _may_go(self, run: list[Delivery], now: float) -> list[Delivery]:
-        """Settle what has lapsed of a run, and postpone the rest if its gate is closed."""
+        """Settle what has lapsed in a run; postpone the rest if its gate is closed, else return it."""
         going = self._routing.alive(run, now)
         until = self._politeness.wait_until(going[0], now) if going else None
         if until is None:
             return going
         for delivery in going:
-            # As it is: one that was never tried must go on moving with the pauses of its campaign.
+            # Unchanged: a delivery that was never tried must still move with its campaign's pauses.
             self._settlement.postpone(delivery, choose_tier(until - now, 0.0) or SHORTEST, "gate_closed")
         return []
 
     # ── classify, settle ────────────────────────────────────────────────────────────────────────────────
 
     def land(self, flights: Sequence[Flight], answer: Answer, now: float) -> None:
-        """Take in an answer that a row of requests got: their recipients are settled, or tried again later.
+        """Take in the answer to a row of requests: their recipients are settled, or tried again later.
 
         Args:
             flights: One, or a row as in `landing.rows`.
-            answer: What each of them got.
-            now: When.
+            answer: The answer that each of them got.
+            now: When it came.
         """
         first = flights[0].delivery
         verdict = classify(first.endpoint.origin.service, answer)
         verdict = self._politeness.learn(flights, answer, verdict, now)
         measure_landed(self._metrics, flights, answer, now)
         if not self._ledger.owns(first.entry):
-            return  # the partition is another worker's by now, and with it what becomes of these recipients
+            return  # another worker owns the partition by now, and these recipients with it
         deliveries = [flight.delivery for flight in flights]
         if isinstance(verdict, TryAgain):
             for delivery in deliveries:
@@ -242,25 +242,20 @@ class Pipeline:
         again = msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses)
         self._routing.route(delivery.job, [again], now)
 
-    # ── the ledger: checkpoints, and what is owned ──────────────────────────────────────────────────────
+    # ── checkpoints and ownership ───────────────────────────────────────────────────────────────────────
 
     def checkpoint(self, now: float, *, last: bool = False) -> Batch | None:
-        """Take what has settled since the last one; None where there is nothing to say.
+        """Take what has settled since the last one; None if there is nothing to write or commit.
 
         While anything is open there is: its commit renews the lease. Each must be acknowledged, or everything
-        forgotten, before the next one is taken.
-
-        Args:
-            now: Seconds since the epoch.
-            last: Whether this process is on its way out, so that nothing is kept back for later.
+        forgotten, before the next is taken. The `last` one writes all statistics, due or not.
         """
-        crowded = self._ledger.crowded()
-        if crowded:
+        if crowded := self._ledger.crowded():
             self._routing.hand_on(lambda delivery: delivery.entry.partition in crowded, now)
         return self._settlement.checkpoint(now, last=last)
 
     def renewal(self) -> dict[Partition, Commit]:
-        """What can be committed once more, to hear from Kafka whether the partitions are still one's own."""
+        """Return a commit to repeat, to hear from Kafka whether the partitions are still this process's."""
         return self._ledger.renewal()
 
     def acknowledge(self, batch: Batch) -> None:
@@ -273,9 +268,9 @@ class Pipeline:
         self._ledger.assign(partition, progress)
 
     def hand_back(self, now: float) -> None:
-        """Before the partitions go: what has been attempted and waits goes to a tier, the rest is let go.
+        """Prepare to lose the partitions: what was tried and waits goes to a tier, the rest is dropped.
 
-        Recipients that were never tried stay open in the ledger's map: whoever comes next sends them.
+        Recipients that were never tried stay open in the ledger's map: the next owner sends them.
         """
         self._routing.hand_on(lambda delivery: delivery.attempts > 0, now)
         self._queue.clear()
@@ -283,13 +278,12 @@ class Pipeline:
     def forget(self) -> None:
         """Drop everything: the partitions are another worker's."""
         self._queue.clear()
-        self._tally.clear()
-        self._ledger.forget()
+        self._settlement.forget()
 
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
     def control(self, control: CampaignControl, now: float) -> None:
-        """Follow a control record: what waits in memory and may not go any more leaves it at once."""
+        """Follow a control record: deliveries in memory that may no longer go leave it at once."""
         self._campaigns.apply(control)
         self._routing.move(control, now)
 
@@ -297,11 +291,11 @@ class Pipeline:
         """Follow a tombstone in the control topic: the campaign runs as planned."""
         self._campaigns.forget(campaign_id)
 
-    # ── what can be seen from outside ───────────────────────────────────────────────────────────────────
+    # ── state, for the loops and the metrics ────────────────────────────────────────────────────────────
 
     @property
     def buffered(self) -> int:
-        """Recipients in memory that are not settled."""
+        """Recipients in memory: queued, or in flight."""
         return len(self._queue) + self._politeness.in_flight
 
     @property
@@ -326,23 +320,23 @@ class Pipeline:
 
     @property
     def partitions(self) -> frozenset[Partition]:
-        """What is owned."""
+        """The assigned partitions."""
         return self._ledger.partitions
 
     def position(self, partition: Partition) -> int:
-        """The offset behind the last record that was accepted."""
+        """Return the offset after the last record that was accepted."""
         return self._ledger.position(partition)
 
     def gauge(self) -> None:
-        """Bring the metrics that are read rather than counted up to date."""
+        """Update the metrics that are levels rather than counts."""
         measure_levels(self._metrics, self._queue, self._politeness)
 
     def closed_gates(self) -> dict[str, int]:
-        """Closed gates by push service (`Origin.key`)."""
+        """Return how many gates are closed, by push service (`Origin.key`)."""
         return self._politeness.closed_gates()
 
     def incidents(self) -> frozenset[PushService]:
-        """Push services whose expirations are not believed for now."""
+        """Return the push services whose expirations are doubted for now."""
         return self._politeness.incidents()
 
     @property

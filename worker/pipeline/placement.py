@@ -1,6 +1,6 @@
-"""From a job in hand to its deliveries: when each recipient is due, where to, or why it cannot be sent to.
+"""Make a record's deliveries: when each recipient is due, its endpoint, or why it cannot be sent to.
 
-Decides on one record and the pauses of its campaign; knows nothing of what else is in memory.
+Decides about one record and the pauses of its campaign; knows nothing of what else is in memory.
 """
 
 from typing import Any
@@ -15,22 +15,22 @@ from worker.records.outcome import Status
 from worker.timing.schedule import lapses_at, times
 
 Unsendable = tuple[int, Settled]
-"""A recipient's place in its record, and its end."""
+"""A recipient's index in its record, and its end."""
 
 
 def make_deliveries(
     taken: TakenIn, entry: Entry[Any, Any], endpoints: Endpoints, shift: float
 ) -> tuple[list[Delivery], list[Unsendable]]:
-    """Find the moments and the endpoint of each recipient that is not settled.
+    """Work out the times and the endpoint of each recipient that is not settled.
 
     Args:
         taken: The record.
-        entry: Its place in the ledger.
-        endpoints: Which may be sent to.
-        shift: Seconds by which its campaign was paused so far.
+        entry: Its entry in the ledger.
+        endpoints: Decides which endpoints may be sent to.
+        shift: Seconds for which its campaign has been paused so far.
 
     Returns:
-        The deliveries and those that cannot become one, each in the record's order.
+        The deliveries and the recipients that cannot become one, each in the record's order.
     """
     job, recipients = taken.job, taken.recipients
     plan = job.plan

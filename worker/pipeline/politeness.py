@@ -1,6 +1,6 @@
-"""How push services are spared: concurrency limits, back-off gates, and doubt where too many are gone.
+"""How push services are spared: concurrency limits, back-off gates, and doubt when too many are gone.
 
-Brings together what an answer teaches; the three know nothing of each other, nor of deliveries' fates.
+Combines what an answer teaches all three; they know nothing of each other, nor of what becomes of deliveries.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from worker.records.outcome import Status
 
 QUARANTINED = TryAgain("quarantined")
 QUARANTINE = 600.0
-"""Seconds after which an expiration that is not believed is looked at again."""
+"""Seconds after which a recipient whose expiration is doubted is tried again."""
 
 
 class Politeness:
@@ -36,58 +36,58 @@ class Politeness:
 
     @property
     def free(self) -> int:
-        """Further requests that may go onto the wire."""
+        """How many more requests may go onto the wire."""
         return self._limiter.free
 
     @property
     def ceiling(self) -> int:
-        """The highest concurrency limit of a push service."""
+        """The highest concurrency limit that a push service can have."""
         return self._limiter.ceiling
 
     def room(self, lane: Lane, key: str, site_id: str, *, others_wait: bool) -> int:
-        """How many more requests of a lane and a site a push service (by `Origin.key`) may have.
+        """Return how many more requests of a lane and a site a push service (by `Origin.key`) may have.
 
-        At most one where a gate is closed, even if that is to hold it: each may be the probe.
+        At most one if a gate is closed, even if the gate will hold it back: any request may be the probe.
         """
         room = self._limiter.room(key, lane, others_wait=others_wait)
         return min(room, 1) if self._gates.closed_to(key, site_id) else room
 
     def wait_until(self, delivery: Delivery, now: float) -> float | None:
-        """Until when a delivery must wait for a gate, or None where it, and others like it, may go."""
+        """Return until when a delivery must wait for a gate; None if it, and others like it, may go."""
         return self._gates.wait_until(delivery.endpoint.origin.key, delivery.job.job.site_id, now)
 
     def closed_to(self, delivery: Delivery) -> bool:
-        """Whether a delivery that no gate holds is the probe of one."""
+        """Return whether a gate is closed to a delivery: if it may go all the same, it is the probe."""
         return self._gates.closed_to(delivery.endpoint.origin.key, delivery.job.job.site_id)
 
     def take(self, delivery: Delivery, slots: int = 1) -> None:
-        """Hold slots for requests like this; `learn` and `recall` give them back."""
+        """Hold slots for requests like this one; `learn` and `recall` give them back."""
         self._limiter.take(delivery.endpoint.origin.key, delivery.job.lane, slots)
 
     def recall(self, delivery: Delivery, taken_at: float) -> None:
-        """Give a slot back whose request never went out."""
+        """Give back the slot of a request that never went out."""
         key = delivery.endpoint.origin.key
         self._limiter.give_back(key, delivery.job.lane)
         self._gates.recalled(key, delivery.job.job.site_id, taken_at)
 
     def learn(self, flights: Sequence[Flight], answer: Answer, verdict: Verdict, now: float) -> Verdict:
-        """Learn from an answer, and say what it means in the light of the others.
+        """Learn from an answer, and decide what it means in the light of the others.
 
         Args:
-            flights: Who got it: one request, or a row of them as in `landing.rows`.
-            answer: What came.
+            flights: The requests that got it: one, or a row as in `landing.rows`.
+            answer: The answer.
             verdict: What it means by itself.
             now: When it came.
 
         Returns:
-            `verdict`, or `QUARANTINED` for an expiration in the middle of an incident.
+            `verdict`, or `QUARANTINED` for an expiration during an incident.
         """
         delivery = flights[0].delivery
         origin, site = delivery.endpoint.origin, delivery.job.job.site_id
         throttled = isinstance(verdict, TryAgain) and verdict.throttled
         troubled = throttled or answer is TransportFailure.TIMEOUT
         self._limiter.release(origin.key, delivery.job.lane, len(flights), troubled=troubled, now=now)
-        # The last one's: a gate opens for whoever went out after it had closed.
+        # The latest: a gate opens for a request that went out after it had closed.
         sent_at = max([flight.sent_at for flight in flights])
         if isinstance(answer, TransportFailure):
             self._fail(origin.key, site, answer, sent_at, now)
@@ -101,15 +101,15 @@ class Politeness:
         return verdict
 
     def limits(self) -> dict[str, tuple[int, int]]:
-        """Requests in flight and the limit, for each push service that holds slots or is limited."""
+        """Return requests in flight and the limit of each push service that holds slots or is limited."""
         return self._limiter.limits()
 
     def closed_gates(self) -> dict[str, int]:
-        """Closed gates by push service (`Origin.key`)."""
+        """Return how many gates are closed, by push service (`Origin.key`)."""
         return dict(self._gates.closed())
 
     def incidents(self) -> frozenset[PushService]:
-        """Push services whose expirations are not believed for now."""
+        """Return the push services whose expirations are doubted for now."""
         return frozenset(service for service, detector in self._detectors.items() if detector.incident)
 
     def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:

@@ -1,6 +1,6 @@
-"""What a checkpoint writes back to Kafka: outcomes, expired, later jobs, dead letters.
+"""Turn settled effects into the records that a checkpoint writes to Kafka.
 
-Pure: turns settled effects into records; topics are named without the prefix, which the edge adds.
+Outcomes, expirations, later jobs and dead letters; topics are named without the prefix, which the edge adds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from worker.records.values import encode_json, moment
 
 LATER_MAX_BYTES = 256 * 1024
 
-# RFC 3339 has years of four digits; a record's timestamp or a start in another time zone may lie outside.
+# RFC 3339 years have four digits; a record's timestamp or a start in another time zone may lie outside.
 _FIRST_SECOND = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 _LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
@@ -28,8 +28,8 @@ class Gone(Struct, frozen=True, gc=False):
     """A recipient whose subscription has expired.
 
     Attributes:
-        outcome: For `push.outcomes`, like everybody's.
-        endpoint: The subscription's, which `push.expired` alone tells.
+        outcome: For `push.outcomes`, like any other.
+        endpoint: The subscription's; only `push.expired` carries it.
     """
 
     outcome: Outcome
@@ -44,11 +44,11 @@ class Postponed(Struct, frozen=True, gc=False):
 
     Attributes:
         recipient: As it came.
-        number: Its place in the campaign's slice, or None.
+        number: Its number in the campaign's slice, or None.
         attempts: Requests made so far.
-        tier: Which brings it back.
-        moved: Its due time and its next attempt, seconds since the epoch, where pushmill itself moved the
-            next attempt; None where it just is not due yet.
+        tier: The tier that brings it back.
+        moved: Its due time and its next attempt, seconds since the epoch, if pushmill itself moved the next
+            attempt; None if it is just not due yet.
     """
 
     recipient: Recipient

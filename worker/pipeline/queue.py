@@ -1,8 +1,8 @@
-"""Who is served next: a heap for what is not due yet, and fair lines for what is.
+"""Which deliveries are served next: a heap for those not due yet, and fair lines for those that are.
 
-Deficit round robin between the sites inside each push service (every delivery costs one), round robin between
-the push services, two lanes. What is taken out in a row is of one push service and one site. Knows nothing of
-why there is room for a request or not.
+Deficit round robin between the sites of each push service (every delivery costs one), round robin between the
+push services, two lanes. Deliveries taken out together are of one push service and one site. Knows nothing of
+why there is or is not room for a request.
 """
 
 from collections import Counter, defaultdict, deque
@@ -14,14 +14,14 @@ from worker.pipeline.delivery import Delivery, JobContext
 from worker.records.job import Lane
 
 QUANTUM = 16
-"""Deliveries that a site is served in a row: neighbours share their message, key and token."""
+"""Deliveries of a site that are served in a row: neighbours share their message, key and token."""
 
 Room = Callable[[Lane, str, str], int]
-"""How many requests more there may be: of a lane, to a push service (by `Origin.key`), of a site."""
+"""How many more requests there may be, given a lane, a push service (by `Origin.key`) and a site."""
 
 
 class _Line:
-    """The deliveries for one push service in one lane, by site, each site in the order of arrival."""
+    """The deliveries for one push service in one lane, by site, each site's in order of arrival."""
 
     __slots__ = ("_served", "_sites", "_turns")
 
@@ -45,7 +45,7 @@ class _Line:
 
     @property
     def site(self) -> str:
-        """Whose turn it is."""
+        """The site whose turn it is."""
         return self._turns[0]
 
     def take(self, most: int) -> list[Delivery]:
@@ -64,7 +64,7 @@ class _Line:
 
 
 class _Lane:
-    """The lines of one lane, by what politeness is kept by (`Origin.key`)."""
+    """The lines of one lane, by push service (`Origin.key`, as in politeness)."""
 
     __slots__ = ("_lines", "_turns")
 
@@ -115,7 +115,7 @@ class DueQueue:
         return self._size
 
     def __iter__(self) -> Iterator[Delivery]:
-        """Every delivery that waits, in the order of its turn: due ones first, then by their time."""
+        """Iterate over every delivery in the order of its turn: due ones first, then by time."""
         return chain(*self._lanes.values(), (delivery for _, _, delivery in sorted(self._heap)))
 
     @property
@@ -134,12 +134,12 @@ class DueQueue:
         return self._heap[0][0] if self._heap else None
 
     def of_site(self, site_id: str, lane: Lane = Lane.NORMAL) -> int:
-        """How many of a site's deliveries stand before a new one: to an urgent one only the urgent do."""
+        """Return how many deliveries of a site are ahead of a new one; urgent ones overtake the others."""
         urgent = self._by_site[site_id, Lane.URGENT]
         return urgent if lane is Lane.URGENT else urgent + self._by_site[site_id, Lane.NORMAL]
 
     def add(self, job: JobContext, deliveries: Sequence[Delivery], now: float) -> None:
-        """Let deliveries of one job wait for their time, or join their lines if that has come."""
+        """Let deliveries of one job wait for their time, or join their lines if it has come."""
         if not deliveries:
             return  # a count of 0 would stay for ever
         self._by_site[job.job.site_id, job.lane] += len(deliveries)
@@ -155,7 +155,7 @@ class DueQueue:
             self._lanes[job.lane].add(key, job.job.site_id, together)
 
     def ripen(self, now: float) -> None:
-        """Move what has become due into its line."""
+        """Move deliveries that have become due into their lines."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             delivery = heappop(heap)[2]
@@ -163,14 +163,14 @@ class DueQueue:
             self._lanes[job.lane].add(key, job.job.site_id, (delivery,))
 
     def take(self, room: Room, most: int) -> list[Delivery]:
-        """Take out whose turn it is among those that may go now, all of one push service and one site.
+        """Take out deliveries that may go now and whose turn it is, all of one push service and one site.
 
         Args:
-            room: For how many there is, each time that it is somebody's turn.
-            most: How many, at least 1; a turn may be shorter.
+            room: Asked how many may go, each time a site's turn comes.
+            most: Maximum number, at least 1; a turn may be shorter.
 
         Returns:
-            Nothing where there is nobody, or no room for anybody.
+            The deliveries; empty if none is due, or none has room.
         """
         for lane, lines in self._lanes.items():
             run = lines.take(lane, room, most) if lines else []
@@ -181,11 +181,11 @@ class DueQueue:
         return []
 
     def waits(self, lane: Lane) -> bool:
-        """Whether a lane has deliveries that are due."""
+        """Return whether a lane has deliveries that are due."""
         return bool(self._lanes[lane])
 
     def extract(self, wanted: Callable[[Delivery], bool], now: float) -> list[Delivery]:
-        """Take out all that `wanted` picks; the others keep their order."""
+        """Take out every delivery that `wanted` picks; the others keep their order."""
         everything = list(self)
         self.clear()
         taken = []

@@ -1,6 +1,6 @@
-"""Where deliveries wait: in memory, in a tier and which, or nowhere because they have ended.
+"""Where each delivery waits: in memory, in which tier, or nowhere because it has ended.
 
-Decides on times, the state of a campaign and the room in memory; knows nothing of requests or answers.
+Decides on its times, its campaign's state and the room in memory; knows nothing of requests or answers.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, pause_tier
 
 
 class Routing:
-    """Fills the queue, and empties it of what may not wait there; times are seconds since the epoch."""
+    """Fills the queue, and clears it of what may no longer wait there; times are seconds since the epoch."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Routing:
         self._buffered = buffered
 
     def route(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Say where deliveries of one job wait, one after the other: in memory, or in a tier and why."""
+        """Settle deliveries of one job that have ended; put each of the others into the queue or a tier."""
         control = self._campaigns.of(job.job.campaign_id)
         if control.state is State.CANCELLED:
             self._settlement.settle_each(deliveries, Settled(Status.CANCELLED), now)
@@ -52,7 +52,7 @@ class Routing:
             self._keep(job, self.alive(deliveries, now), now)
 
     def alive(self, deliveries: list[Delivery], now: float) -> list[Delivery]:
-        """Settle what has lapsed, or will before its next attempt; return the others."""
+        """Settle the deliveries that have lapsed, or will before their next attempt; return the others."""
         alive = [each for each in deliveries if now <= each.lapses >= each.next]
         if len(alive) < len(deliveries):
             lapsed = [each for each in deliveries if not now <= each.lapses >= each.next]
@@ -60,10 +60,10 @@ class Routing:
         return alive
 
     def eased(self, delivery: Delivery, now: float) -> Delivery:
-        """A delivery of a campaign that was paused, which may come back late, and many others with it.
+        """Delay a late delivery of a campaign that was paused, since many others may be late with it.
 
-        Spread over as long as it is late, so that no burst follows a pause; it stays in memory, and well
-        within what is left until it lapses.
+        The delay is random, at most as long as it is late, so that no burst follows a pause. It stays within
+        the horizon, and within half of the time left until the delivery lapses.
         """
         late = min(now - delivery.next, (delivery.lapses - now) / 2, self._horizon)
         if late <= 0 or delivery.attempts:
@@ -71,25 +71,25 @@ class Routing:
         return msgspec.structs.replace(delivery, next=now + late * self._entropy.jitter())
 
     def move(self, control: CampaignControl, now: float) -> None:
-        """Route anew what waits of a campaign whose control record has been applied."""
+        """Route the waiting deliveries of a campaign again; its control record has been applied."""
         campaign = control.campaign_id
         leaving = self._queue.extract(lambda each: each.job.job.campaign_id == campaign, now)
         for job, together in groupby(leaving, attrgetter("job")):
             self.route(job, [each if each.attempts else self._moved(each, now) for each in together], now)
 
     def hand_on(self, wanted: Callable[[Delivery], bool], now: float) -> None:
-        """Postpone everything in the queue that `wanted` picks."""
+        """Hand every delivery in the queue that `wanted` picks to the shortest tier."""
         for delivery in self._queue.extract(wanted, now):
             self._settlement.postpone(delivery, SHORTEST, "retry" if delivery.attempts else "surplus")
 
     def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
-        """Postpone what is paused, for as long as the pause or its own time wants, whichever is longer."""
+        """Postpone a paused delivery, for as long as the pause or its own time asks, whichever is longer."""
         rest = pause_tier(now - control.at, delivery.lapses - now)
         tier = choose_tier(delivery.next - now, self._horizon)
         self._settlement.postpone(delivery, tier if tier and tier.delay > rest.delay else rest, "paused")
 
     def _keep(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Keep in memory what is due within the horizon, which shrinks as they fill the buffer."""
+        """Queue what is due within the horizon, which shrinks as the buffer fills; postpone the rest."""
         for far, together in groupby(deliveries, lambda each: each.next - now > HORIZON_FULL):
             if not far:
                 self._admit(job, list(together), now)
@@ -103,9 +103,9 @@ class Routing:
                     horizon = self._horizon
 
     def _admit(self, job: JobContext, deliveries: list[Delivery], now: float) -> None:
-        """Let deliveries into the queue, but for the surplus of a site that holds half of the buffer."""
-        held = self._queue.of_site(job.job.site_id, job.lane)
-        room = max(0, self._buffered // 2 - held)
+        """Queue deliveries; if their site then has more than half of the buffer, postpone the surplus."""
+        ahead = self._queue.of_site(job.job.site_id, job.lane)
+        room = max(0, self._buffered // 2 - ahead)
         self._queue.add(job, deliveries[:room], now)
         for delivery in deliveries[room:]:
             self._settlement.postpone(delivery, SHORTEST, "surplus")
@@ -115,7 +115,7 @@ class Routing:
         return HORIZON_FULL if self._queue.waiting * 2 >= self._buffered else HORIZON
 
     def _moved(self, delivery: Delivery, now: float) -> Delivery:
-        """A delivery at the time that the pauses of its campaign have moved it to."""
+        """Return a delivery at the time to which its campaign's pauses have moved it."""
         plan, shift = delivery.job.plan, self._campaigns.of(delivery.job.job.campaign_id).shift_at(now)
         when = times(plan, delivery.recipient, delivery.index, shift)
         lapses = lapses_at(plan, when.due, 0)

@@ -1,6 +1,6 @@
-"""How recipients end: an outcome, a tier, or a dead letter, noted in the ledger and counted at once.
+"""How recipients are settled: by an outcome, a tier or a dead letter, entered in the ledger and counted.
 
-Decides which effect a verdict has and what a checkpoint writes; knows nothing of queues, gates or requests.
+Decides what a settlement enters and what a checkpoint writes; knows nothing of queues, gates or limits.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,14 +26,14 @@ OpenEntry = Entry[JobContext | None, Effect]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A checkpoint with the records that must be acknowledged before its commits are made."""
+    """A checkpoint, and the records that must be acknowledged before its commits are made."""
 
     publications: list[Publication]
     checkpoint: Checkpoint[JobContext | None, Effect] | None
 
 
 class Settlement:
-    """The one place where a recipient's end is written down; times are seconds since the epoch."""
+    """The only place that settles anything in the ledger; times are seconds since the epoch."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class Settlement:
     def settle(
         self, deliveries: Sequence[Delivery], settled: Settled, now: float, answer: Answer | None = None
     ) -> None:
-        """Note the end of recipients of one record, at one push service.
+        """Settle recipients of one record at one push service.
 
         Args:
-            deliveries: Whose.
+            deliveries: The recipients' deliveries.
             settled: What became of them.
             now: When.
-            answer: What an attempt that is not counted yet brought, if there was one.
+            answer: To an attempt that their `attempts` do not count yet, if there was one.
         """
         first = deliveries[0]
         status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
@@ -75,22 +75,22 @@ class Settlement:
         self._conclude(first.job, first.entry, outcome, effects)
 
     def settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
-        """Note the end of recipients that no answer was for, of whatever records and push services."""
+        """Settle recipients of any records and push services that got no answer."""
         for delivery in deliveries:
             self.settle([delivery], settled, now)
 
     def settle_unsendable(
         self, taken: TakenIn, entry: OpenEntry, unsendable: Iterable[Unsendable], now: float
     ) -> None:
-        """Note the end of recipients of a record that cannot become deliveries."""
+        """Settle the recipients of a record that cannot become deliveries."""
         at = moment(now)
         for index, end in unsendable:
             outcome = Outcome(taken.recipients[index].id, end.status, at, 0, None, None, end.detail)
             self._conclude(taken.job, entry, outcome, [(index, outcome)])
 
     def postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
-        """Hand a delivery to a tier, whose record stands for it from then on."""
-        # One that was never tried goes on moving with the pauses of its campaign.
+        """Hand a delivery to a tier; from then on the tier's record stands for it."""
+        # A delivery that was never tried still moves with its campaign's pauses.
         moved = (delivery.due, delivery.next) if delivery.attempts else None
         effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
         self._metrics.deferred[tier.name][reason].inc()
@@ -101,7 +101,7 @@ class Settlement:
         """Settle a record that cannot be handled as a dead letter.
 
         Returns:
-            What is wrong with it; None if it was settled before, or is not this process's to settle.
+            `error`; None if the record is settled already, or is not this process's to settle.
         """
         entry = self._ledger.open_record(record.partition, record.offset, 1, None)
         if entry is None:
@@ -111,17 +111,27 @@ class Settlement:
         return error
 
     def checkpoint(self, now: float, *, last: bool) -> Batch | None:
-        """Take what has settled as records, with the statistics that are due; see `Pipeline.checkpoint`."""
+        """Take what has settled, and statistics that are due; None if there is nothing to write or commit.
+
+        Args:
+            now: When.
+            last: Whether to write all statistics, whether or not they are due.
+        """
         checkpoint = self._ledger.checkpoint()
         written = list(publications(checkpoint.settled, self._worker)) if checkpoint else []
         if last or self._tally.due(now):
             written += self._tally.flush(now)
         return Batch(written, checkpoint) if checkpoint or written else None
 
+    def forget(self) -> None:
+        """Drop everything that is not acknowledged: the partitions are another worker's."""
+        self._tally.clear()
+        self._ledger.forget()
+
     def _conclude(
         self, job: JobContext, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
     ) -> None:
-        """Write down the end of recipients of one record; but for ids and attempts, each is like `alike`."""
+        """Settle recipients of one record whose outcomes are like `alike`, except for ids and attempts."""
         self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
         self._tally.count(job.job, alike.status, len(effects))
         self._ledger.settle(entry, effects)

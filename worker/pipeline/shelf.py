@@ -1,9 +1,9 @@
-"""Where fetched records wait undecoded for their turn, each partition's in the order of its log.
+"""Where fetched records wait, undecoded, for their turn, each partition's in log order.
 
-Decides whose turn it is: the urgent lane, then tiers whose time has come, then the rest, and the partitions
-of each in rotation. A tier holds both lanes: a partition with an urgent record whose time has come is served
-with the urgent lane, since what stands before it must go first. Knows nothing of consumers or of what is
-inside a record.
+Decides whose turn it is: the urgent lane, then tiers whose delay has passed, then the rest; within each,
+partitions take turns. A tier holds both lanes: a partition with an urgent record whose delay has passed is
+served with the urgent lane, since the records ahead of it must go first. Knows nothing of consumers or of
+what is inside a record.
 """
 
 from collections import Counter, deque
@@ -18,11 +18,11 @@ from worker.timing.tiers import ready_at
 
 
 class Shelved(Protocol):
-    """What the shelf must know of a record; `timestamp` is in seconds since the epoch."""
+    """What the shelf needs to know about a record; `timestamp` is in seconds since the epoch."""
 
     @property
     def partition(self) -> Partition:
-        """Where it lies; the topic without the prefix."""
+        """Its partition; the topic is without the prefix."""
 
     @property
     def timestamp(self) -> float:
@@ -30,17 +30,17 @@ class Shelved(Protocol):
 
     @property
     def urgent(self) -> bool:
-        """Whether it is of the urgent lane."""
+        """Whether it belongs to the urgent lane."""
 
 
 R = TypeVar("R", bound=Shelved)
 
 
 class Shelf(Generic[R]):
-    """The records that were fetched and not taken yet; times are seconds since the epoch.
+    """Records that were fetched and not taken yet; times are seconds since the epoch.
 
-    A partition that holds something stands in exactly one place: in one of three lines, or among the unripe,
-    a heap of tier partitions by the moment at which their first record may come out.
+    A partition that has records here is in exactly one place: in one of three lines, or among the unripe, a
+    heap of tier partitions by the moment at which their first record may come out.
     """
 
     def __init__(self) -> None:
@@ -49,17 +49,17 @@ class Shelf(Generic[R]):
         self._ripe: deque[Partition] = deque()
         self._others: deque[Partition] = deque()
         self._unripe: list[tuple[float, Partition]] = []
-        # Of urgent records in tiers: when those may come out that may not yet, and the number of the others.
+        # Urgent records in tiers: when each unripe one may come out, and the number of ripe ones.
         self._urgent_unripe: list[tuple[float, Partition]] = []
         self._pressing: Counter[Partition] = Counter()
 
     @property
     def holding(self) -> frozenset[Partition]:
-        """Partitions that have something here, and must not be fetched from."""
+        """Partitions that have records here, and must not be fetched from."""
         return frozenset(self._rows)
 
     def put(self, records: Iterable[R], now: float) -> None:
-        """Append records, each partition's in their order; `now` is the first sight of them."""
+        """Append records, each partition's in order; `now` is when they are first seen."""
         for record in records:
             partition = record.partition
             tier = BY_TOPIC.get(partition.topic)
@@ -74,29 +74,29 @@ class Shelf(Generic[R]):
                 row.append((ready, record))
 
     def take(self, now: float, has_room: Callable[[Partition, bool], bool]) -> R | None:
-        """Take the record out whose turn it is, or None.
+        """Take out the record whose turn it is; return None if there is none.
 
         Args:
             now: Seconds since the epoch.
-            has_room: Whether a partition's next record may be accepted, by whether that is urgent; asked at
-                most once for each.
+            has_room: Whether a partition's next record, urgent or not, may be accepted; asked at most once
+                for each partition.
         """
         self._ripen(now)
         for line in (self._urgent, self._ripe, self._others):
             for place, partition in enumerate(line):
                 if has_room(partition, self._rows[partition][0][1].urgent):
-                    # Those passed over keep their places, or one could be passed over for good.
+                    # Partitions passed over keep their places, or one could be passed over for ever.
                     del line[place]
                     return self._pick(partition)
         return None
 
     def next_ready(self, now: float) -> float | None:
-        """When the next tier partition is ready; those that are ready already wait for room, not for time."""
+        """Return when the next tier partition is ready; those that are ready wait for room, not for time."""
         self._ripen(now)
         return self._unripe[0][0] if self._unripe else None
 
     def overdue(self, now: float) -> dict[str, float]:
-        """For each tier by name: seconds that the oldest of the records which may come out has waited."""
+        """Return, by tier name, how many seconds the oldest of the records that may come out has waited."""
         self._ripen(now)
         late = dict.fromkeys((tier.name for tier in TIERS), 0.0)
         for partition in chain(self._urgent, self._ripe):
@@ -106,7 +106,7 @@ class Shelf(Generic[R]):
         return late
 
     def clear(self) -> None:
-        """Forget everything: the partitions are another's, or are read again from their last commit."""
+        """Forget everything: the partitions were lost, or will be read again from their last commit."""
         for place in (self._rows, self._urgent, self._ripe, self._others, self._unripe):
             place.clear()
         self._urgent_unripe.clear()
@@ -116,7 +116,7 @@ class Shelf(Generic[R]):
         row = self._rows[partition]
         _, record = row.popleft()
         if record.urgent and partition.topic in BY_TOPIC:
-            self._pressing -= Counter((partition,))  # forgets what comes to 0
+            self._pressing -= Counter((partition,))  # drops a count of 0
         if row:
             self._line_up(partition, row[0][0])
         else:

@@ -1,4 +1,4 @@
-"""Counts for each campaign, for `push.stats`: told now and then, added up by whoever looks."""
+"""Counts for each campaign, published to `push.stats` at intervals; readers add them up."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ class Tally:
         self._latest: tuple[SendJob, _Counts] | None = None
 
     def count(self, job: SendJob, status: Status | None, recipients: int = 1) -> None:
-        """Count recipients' final status; None for those that go to a tier.
+        """Count recipients that got a final status, or went to a tier if that is None.
 
-        As accepted each counts at its first such step: a record may be read again, and only what comes out of
-        a tier has been counted before.
+        A recipient counts as accepted at its first such step: a record may be read again before that, and
+        only recipients out of a tier have been counted before.
         """
         counts = self._of(job)
         if not isinstance(job, LaterJob):
@@ -46,17 +46,17 @@ class Tally:
             counts.by_status[status] += recipients
 
     def due(self, now: float) -> bool:
-        """Whether there is something to tell and the interval is over."""
+        """Return whether there is something to publish and the interval is over."""
         return bool(self._campaigns) and now - self._since >= INTERVAL
 
     def flush(self, now: float) -> Iterator[Publication]:
-        """Tell everything, and begin anew."""
-        told, self._campaigns, self._latest = self._campaigns, {}, None
+        """Return records of all counts, and start again from zero."""
+        counted, self._campaigns, self._latest = self._campaigns, {}, None
         since, self._since = self._since, now
-        return (self._record(campaign, counts, since, now) for campaign, counts in told.items())
+        return (self._record(campaign, counts, since, now) for campaign, counts in counted.items())
 
     def clear(self) -> None:
-        """Forget what was not told."""
+        """Drop all counts since the last flush."""
         self._campaigns.clear()
         self._latest = None
 

@@ -33,7 +33,7 @@ def settle(ledger, entry, *indexes):
 
 
 def committed(ledger, partition=P0):
-    """Takes one checkpoint, acknowledges it, and returns what it commits."""
+    """Take one checkpoint, acknowledge it, and return what it commits."""
     checkpoint = ledger.checkpoint()
     ledger.acknowledge(checkpoint)
     return checkpoint.commits[partition]
@@ -279,7 +279,7 @@ def test_settling_in_any_order_always_makes_progress(size):
     dice.shuffle(waiting)
     low, told_so_far, was_crowded = 0, 0, False
     while ledger.open:
-        # As the pipeline does it: what waits in a crowded partition is handed on, that is, settled.
+        # As in the pipeline: what waits in a crowded partition is handed on, and so settled.
         some = len(waiting) if ledger.crowded() else 4000
         assert not ledger.crowded() or ledger.room(P0) == 0
         for entry, index in [waiting.pop() for _ in range(min(some, len(waiting)))]:
@@ -318,7 +318,7 @@ SIZES = st.sampled_from([1, 1, 2, 7, 8, 100, 1000])
 
 
 class Owners(RuleBasedStateMachine):
-    """One owner after the other reads two logs; `durable` is what acknowledged checkpoints hold."""
+    """One owner after another reads two logs; `durable` is what acknowledged checkpoints contain."""
 
     partitions = st.sampled_from([P0, P1])
 

@@ -40,7 +40,7 @@ def test_what_is_written_is_read(progress):
     assert decode_progress(progress.low, encode_progress(progress)) == progress
 
 
-# Commits outlive the version that made them: none of these texts may ever mean anything else.
+# Commits outlive the version that wrote them: none of these texts may ever change its meaning.
 @pytest.mark.parametrize(
     ("text", "progress"),
     [
@@ -59,7 +59,7 @@ def test_the_format_stays(text, progress):
 
 
 def test_the_packed_format_stays():
-    # Read alone: another build of zlib may well write another text for the same.
+    # Only read: another build of zlib may write a different text for the same map.
     assert decode_progress(0, PACKED) == EVERY_OTHER
 
 

@@ -6,7 +6,7 @@ from worker.limits.expiry_surge import SLOW, SurgeDetector
 
 
 def feed(detector, share, answers, *, rate, since=0.0, dice=None):
-    """Note answers at a rate a second; returns after how many there first was an incident, or None."""
+    """Note `rate` answers a second; return after how many there first was an incident, or None."""
     dice = dice or random.Random(1)
     first = None
     for number in range(1, answers + 1):
@@ -16,7 +16,7 @@ def feed(detector, share, answers, *, rate, since=0.0, dice=None):
 
 
 def seconds_until_accepted(detector, share, *, rate=20, most=3 * SLOW, since=0.0):
-    """How long a share is taken for an incident; infinitely long if it does not end, or comes back."""
+    """Return how long a share counts as an incident: infinity if that does not end, or comes back."""
     dice, ended = random.Random(1), 0.0
     for number in range(1, int(most * rate) + 1):
         detector.note(gone=dice.random() < share, now=since + number / rate)

@@ -169,7 +169,7 @@ def test_a_clock_that_is_set_back_closes_a_gate_for_no_longer():
 
 
 class Probing(RuleBasedStateMachine):
-    """Whatever happens: one probe in flight at most, and none before the period is over."""
+    """Whatever happens, at most one probe is in flight, and none before the period is over."""
 
     def __init__(self):
         super().__init__()

@@ -10,7 +10,7 @@ NORMAL, URGENT = Lane.NORMAL, Lane.URGENT
 
 
 def fill(limiter, key="fcm", lane=NORMAL, most=1000, others_wait=False):
-    """Take slots as long as they are given; returns how many."""
+    """Take slots as long as there is room; return how many."""
     for taken in range(most):
         if not limiter.room(key, lane, others_wait=others_wait):
             return taken

@@ -20,7 +20,7 @@ from worker.records.topics import BY_TOPIC, TIERS
 
 
 class Kafka:
-    """Inputs and tiers; the broker stamps what is written to a tier."""
+    """Inputs and tiers; the broker timestamps records of tiers."""
 
     def __init__(self, tier_partitions=1):
         self.tier_partitions = tier_partitions
@@ -106,7 +106,7 @@ class Worker:
 
 
 def run(workers, now, until=inf, tick=0.05):
-    """Step all workers until a moment, or until there is nothing left to do; returns the time."""
+    """Step all workers until a moment, or until there is nothing left to do; return the time."""
     while now < until and not all(worker.idle for worker in workers):
         for worker in workers:
             worker.step(now)
@@ -116,7 +116,7 @@ def run(workers, now, until=inf, tick=0.05):
 
 
 def always(answer, seconds=0.0):
-    """A push service that notes when each recipient was sent to, and answers all alike."""
+    """Return a push service with one answer for all, and a dict of when each recipient was sent to."""
     sent = {}
 
     def post(flight, now):
@@ -130,7 +130,7 @@ TIERS_AND_JOBS = [JOBS, URGENT, *(Partition(tier.topic, 0) for tier in TIERS)]
 
 
 def alone(post, value, now=NOW, **limits):
-    """One worker with one job in one partition."""
+    """Return a Kafka with one job in one partition, and one worker."""
     kafka = Kafka()
     kafka.append(JOBS, value, now)
     return kafka, Worker(kafka, TIERS_AND_JOBS, now, post, **limits)

@@ -67,6 +67,6 @@ def statuses(topics):
 
 
 def deferred(metrics, reason):
-    """How many went to a tier for a reason, by tier."""
+    """Return how many recipients went to a tier for a reason, by tier."""
     counts = {tier: each[reason].value for tier, each in metrics.deferred.items()}
     return {tier: int(count) for tier, count in counts.items() if count}

@@ -33,7 +33,7 @@ NOTIFICATION = Notification(title="Hi {{name|there}}", url="https://shop.example
 
 
 class FakeKeys:
-    """Hands out one key, and notes who was asked for."""
+    """Returns one key, and records what it was asked for."""
 
     def __init__(self, key=VAPID):
         self.key = key
@@ -45,7 +45,7 @@ class FakeKeys:
 
 
 class FakeEntropy:
-    """True randomness, noted down."""
+    """Real randomness, recorded."""
 
     def __init__(self):
         self.given_salts = []
@@ -66,7 +66,7 @@ class FakeEntropy:
 
 
 class Bench:
-    """A press with all its surroundings at hand."""
+    """A request builder, with everything it was given at hand."""
 
     def __init__(self, key=VAPID):
         self.keys = FakeKeys(key)
@@ -114,7 +114,7 @@ def delivery_of(*, to=None, variables=None, attempts=0, **fields):
 
 
 def both_decrypted(body):
-    """The plaintext, as our own receiver and an independent one find it."""
+    """Decrypt with our own receiver and an independent one; return the plaintext they agree on."""
     ours = decrypt(body, RECEIVER)
     theirs = http_ece.decrypt(
         body, private_key=RECEIVER.private_key, auth_secret=RECEIVER.auth, version="aes128gcm"

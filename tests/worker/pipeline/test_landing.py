@@ -55,7 +55,7 @@ def test_good_news_for_neighbours_is_one_row_and_all_else_stands_alone(answered)
 
 
 def told(answers, together):
-    """All that can be seen of a worker after these answers came, as text and as records."""
+    """Everything observable about a worker after these answers, as text and as records."""
     registry = CollectorRegistry()
     pipeline = make_pipeline(metrics=Metrics(registry), in_flight=20)
     for offset in range(2):

@@ -96,7 +96,7 @@ def test_what_is_in_flight_at_a_pause_ends_with_its_answer_and_a_retry_rests():
 
 
 class SeededEntropy(FixedEntropy):
-    """Random, and the same every time."""
+    """Random, but the same every time."""
 
     def __init__(self):
         super().__init__()

@@ -51,11 +51,11 @@ def test_a_notification_arrives_encrypted_and_signed(service):
     (flight,) = pipeline.dispatch(NOW, 10)
     request = flight.request
     assert request.endpoint.origin.host == HOSTS[service]
-    told = json.loads(decrypt(request.body, RECEIVER))
-    assert told["web_push"] == 8030
-    assert told["notification"]["title"] == "Hello Ada"
-    assert told["notification"]["navigate"] == "https://shop.example/a"
-    assert told["notification"]["data"]["pushmill"] == {
+    message = json.loads(decrypt(request.body, RECEIVER))
+    assert message["web_push"] == 8030
+    assert message["notification"]["title"] == "Hello Ada"
+    assert message["notification"]["navigate"] == "https://shop.example/a"
+    assert message["notification"]["data"]["pushmill"] == {
         "job_id": "job_1",
         "campaign_id": "camp_1",
         "recipient_id": "a",
@@ -79,7 +79,7 @@ def test_a_payload_goes_out_as_it_is():
 
 
 def fill(pipeline, partition=JOBS, size=1000, **fields):
-    """Accept records as long as there is room; returns how many were."""
+    """Accept records as long as there is room; return how many."""
     count = 0
     while pipeline.has_room(partition):
         value = job(*people(size), job_id=f"job-{count}", **fields)
@@ -141,7 +141,7 @@ def test_slots_are_the_limit_of_what_is_in_flight():
 
 
 def test_a_crowded_partition_hands_on_what_waits_and_goes_on():
-    # Half of very many small records are tried again soon: the map of the others outgrows the metadata.
+    # Of very many small records, half are tried again soon: the map of the others outgrows the metadata.
     dice = random.Random(3)
     pipeline = make_pipeline(entropy=FixedEntropy(jitter=0.3))
     commits, handed_on = [Commit(0, "")], 0

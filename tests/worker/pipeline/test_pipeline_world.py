@@ -1,6 +1,6 @@
-"""A small world around the pipeline: logs, a push service with moods, a clock, workers that come and go.
+"""A small world around the pipeline: logs, push services with moods, a clock, workers that come and go.
 
-What must hold whatever happens is asserted at the moment it could break; what must be true in the end, there.
+Invariants are asserted at the moment they could break; what must be true in the end is asserted at the end.
 """
 
 import json
@@ -43,7 +43,7 @@ FINAL = {201: "sent", 404: "expired", 410: "expired", 403: "unauthorized", 413: 
 
 
 class Campaign:
-    """What upstream wants of one, and what it said last."""
+    """What upstream wants of a campaign, and its last control record."""
 
     def __init__(self, name):
         self.name = name
@@ -236,7 +236,7 @@ class World:
         self.wait()
 
     def decide(self):
-        """Pause a campaign, resume it, or, seldom, cancel it."""
+        """Pause a campaign, resume it, or, rarely, cancel it."""
         campaign = self.dice.choice(self.upstream.campaigns)
         cancels = self.dice.random() < 0.05
         match campaign.state:
@@ -311,7 +311,7 @@ class World:
         self.pipeline.acknowledge(batch)
 
     def wait(self):
-        """On to the next moment at which something can happen."""
+        """Move on to the next moment at which something can happen."""
         tiers = (self._ready_at(each) for partition in LATER if (each := self._next(partition)))
         events = [self.pipeline.next_due or inf, *(landing[0] for landing in self.flights), *tiers]
         soonest = min(events)
@@ -325,7 +325,7 @@ class World:
     # ── how a life ends ─────────────────────────────────────────────────────────────────────────────────
 
     def stop(self):
-        """Drain, as at a rolling update or before a rebalance."""
+        """Drain, as in a rolling update or before a rebalance."""
         while self.flights:
             self.now += 0.1
             self.land()
@@ -335,14 +335,14 @@ class World:
         self._next_life()
 
     def kill(self):
-        """Without a chance to clean up, maybe between the outcomes and the commit."""
+        """Die without a chance to clean up, perhaps between the outcomes and the commit."""
         self.may_repeat += self.pipeline.unacknowledged + self.pipeline.in_flight
         if self.dice.random() < 0.5:
             self.checkpoint(die_before_commit=True)
         self.start()
 
     def lose(self):
-        """The partitions are taken away; what is in flight lands at a pipeline that does not own it."""
+        """Lose the partitions; what is in flight lands in a pipeline that no longer owns it."""
         self.may_repeat += self.pipeline.unacknowledged + self.pipeline.in_flight
         self.pipeline.forget()
         self.assign()

@@ -52,7 +52,7 @@ ODD = "https://fcm.googleapis.com/send/odd"
 
 
 class Stumbling(Endpoints):
-    """As if somebody had found the endpoint that nobody thought of."""
+    """Fail as if an endpoint had been found that nobody thought of."""
 
     def parse(self, url):
         if url == ODD:

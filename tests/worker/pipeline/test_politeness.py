@@ -23,7 +23,7 @@ def fly(politeness, now=NOW, **fields):
 
 
 def learn(politeness, answer, now=NOW, **fields):
-    """Send one, and let it be answered; returns the verdict."""
+    """Send one request and let it be answered; return the verdict."""
     flight = fly(politeness, now, **fields)
     verdict = classify(flight.delivery.endpoint.origin.service, answer)
     return politeness.learn([flight], answer, verdict, now)

@@ -40,7 +40,7 @@ def postponed(held, index, tier=TEN_SECONDS, attempts=0, moved=None):
 
 
 def reread(publication, written_at=NOW):
-    """What the next worker makes of a tier's record, as the pipeline does it."""
+    """Decode a tier's record as the next worker does."""
     later = decode_later(publication.value).job
     assert isinstance(later, LaterJob)
     plan = make_plan(later, written_at, default_stretch=999.0)
@@ -272,7 +272,7 @@ def test_times_stay_the_same_over_any_number_of_hops_and_splits(held, data):
         planned = times(held.plan, held.job.recipients[place], place)
         assert held.lane is lane
         assert planned.number == first.number
-        # Rounded up once as the job's start, and once as the recipient's own due time; never earlier.
+        # Rounded up twice, as the job's start and as the recipient's own due time; never earlier.
         assert 0 <= planned.due - first.due <= 2 * MICROSECOND
         assert 0 <= planned.next - expected_next <= 2 * MICROSECOND
         assert held.job.recipients[place].attempts == attempts

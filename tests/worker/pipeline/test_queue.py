@@ -23,7 +23,7 @@ def but_for(refused):
 
 
 def many(count, site="site_a", service="fcm", lane=Lane.NORMAL, **fields):
-    """Deliveries that differ by their number alone; the first is made, the others are its copies."""
+    """Deliveries that differ only in their number; the first is built, the others are copies."""
     first = delivery(site=site, service=service, lane=lane, **fields)
     return [msgspec.structs.replace(first, number=number) for number in range(count)]
 
@@ -248,7 +248,7 @@ def test_a_site_of_which_nothing_is_added_leaves_nothing_behind():
 
 
 class Waiting(RuleBasedStateMachine):
-    """Against a plain list of everything that waits, in the order of arrival at its line."""
+    """Compare with a plain list of everything that waits, in order of arrival at its line."""
 
     def __init__(self):
         super().__init__()

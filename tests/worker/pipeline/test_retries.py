@@ -100,7 +100,7 @@ jobs = st.fixed_dictionaries(
 
 
 def asked(header, now):
-    """The `Retry-After` to send, and until when it asks to wait."""
+    """Return the `Retry-After` to send, and until when it asks to wait."""
     if header is None:
         return {}, now
     if header.startswith("date "):
@@ -113,10 +113,10 @@ def asked(header, now):
 class Life:
     """One recipient: what its push service will answer, and what must hold at each attempt."""
 
-    def __init__(self, said, answers):
+    def __init__(self, drawn, answers):
         self.answers = list(answers)
-        self.ttl = said["ttl"]
-        self.not_after = inf if said["not_after"] is None else NOW + said["not_after"]
+        self.ttl = drawn["ttl"]
+        self.not_after = inf if drawn["not_after"] is None else NOW + drawn["not_after"]
         self.due = None
         self.given = []
         self.rests_until = -inf
@@ -150,9 +150,9 @@ class Life:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(jobs, min_size=1, max_size=3))
-def test_every_recipient_ends_in_exactly_one_status_and_no_promise_is_broken(said):
+def test_every_recipient_ends_in_exactly_one_status_and_no_promise_is_broken(drawn):
     kafka, lives = Kafka(), {}
-    for number, each in enumerate(said):
+    for number, each in enumerate(drawn):
         count, persons = len(each["answers"]), []
         for index, answers in enumerate(each["answers"]):
             name = f"j{number}r{index}"
@@ -167,14 +167,14 @@ def test_every_recipient_ends_in_exactly_one_status_and_no_promise_is_broken(sai
     def post(flight, now):
         return lives[flight.delivery.recipient.id].attempt(flight, now)
 
-    entropy = FixedEntropy(jitter=said[0]["jitter"])
+    entropy = FixedEntropy(jitter=drawn[0]["jitter"])
     run([Worker(kafka, TIERS_AND_JOBS, NOW, post, attempts=ATTEMPTS, entropy=entropy)], NOW)
-    told = {outcome["recipient_id"]: outcome for outcome in kafka.outcomes}
-    assert len(kafka.outcomes) == len(told) == len(lives)
+    found = {outcome["recipient_id"]: outcome for outcome in kafka.outcomes}
+    assert len(kafka.outcomes) == len(found) == len(lives)
     for name, life in lives.items():
         last = life.given[-1] if life.given else None
-        status = told[name]["status"]
-        assert told[name]["attempts"] == len(life.given)
+        status = found[name]["status"]
+        assert found[name]["attempts"] == len(life.given)
         if last in FINAL:
             assert status == FINAL[last]
         else:

@@ -213,10 +213,10 @@ people_due = st.lists(st.tuples(waits, st.sampled_from(["fcm", "mozilla"])), min
 @settings(deadline=None)
 @given(people_due, people_due, st.sampled_from([State.RUNNING, *State]), st.integers(2, 40))
 def test_a_records_recipients_go_where_they_would_go_one_by_one(others, group, state, buffered):
-    """Also where they fill the buffer themselves: surplus and horizon follow each of them."""
+    """Even if they fill the buffer themselves: surplus and horizon take each of them into account."""
 
     def due(prefix, members):
-        """In the order of their time, which is the one that a record's recipients are looked at in."""
+        """Return recipients in order of time, the order in which a record's recipients are routed."""
         in_order = sorted(members, key=lambda member: member[0])
         return [
             recipient(f"{prefix}{number}", service, not_before=at(NOW + wait))
@@ -224,7 +224,7 @@ def test_a_records_recipients_go_where_they_would_go_one_by_one(others, group, s
         ]
 
     def ways(records):
-        """Where everyone goes, in which order, and why."""
+        """Return where each recipient goes, in which order, and why."""
         metrics = Metrics(CollectorRegistry())
         pipeline = make_pipeline(buffered=buffered, metrics=metrics)
         for offset, (site, recipients) in enumerate(records):

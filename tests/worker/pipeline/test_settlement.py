@@ -44,7 +44,7 @@ UNREADABLE = {"id": "a", "subscription": {"endpoint": "https://fcm.googleapis.co
 
 
 def became(value, answer=OK, now=NOW, **limits):
-    """What becomes of a job's first recipient at once, as (status, detail, attempts, http_status)."""
+    """Return what becomes of a job's first recipient, as (status, detail, attempts, http_status)."""
     pipeline = make_pipeline(**limits)
     pipeline.accept(record(value), now)
     answered(pipeline, answer, now)
@@ -186,7 +186,7 @@ def test_what_comes_from_upstream_is_counted_as_accepted_and_what_comes_back_is_
     ],
 )
 @pytest.mark.parametrize("partition", [JOBS, LATER])
-def test_what_is_no_job_is_buried_as_it_is_and_stalls_nothing(value, code, partition):
+def test_what_is_no_job_becomes_a_dead_letter_as_it_is_and_stalls_nothing(value, code, partition):
     pipeline = make_pipeline(partition)
     pipeline.accept(record(value, partition, 7, key=b"\x00", headers=(("own", b"1"), ("error", b"old"))), NOW)
     batch = pipeline.checkpoint(NOW)
@@ -205,7 +205,7 @@ def test_what_is_no_job_is_buried_as_it_is_and_stalls_nothing(value, code, parti
     assert batch.checkpoint.commits[partition].offset == 8
 
 
-def test_deeply_nested_data_is_buried():
+def test_deeply_nested_data_becomes_a_dead_letter():
     data = b'{"v": 1, "job_id": "j", "campaign_id": "c", "site_id": "s", "recipients": [{"id": "a"}],'
     data += b'"notification": {"title": "t", "url": "https://x.example/", "data": {"a": '
     pipeline = make_pipeline()

@@ -204,7 +204,7 @@ steps = st.lists(puts | waits | takes, max_size=40)
 
 
 class Model:
-    """The same by brute force: rows of (ready, record), and how long ago each partition had its turn."""
+    """The same by brute force: rows of (ready, record), and how long ago each partition was served."""
 
     def __init__(self):
         self.rows = defaultdict(deque)
@@ -214,7 +214,7 @@ class Model:
         self.rows[record.partition].append((ready_at(tier, record.timestamp, now) if tier else now, record))
 
     def first(self, has_room, now):
-        """The class that must be served now, and the partitions in it that may be."""
+        """Return the class that must be served now, and its partitions that may be."""
         classes = defaultdict(set)
         for partition, row in self.rows.items():
             if row and row[0][0] <= now and has_room(partition, row[0][1].urgent):

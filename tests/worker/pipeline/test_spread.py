@@ -36,7 +36,7 @@ def share_out(kafka, count, partitions, post):
 
 
 def widest_gap(planned, actual):
-    """The largest difference between two cumulative curves, as a share of the whole."""
+    """Return the largest difference between two cumulative curves, as a share of the whole."""
     planned, actual = sorted(planned), sorted(actual)
     return max(abs(bisect_right(planned, t) - bisect_right(actual, t)) for t in planned + actual) / len(
         planned
@@ -44,7 +44,7 @@ def widest_gap(planned, actual):
 
 
 def spread(workers, partitions, sliced, dies_at=None):
-    """Send the campaign; returns when each recipient was due and first sent to, and how often it was."""
+    """Send the campaign; return when each recipient was due and first sent to, and its number of pushes."""
     due, sent, pushes = {}, {}, Counter()
 
     def post(flight, now):

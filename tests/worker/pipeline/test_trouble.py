@@ -1,4 +1,4 @@
-"""Push services in trouble: closed gates, quarantine, and who is spared."""
+"""Push services in trouble: closed gates and quarantine, and which deliveries still go out."""
 
 from collections import Counter, defaultdict
 
