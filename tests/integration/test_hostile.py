@@ -101,7 +101,7 @@ async def test_a_dead_letter_that_its_topic_refuses_is_cut_and_the_producer_goes
     await admin.start()
     await admin.create_topics([NewTopic(prefix + DEAD_LETTERS, 1, 1)])
     await admin.close()
-    outbox = RecordProducer(settings, 0)
+    outbox = RecordProducer(settings, "hostile")
     await outbox.start()
     try:
         for size in (10, 1_500_000, 10, 3_000_000, 10):

@@ -78,14 +78,14 @@ def test_requests_at_once_are_the_setting_s_default():
 
 
 def test_a_partition_gives_a_full_fetch_in_each_turn(monkeypatch, tmp_path):
-    from worker.app.worker import FETCH_SECONDS  # noqa: PLC0415 - what the core must not import
+    from worker.app.fetch import FETCH_SECONDS  # noqa: PLC0415 - what the core must not import
     from worker.config import load_settings  # noqa: PLC0415
     from worker.edges.kafka import consumer as kafka  # noqa: PLC0415
 
     options = {}
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", lambda **given: options.update(given))
     given = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
-    kafka.GroupConsumer(load_settings(given), ["jobs"], 0, kafka.Membership(None, None, None))
+    kafka.GroupConsumer(load_settings(given), ["jobs"], 0)
     assert pytest.approx(options["max_partition_fetch_bytes"] / FETCH_SECONDS) == PARTITION_BYTES
 
 

@@ -1,7 +1,7 @@
-"""Kafka: reading records, writing what comes of them, committing; and aiokafka's traps.
+"""Reading and committing as a member of the consumer group, around aiokafka's traps.
 
-Knows nothing of jobs: records come out, publications and commits go in. Written against aiokafka 0.14, whose
-behaviour is named wherever this leans on it.
+Decides what may be read and committed as partitions come and go. Knows nothing of jobs: records come out,
+commits go in. Written against aiokafka 0.14, whose behaviour is named wherever this leans on it.
 """
 
 import asyncio
@@ -12,13 +12,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    CommitFailedError,
-    GroupCoordinatorNotAvailableError,
-    IllegalStateError,
-    KafkaError,
-)
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, Settings
@@ -34,6 +28,7 @@ from worker.edges.kafka.client import (
     unreachable,
     within,
 )
+from worker.edges.kafka.commits import read_commits
 from worker.edges.kafka.evictions import NO_GENERATION, Evictions
 from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
@@ -62,13 +57,12 @@ class Membership:
 class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """The group's consumer: what is owned is read from where its last checkpoint left it."""
 
-    def __init__(
-        self, settings: Settings, topics: Iterable[str], process: int, membership: Membership
-    ) -> None:
+    _membership: Membership
+
+    def __init__(self, settings: Settings, topics: Iterable[str], process: int) -> None:
         self._settings = settings
         self._prefix = settings.topic_prefix
         self._topics = [self._prefix + topic for topic in topics]
-        self._membership = membership
         self._may_commit = False
         self._evictions = Evictions()
         self._throttle = LogThrottle()
@@ -92,12 +86,13 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             max_partition_fetch_bytes=256 << 10,
         )
 
-    async def start(self) -> None:
+    async def start(self, membership: Membership) -> None:
         """Join the group; returns once partitions are assigned.
 
         Raises:
             KafkaUnreachableError: No broker answers.
         """
+        self._membership = membership
         self._consumer.subscribe(self._topics, listener=self)
         resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - it has no listeners
         try:
@@ -105,6 +100,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
         self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - it has no listeners
+        log.info("joined the group", group=self._settings.group_id)
 
     async def watch(self) -> None:
         """Wait for what went wrong while partitions came or went: aiokafka logs it, and goes on.
@@ -201,12 +197,14 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Called by aiokafka after a rebalance, before anything has been fetched."""
         async with self._told():
             self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
-            commits = await self._committed(assigned)
+            commits = await read_commits(self._settings, self._settings.group_id, assigned, self._throttle)
             for place, commit in commits.items():
                 if commit is not None:  # aiokafka asks for itself, and takes an error for no commit at all
-                    self._consumer.seek(self._topic_partition(place), commit.offset)
+                    self._consumer.seek(place, commit.offset)
             self._may_commit = True
-            await self._membership.assigned(commits)
+            await self._membership.assigned(
+                {self._partition(place): commit for place, commit in commits.items()}
+            )
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:
@@ -232,35 +230,6 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             f"or for good: PUSHMILL_INSTANCE_ID must be unique for each pod"
         )
 
-    async def _committed(self, assigned: set[TopicPartition]) -> dict[Partition, Commit | None]:
-        """Read offsets with their metadata, which the consumer itself does not give."""
-        if not assigned:
-            return {}
-        while True:
-            try:
-                found = await self._ask_committed(assigned)
-                break
-            except (KafkaError, OSError) as error:
-                event = "cannot read the group's commits; trying again"
-                self._throttle.warn(log, event, clock.monotonic(), event, error=type(error).__name__)
-                await asyncio.sleep(0.5)
-        return {self._partition(place): _commit(found.get(place)) for place in assigned}
-
-    async def _ask_committed(self, assigned: set[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
-        admin = AIOKafkaAdminClient(**connection(self._settings))
-        try:
-            await admin.start()
-            found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-                self._settings.group_id, partitions=list(assigned)
-            )
-            if assigned - found.keys():  # even one without a commit is named: this is an error, not looked at
-                raise GroupCoordinatorNotAvailableError(
-                    "the coordinator does not know the group's commits yet"
-                )
-            return found
-        finally:
-            await admin.close()
-
     def _record(self, record: Any) -> Record:
         return Record(
             partition=Partition(record.topic.removeprefix(self._prefix), record.partition),
@@ -276,7 +245,3 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     def _partition(self, place: TopicPartition) -> Partition:
         return Partition(place.topic.removeprefix(self._prefix), place.partition)
-
-
-def _commit(found: OffsetAndMetadata | None) -> Commit | None:
-    return Commit(found.offset, found.metadata or "") if found and found.offset >= 0 else None

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.codec import lz4_encode
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
-from worker.config import Settings
+from worker.config import KafkaSettings
 from worker.edges.kafka.client import (
     ANSWER_LIMIT,
     STOP_LIMIT,
@@ -33,10 +33,10 @@ and a fiftieth of those of a recipient in a tier."""
 class RecordProducer:
     """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
 
-    def __init__(self, settings: Settings, process: int) -> None:
+    def __init__(self, settings: KafkaSettings, client_id: str) -> None:
         self._settings = settings
         self._prefix = settings.topic_prefix
-        self._client_id = f"pushmill-{settings.instance_id or 'worker'}-{process}"
+        self._client_id = client_id
         self._producer = self._make_producer()
 
     def _make_producer(self) -> AIOKafkaProducer:

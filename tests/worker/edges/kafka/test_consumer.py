@@ -17,8 +17,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from worker.edges.kafka import commits
 from worker.edges.kafka import consumer as kafka
 from worker.edges.kafka.client import InstanceTakenError, KafkaStuckError, PartitionsLostError
 from worker.edges.kafka.consumer import GroupConsumer, Membership
@@ -63,6 +64,7 @@ class Consumer:
         self.joins = 0
         self.read_error: Exception | None = None
         self.held: set[TopicPartition] = set()
+        self.sought: list[tuple[TopicPartition, int]] = []
 
     def subscribe(self, _topics: list[str], listener: Any) -> None:
         self.listener = listener
@@ -77,6 +79,9 @@ class Consumer:
 
     def resume(self, *places: TopicPartition) -> None:
         self.held -= set(places)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.sought.append((place, offset))
 
     def paused(self) -> set[TopicPartition]:
         return set(self.held)
@@ -127,8 +132,12 @@ class Member:
     def __init__(self, settings: Any) -> None:
         self.told: list[Any] = []
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.inbox = GroupConsumer(settings, ["jobs"], 0, Membership(self.assigned, self.revoked, self.reset))
+        self.inbox = GroupConsumer(settings, ["jobs"], 0)
         self.consumer: Any = self.inbox._consumer
+
+    async def join(self) -> None:
+        await self.inbox.start(Membership(self.assigned, self.revoked, self.reset))
+        await self.inbox.on_partitions_assigned(PLACES)
 
     async def assigned(self, commits: Any) -> None:
         self.told.append(("assigned", set(commits)))
@@ -144,14 +153,13 @@ class Member:
 
 @pytest.fixture
 async def member(settings, monkeypatch):
-    async def ask(self, assigned):
+    async def list_offsets(*_: Any) -> dict[Any, Any]:
         return {}
 
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
-    monkeypatch.setattr(GroupConsumer, "_ask_committed", ask)
+    monkeypatch.setattr(commits, "_list_offsets", list_offsets)
     made = Member(settings)
-    await made.inbox.start()
-    await made.inbox.on_partitions_assigned(PLACES)
+    await made.join()
     return made
 
 
@@ -164,12 +172,12 @@ async def test_a_commit_goes_out_while_partitions_are_held(member):
 async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
     asked, answered = asyncio.Event(), asyncio.Event()
 
-    async def ask(self, assigned):
+    async def list_offsets(*_: Any) -> dict[Any, Any]:
         asked.set()
         await answered.wait()
         return {}
 
-    monkeypatch.setattr(GroupConsumer, "_ask_committed", ask)
+    monkeypatch.setattr(commits, "_list_offsets", list_offsets)
     await member.inbox.on_partitions_revoked(set())  # it had none, so that nobody is told
     assigned = asyncio.create_task(member.inbox.on_partitions_assigned(PLACES))
     await asked.wait()
@@ -179,6 +187,17 @@ async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
     await assigned
     member.inbox.hold(())
     assert not member.consumer.paused()
+
+
+async def test_a_partition_is_read_on_from_its_commit_or_from_where_aiokafka_begins(member, monkeypatch):
+    first, second = TopicPartition("push.jobs", 0), TopicPartition("push.jobs", 1)
+
+    async def list_offsets(*_: Any) -> dict[Any, Any]:
+        return {first: OffsetAndMetadata(7, "map"), second: OffsetAndMetadata(-1, "")}
+
+    monkeypatch.setattr(commits, "_list_offsets", list_offsets)
+    await member.inbox.on_partitions_assigned({first, second})
+    assert member.consumer.sought == [(first, 7)]
 
 
 async def test_a_partition_that_is_read_from_its_beginning_is_told(member):

@@ -58,7 +58,7 @@ class Producer:
 async def outbox(settings, monkeypatch):
     monkeypatch.setattr(edge, "AIOKafkaProducer", Producer)
     monkeypatch.setattr(Producer, "made", [])
-    return RecordProducer(settings, 0)
+    return RecordProducer(settings, "pushmill-pod-0")
 
 
 def written() -> list[Publication]:

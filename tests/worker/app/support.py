@@ -1,0 +1,60 @@
+"""Kafka's clients, replaced, for a worker whose partitions come and go."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import TopicPartition
+
+PLACES = {TopicPartition("push.jobs", 0)}
+JOB = {
+    "v": 1,
+    "job_id": "j",
+    "campaign_id": "c",
+    "site_id": "s",
+    "payload": "x",
+    "recipients": [{"id": "r", "subscription": {"endpoint": 5}}],
+}
+
+
+class Consumer:
+    def __init__(self, **_: Any) -> None:
+        self._coordinator = SimpleNamespace(generation=1, _send_req=None)
+        self._client = SimpleNamespace(send=None)
+        self.committed: list[Any] = []
+        self.refuses = False
+
+    def subscribe(self, _topics: Any, listener: Any) -> None: ...
+
+    async def start(self) -> None: ...
+
+    def pause(self, *_: Any) -> None: ...
+
+    def paused(self) -> set[Any]:
+        return set()
+
+    def assignment(self) -> set[Any]:
+        return PLACES
+
+    async def commit(self, offsets: Any) -> None:
+        await asyncio.sleep(0)
+        if self.refuses:
+            raise CommitFailedError
+        self.committed.append(offsets)
+
+
+class Producer:
+    def __init__(self, **_: Any) -> None:
+        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.records: list[str] = []
+
+    async def send(self, topic: str, *_: Any, **__: Any) -> asyncio.Future[None]:
+        self.records.append(topic)
+        return self.acknowledged
+
+
+async def turns() -> None:
+    """Enough of the event loop's for everything that waits for nobody."""
+    for _ in range(20):
+        await asyncio.sleep(0)

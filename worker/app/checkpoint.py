@@ -1,0 +1,157 @@
+"""The only commit (decision 7): what has settled is published, then committed, then counted as done.
+
+Decides when a checkpoint is due, and keeps its order. Knows neither what a checkpoint holds nor what follows
+when the partitions turn out to be lost: that is a callback.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from worker.app.dispatch import Dispatcher
+from worker.app.watch import Watch
+from worker.edges import clock
+from worker.edges.kafka.client import KafkaStuckError, PartitionsLostError
+from worker.edges.kafka.consumer import GroupConsumer
+from worker.edges.kafka.producer import RecordProducer
+from worker.ledger.lease import Lease
+from worker.pipeline.pipeline import Pipeline
+
+log = structlog.get_logger(__name__)
+
+RENEW_SECONDS = 0.5
+"""Between two checkpoints while something is open, so that the lease of 1 s holds."""
+
+
+class Checkpointer:
+    """Makes durable what has settled, one checkpoint at a time.
+
+    Args:
+        consumer: Commits.
+        producer: Publishes.
+        pipeline: Knows what has settled.
+        dispatcher: Woken when a checkpoint has made room.
+        watch: Told of each checkpoint.
+        lease: Renewed by each acknowledged commit.
+        owns: Whether partitions are assigned.
+        lost: Called when Kafka refuses a commit: the partitions are another worker's.
+        wanted: Set by whoever wants a checkpoint before the interval is over.
+        interval: Seconds from one checkpoint to the next.
+
+    Attributes:
+        lock: Held while a checkpoint is under way.
+    """
+
+    def __init__(
+        self,
+        consumer: GroupConsumer,
+        producer: RecordProducer,
+        pipeline: Pipeline,
+        dispatcher: Dispatcher,
+        watch: Watch,
+        *,
+        lease: Lease,
+        owns: Callable[[], bool],
+        lost: Callable[[], None],
+        wanted: asyncio.Event,
+        interval: float,
+    ) -> None:
+        self.lock = asyncio.Lock()
+        self._consumer = consumer
+        self._producer = producer
+        self._pipeline = pipeline
+        self._dispatcher = dispatcher
+        self._watch = watch
+        self._lease = lease
+        self._owns = owns
+        self._lost = lost
+        self._wanted = wanted
+        self._interval = interval
+        self._stuck: KafkaStuckError | None = None
+        self._checkpointed_at = 0.0
+
+    async def run(self) -> None:
+        """Make checkpoints until cancelled: one each interval, and at once when one is wanted.
+
+        Raises:
+            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(self._interval):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            if self._owns():
+                await self.checkpoint_or_lose()
+
+    async def checkpoint_or_lose(self) -> None:
+        """Make a checkpoint; call `lost` if the partitions turn out to be another worker's.
+
+        Raises:
+            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+        """
+        try:
+            await self.checkpoint()
+        except PartitionsLostError:
+            log.warning("Kafka refused a checkpoint: the group has gone on; forgetting what is open")
+            self._lost()
+
+    async def checkpoint(self, *, last: bool = False) -> None:
+        """Publish what has settled, then commit, then count it as done: never in another order.
+
+        Args:
+            last: Make one even if nothing has settled, and with all statistics.
+
+        Raises:
+            PartitionsLostError: Kafka refuses the commit.
+            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+        """
+        async with self._turn():
+            if not (last or self._pipeline.unacknowledged or self._renewal_due()):
+                return
+            began = clock.stopwatch()
+            await self._make_sure()
+            batch = self._pipeline.checkpoint(clock.now(), last=last)
+            if batch is None:
+                return
+            await self._producer.publish(batch.publications)
+            asked_at = clock.monotonic()
+            if batch.checkpoint:
+                await self._consumer.commit(batch.checkpoint.commits)
+                self._lease.renew(asked_at)
+            self._pipeline.acknowledge(batch)
+            self._checkpointed_at = asked_at
+        self._dispatcher.wake()
+        self._watch.checkpoint(batch, asked_at, clock.stopwatch() - began)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One at a time, and none after one that Kafka does not acknowledge: it would commit that one, too.
+
+        Raises:
+            KafkaStuckError: Of this checkpoint, or of an earlier one.
+        """
+        async with self.lock:
+            if self._stuck is not None:  # a drain or a rebalance has waited for its turn
+                raise self._stuck
+            try:
+                yield
+            except KafkaStuckError as error:
+                self._stuck = error
+                raise
+
+    async def _make_sure(self) -> None:
+        """Publish nothing of what another worker may own by now: after a freeze, nobody else knows."""
+        asked_at = clock.monotonic()
+        commits = self._pipeline.renewal()
+        if commits and not self._lease.holds(asked_at):
+            await self._consumer.commit(commits)
+            self._lease.renew(asked_at)
+
+    def _renewal_due(self) -> bool:
+        now = clock.monotonic()
+        return not self._lease.holds(now) or now - self._checkpointed_at >= RENEW_SECONDS
