@@ -127,7 +127,7 @@ async def test_without_kafka_it_goes_on_trying_until_it_is_stopped(world: World)
     worker = WorkerProcess(environment, world.folder / "worker.log")
     world.workers.append(worker)
     await worker.start(ready=False)
-    await until(lambda: "it is started again" in worker.log.read_text(), "a process has ended")
+    await until(lambda: "restarting it" in worker.log.read_text(), "a process has ended")
     assert (worker.status("/healthz"), worker.status("/readyz")) == (200, 503)
     assert await worker.terminate() == 0
     log = worker.log.read_text()

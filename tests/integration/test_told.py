@@ -38,7 +38,7 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning_and_that_is
     topic = world.prefix + "jobs"
     assert worker.metric("pushmill_offset_resets_total", topic=topic) == world.partitions
     assert worker.metric("pushmill_offset_resets_total") == world.partitions
-    lines = told(worker, "what was to be read next is not in Kafka; reading on from the first record that is")
+    lines = told(worker, "next offset is no longer in Kafka; resuming at the earliest record")
     assert {line["partition"] for line in lines} == set(range(world.partitions))
     assert {(line["topic"], line["offset"], line["level"]) for line in lines} == {(topic, 1000, "error")}
 
@@ -88,7 +88,7 @@ async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
     async with kafka.frozen():
         await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") > 3, "it is counted")
     await until(lambda: bool(told(worker, "checkpoints are acknowledged again")), "it is over")
-    [line] = told(worker, "no checkpoint is acknowledged; nothing new is sent until one is")
+    [line] = told(worker, "no checkpoint is being acknowledged; sending is suspended until one is")
     assert (line["open"], line["level"]) == (3, "warning")
     [slow] = told(worker, "a checkpoint was slow")
     assert slow["seconds"] > 2
@@ -143,5 +143,5 @@ async def test_what_was_decided_long_ago_is_told_in_one_line_and_what_is_new_in_
     await control(world, paused("new"))
     await until(lambda: bool(told(worker, "campaign control")), "the new one is told")
     assert [line["campaign"] for line in told(worker, "campaign control")] == ["new"]
-    assert [line["records"] for line in told(worker, "read the campaigns' controls")] == [30]
-    assert len(told(worker, "a control record cannot be read and is passed over")) == 1
+    assert [line["records"] for line in told(worker, "read the campaign controls")] == [30]
+    assert len(told(worker, "skipping a control record that cannot be read")) == 1

@@ -1,1 +1,1 @@
-"""One worker process: a file for each loop, and the one that knows every concrete class."""
+"""One worker process: one file per loop, and one that wires up every concrete class."""

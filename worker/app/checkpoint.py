@@ -1,7 +1,7 @@
-"""The only commit (decision 7): what has settled is published, then committed, then counted as done.
+"""The only commit (decision 7): publishes what has settled, then commits it, then counts it as done.
 
-Decides when a checkpoint is due, and keeps its order. Knows neither what a checkpoint holds nor what follows
-when the partitions turn out to be lost: that is a callback.
+Decides when a checkpoint is due, and keeps that order. Knows neither what a checkpoint holds nor what happens
+when the partitions turn out to be lost, which is a callback.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ from worker.pipeline.pipeline import Pipeline
 log = structlog.get_logger(__name__)
 
 RENEW_SECONDS = 0.5
-"""Between two checkpoints while something is open, so that the lease of 1 s holds."""
+"""Longest time between checkpoints while something is open, so that the lease of 1 s does not run out."""
 
 
 class Checkpointer:
-    """Makes durable what has settled, one checkpoint at a time.
+    """Makes what has settled durable, one checkpoint at a time.
 
     Args:
-        consumer: Commits.
-        producer: Publishes.
+        consumer: Commits offsets.
+        producer: Publishes records.
         pipeline: Knows what has settled.
         dispatcher: Woken when a checkpoint has made room.
-        watch: Told of each checkpoint.
+        watch: Reports each checkpoint.
         lease: Renewed by each acknowledged commit.
-        owns: Whether partitions are assigned.
-        lost: Called when Kafka refuses a commit: the partitions are another worker's.
-        wanted: Set by whoever wants a checkpoint before the interval is over.
-        interval: Seconds from one checkpoint to the next.
+        owns: Returns whether partitions are assigned.
+        lost: Called when Kafka refuses a commit because the partitions belong to another worker.
+        wanted: Set to ask for a checkpoint before the interval is over.
+        interval: Seconds between checkpoints.
 
     Attributes:
         lock: Held while a checkpoint is under way.
@@ -73,10 +73,10 @@ class Checkpointer:
         self._checkpointed_at = 0.0
 
     async def run(self) -> None:
-        """Make checkpoints until cancelled: one each interval, and at once when one is wanted.
+        """Make checkpoints until cancelled: one each interval, or at once when one is wanted.
 
         Raises:
-            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
         while True:
             try:
@@ -89,26 +89,26 @@ class Checkpointer:
                 await self.checkpoint_or_lose()
 
     async def checkpoint_or_lose(self) -> None:
-        """Make a checkpoint; call `lost` if the partitions turn out to be another worker's.
+        """Make a checkpoint; call `lost` if the partitions turn out to belong to another worker.
 
         Raises:
-            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
         try:
             await self.checkpoint()
         except PartitionsLostError:
-            log.warning("Kafka refused a checkpoint: the group has gone on; forgetting what is open")
+            log.warning("Kafka refused a checkpoint: the group has moved on; dropping everything open")
             self._lost()
 
     async def checkpoint(self, *, last: bool = False) -> None:
-        """Publish what has settled, then commit, then count it as done: never in another order.
+        """Publish what has settled, then commit it, then count it as done: never in another order.
 
         Args:
-            last: Make one even if nothing has settled, and with all statistics.
+            last: Whether this process is about to let go, so that nothing is kept back for later.
 
         Raises:
-            PartitionsLostError: Kafka refuses the commit.
-            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+            PartitionsLostError: Kafka refused the commit.
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
         async with self._turn():
             if not (last or self._pipeline.unacknowledged or self._renewal_due()):
@@ -130,13 +130,15 @@ class Checkpointer:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """One at a time, and none after one that Kafka does not acknowledge: it would commit that one, too.
+        """Allow one checkpoint at a time, and none after one that Kafka did not acknowledge.
+
+        A later commit would cover the recipients of that one as well.
 
         Raises:
-            KafkaStuckError: Of this checkpoint, or of an earlier one.
+            KafkaStuckError: This checkpoint or an earlier one was not acknowledged.
         """
         async with self.lock:
-            if self._stuck is not None:  # a drain or a rebalance has waited for its turn
+            if self._stuck is not None:  # a drain or a rebalance was waiting for its turn
                 raise self._stuck
             try:
                 yield
@@ -145,7 +147,10 @@ class Checkpointer:
                 raise
 
     async def _make_sure(self) -> None:
-        """Publish nothing of what another worker may own by now: after a freeze, nobody else knows."""
+        """Repeat the last commit if the lease has run out, to learn whether the partitions are still ours.
+
+        After a freeze another worker may own them, and then nothing of them may be published.
+        """
         asked_at = clock.monotonic()
         commits = self._pipeline.renewal()
         if commits and not self._lease.holds(asked_at):

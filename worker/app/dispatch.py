@@ -1,8 +1,9 @@
-"""From the queue to the wire and back: when the next requests are made, and that each of them still may go.
+"""From the queue to the wire and back: decides when requests are made, and whether each may still go.
 
-What is due goes out at once where nothing went out lately, else within `PAUSE` and together with what else is
-due by then: in a row, requests find warm caches, and a turn costs as much for one as for many. So do answers,
-which are taken in together where several have come.
+A due delivery goes out at once if nothing went out lately, otherwise within `PAUSE`, together with whatever
+else is due by then. Requests made in a row find warm caches, and a turn costs as much for one as for many.
+The same holds for answers, which are handled together if several have arrived. Knows neither whose turn it is
+(the pipeline's decision) nor how a request travels.
 """
 
 import asyncio
@@ -18,26 +19,26 @@ from worker.pipeline.pipeline import Pipeline
 from worker.push.answers import Answer
 
 BURST = 32
-"""Requests that are made in a row before the event loop gets its turn."""
+"""Requests made in a row before the event loop gets its turn."""
 
 PAUSE = 0.004
-"""Seconds from one turn to the next, unless that leaves more than `IDLE_SHARE` of the slots idle."""
+"""Seconds between turns, unless that would leave more than `IDLE_SHARE` of the slots idle."""
 
 IDLE_SHARE = 1 / 8
 
 LOOK_SECONDS = 0.1
-"""At most until what waits for its time is looked at again: the clock may be set forward."""
+"""Longest sleep until the next due time: the clock may be set forward."""
 
 
 class Dispatcher:
-    """Makes requests when their turn has come; must be created inside a running event loop.
+    """Makes requests as their turn comes; must be created inside a running event loop.
 
     Args:
         pipeline: Decides whose turn it is.
-        transport: Where to.
-        slots: Requests at once.
-        may_send: Asked right before each request (decision 7), and once more if that had to wait.
-        checkpoint_wanted: Set once half of what may be at risk has settled.
+        transport: Sends the requests.
+        slots: Maximum number of requests in flight.
+        may_send: Asked right before each request (decision 7), and again if the request had to wait.
+        checkpoint_wanted: Set once half of the recipients that may be at risk have settled.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Dispatcher:
         self._all_landed.set()
 
     async def run(self) -> None:
-        """Take one turn after the other, without end."""
+        """Take turns until cancelled."""
         while True:
             self._turn.clear()
             self._landed_lately = 0
@@ -81,7 +82,7 @@ class Dispatcher:
             await self._turn.wait()
 
     def wake(self) -> None:
-        """Take a turn soon: something has come in, has landed, or may go again."""
+        """Take a turn soon: something has arrived, has landed, or may be sent again."""
         self._take_turn(self._last_turn + PAUSE)
 
     async def all_landed(self) -> None:
@@ -110,7 +111,7 @@ class Dispatcher:
             self._on_the_wire += len(flights)
             self._all_landed.clear()
         for flight in flights:
-            # Once more for each: the process may have been frozen since.
+            # Asked again for each request: the process may have been frozen in between.
             if self._may_send():
                 self._transport.post(
                     flight.request, partial(self._note, flight), partial(self._may_still_go, flight)
@@ -120,10 +121,10 @@ class Dispatcher:
         return len(flights)
 
     def _may_still_go(self, flight: Flight) -> bool:
-        """Whether a request that had to wait for its connection may go; one that may not is called back.
+        """Return whether a request that waited for its connection may still go; recall it if not.
 
-        After a freeze, what lies in the sockets is read before any timer runs: a connection may be free
-        before anything else knows that the partitions are another's.
+        After a freeze, sockets are read before any timer runs: a connection may become free before any other
+        part of the process knows that the partitions belong to another worker.
         """
         if self._may_send() and self._pipeline.still_owns(flight):
             return True
@@ -136,7 +137,7 @@ class Dispatcher:
         self._leave_the_wire(1)
 
     def _note(self, flight: Flight, answer: Answer) -> None:
-        """Keep an answer until all have been read that came in the same turn of the event loop."""
+        """Hold an answer until all that arrived in the same turn of the event loop have been read."""
         if not self._landed:
             self._loop.call_soon(self._land)
         self._landed.append((flight, answer))
@@ -147,7 +148,7 @@ class Dispatcher:
         for flights, answer in rows(landed):
             try:
                 self._pipeline.land(flights, answer, now)
-            except Exception as error:  # noqa: BLE001 - a mistake of our own, which costs no other row
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not cost another row
                 self._loop.call_exception_handler({"message": "answers are lost", "exception": error})
         self._leave_the_wire(len(landed))
         self._landed_lately += len(landed)

@@ -1,7 +1,7 @@
-"""From Kafka to the pipeline: records are fetched, shelved, and accepted when they have their turn and room.
+"""From Kafka to the pipeline: fetches records, shelves them, and accepts them when it is their turn.
 
-Decides how long to fetch and how long to accept before the event loop gets its turn. Knows neither the order
-(the shelf's) nor what there is room for (the pipeline's).
+Decides how long to wait for records, and how many to accept before the event loop gets its turn. Knows
+neither which record goes first (the shelf's decision) nor what there is room for (the pipeline's).
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from worker.records.envelope import Record
 
 FETCH_SECONDS = 0.1
 SERVE_SECONDS = 0.01
-"""Accepting records in a row: a full fetch takes seconds, in which the lease would run out unrenewed."""
+"""Longest run of accepting records: a full fetch takes seconds, and the lease would run out unrenewed."""
 
 
 class FetchLoop:
-    """Reads what this process owns, as fast as there is room for it.
+    """Reads the assigned partitions, as fast as there is room.
 
     Args:
-        consumer: The group's.
-        shelf: Holds what has been fetched until it is accepted.
+        consumer: The group's consumer.
+        shelf: Holds fetched records until they are accepted.
         pipeline: Accepts records while it has room.
         dispatcher: Woken when something may have become due.
-        watch: Told of dead letters.
+        watch: Logs dead letters.
         metrics: Where records are counted.
-        lease: Whether checkpoints keep up.
-        owns: Whether partitions are assigned.
-        checkpoint_wanted: Set when the lease has run out.
-        topic_prefix: Of all topics, as metrics name them.
+        lease: Runs out if checkpoints cannot keep up.
+        owns: Returns whether partitions are assigned.
+        checkpoint_wanted: Set when the lease has run out while something is open.
+        topic_prefix: Prefix of topic names, as metrics give them.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class FetchLoop:
         self._prefix = topic_prefix
 
     async def run(self, membership: Membership) -> None:
-        """Join the group, then fetch and accept until cancelled.
+        """Join the group, then fetch and accept records until cancelled.
 
         Raises:
             KafkaUnreachableError: No broker answers.
@@ -81,16 +81,16 @@ class FetchLoop:
                 await asyncio.sleep(0)
 
     def _patience(self) -> float:
-        """Seconds to wait for records: no longer than until one on the shelf is ready."""
+        """Return how many seconds to wait for records: at most until one on the shelf is ready."""
         now = clock.now()
         ready = self._shelf.next_ready(now)
         return FETCH_SECONDS if ready is None else min(max(ready - now, 0.001), FETCH_SECONDS)
 
     def _serve(self) -> bool:
-        """Accept what has its turn and finds room; hold exactly the partitions that must wait.
+        """Accept the records there is room for; pause exactly the partitions with records on the shelf.
 
         Returns:
-            Whether there is more, for which the event loop must have had a turn in between.
+            Whether there may be more to accept, once the event loop has had its turn.
         """
         now, until = clock.now(), clock.stopwatch() + SERVE_SECONDS
         more = False

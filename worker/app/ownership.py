@@ -1,6 +1,6 @@
-"""Which partitions this process owns, and the order in which they are taken over and given up (decision 7).
+"""Taking partitions over and giving them up, in an order that loses and repeats nothing (decision 7).
 
-Decides when this process may send. Knows nothing of Kafka's protocol, nor of what a record holds.
+Decides whether this process may send. Knows nothing of Kafka's protocol, nor of what a record holds.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ log = structlog.get_logger(__name__)
 
 
 class Ownership:
-    """Whether this process owns its partitions, and whether it is on its way out.
+    """Whether this process owns its partitions, and whether it is draining.
 
     Args:
         consumer: Pauses and resumes partitions.
-        shelf: Holds records of the partitions.
-        pipeline: Holds what is open of them.
-        metrics: Where partitions have their gauges.
-        lease: Begins and ends with the ownership.
-        topic_prefix: Of all topics, as metrics name them.
+        shelf: Holds records that have not been accepted.
+        pipeline: Holds everything open.
+        metrics: Holds a gauge for each partition.
+        lease: Begins and ends with ownership.
+        topic_prefix: Prefix of topic names, as metrics give them.
 
     Attributes:
-        draining: Whether the process ends; it owns what it has until that is checkpointed.
+        draining: Whether the process is stopping; it still owns its partitions until the last checkpoint.
     """
 
     def __init__(
@@ -58,21 +58,21 @@ class Ownership:
         self._owned = False
 
     def owns(self) -> bool:
-        """Whether partitions are assigned, and not known to be lost."""
+        """Return whether partitions are assigned and not known to be lost."""
         return self._owned
 
     def may_send(self) -> bool:
-        """Whether a request may go out now."""
+        """Return whether a request may go out now."""
         return self._owned and not self.draining and self._lease.holds(clock.monotonic())
 
     def reason_unready(self) -> str | None:
-        """Why `/readyz` says 503, or None where it says 200."""
+        """Return why `/readyz` answers 503, or None if it answers 200."""
         if self.draining:
             return "draining"
         return None if self._owned else "no partitions are assigned"
 
     async def assigned(self, commits: Mapping[Partition, Commit | None]) -> None:
-        """Take partitions over, each from its last commit."""
+        """Take partitions over, each from its last commit; does nothing while draining."""
         if self.draining:
             return
         self._pipeline.forget()
@@ -86,12 +86,12 @@ class Ownership:
         log.info("partitions assigned", partitions=len(commits), without_commit=new)
 
     def stop_work(self) -> None:
-        """Send and fetch nothing more: the partitions are another worker's."""
+        """Stop accepting and sending: the partitions belong to another worker."""
         self._owned = False
         self._lease.end()
 
     def lose(self) -> None:
-        """Forget everything about the partitions."""
+        """Stop work, and forget everything about the partitions."""
         self.stop_work()
         self._shelf.clear()
         for partition in self._pipeline.partitions:
@@ -100,16 +100,16 @@ class Ownership:
 
 
 class Handover:
-    """Gives partitions up, so that whoever comes next repeats nothing if that can be helped.
+    """Gives partitions up so that, if at all possible, the next owner repeats nothing.
 
     Args:
-        ownership: Of the partitions.
+        ownership: Ended once everything is settled.
         shelf: Holds records that have not been accepted.
-        pipeline: Holds what is open.
+        pipeline: Holds everything open.
         dispatcher: Knows when everything has landed.
         checkpointer: Makes the last checkpoints.
         lease: Ended before anything else.
-        drain_timeout: Seconds in which requests in flight may land.
+        drain_timeout: Seconds to wait for requests in flight.
     """
 
     def __init__(
@@ -132,15 +132,15 @@ class Handover:
         self._drain_timeout = drain_timeout
 
     async def revoked(self, lost: bool) -> None:
-        """Give all partitions up: in good order, or at once if they are lost already.
+        """Give up all partitions: in good order, or at once if they are already lost.
 
         Raises:
-            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
         log.info("partitions revoked", lost=lost)
         if lost:
             self._ownership.stop_work()
-            # A checkpoint under way must not be committed in the next generation; if Kafka never acknowledges
+            # A checkpoint under way must not be committed in the next generation. If Kafka never acknowledges
             # its records, the process ends.
             async with self._checkpointer.lock:
                 self._ownership.lose()
@@ -150,24 +150,24 @@ class Handover:
         self._ownership.lose()
 
     async def settle_up(self) -> None:
-        """Let what is in flight land, hand back what waits, and checkpoint it all, within the time-out.
+        """Stop sending, wait for requests in flight, hand back what is waiting, and checkpoint everything.
 
         Raises:
-            KafkaStuckError: Kafka does not acknowledge: the process must end without flushing.
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
         self._lease.end()
         try:
             async with asyncio.timeout(self._drain_timeout):
                 await self._dispatcher.all_landed()
         except TimeoutError:
-            log.warning("requests are still in flight; leaving them", requests=self._pipeline.in_flight)
+            log.warning("requests are still in flight; abandoning them", requests=self._pipeline.in_flight)
         self._pipeline.hand_back(clock.now())
         try:
             while self._pipeline.unacknowledged:
                 await self._checkpointer.checkpoint()
             await self._checkpointer.checkpoint(last=True)
         except PartitionsLostError:
-            log.warning("the last checkpoint came too late: what it held will be sent again")
+            log.warning("the last checkpoint came too late; the pushes in it will be repeated")
 
 
 def _restored(partition: Partition, commit: Commit | None) -> Progress:
@@ -177,7 +177,7 @@ def _restored(partition: Partition, commit: Commit | None) -> Progress:
         return decode_progress(commit.offset, commit.metadata)
     except ProgressError as error:
         log.warning(
-            "the map of a commit cannot be read; starting from its offset",
+            "cannot read the map of a commit; starting from its offset",
             topic=partition.topic,
             partition=partition.number,
             offset=commit.offset,

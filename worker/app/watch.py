@@ -1,6 +1,6 @@
-"""What an operator sees of a worker: gauges, twice a second, and a line for each event that somebody acts on.
+"""What operators see of a worker: gauges, set twice a second, and a log line for each event worth acting on.
 
-Decides what is worth a line and what only repeats; changes nothing, and is asked nothing.
+Decides which events are worth a line and which merely repeat. Changes nothing in the worker.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ log = structlog.get_logger(__name__)
 WATCH_SECONDS = 0.5
 
 SLOW_SECONDS = 0.5
-"""A checkpoint that takes longer is worth a line: at twice that, sending stops."""
+"""A checkpoint that takes longer is logged; at twice this, sending stops."""
 
 
 class Watch:
-    """Reads what a worker's parts say of themselves, and is told what happens to them.
+    """Reports the state of a worker's parts, and the events that they pass on.
 
     Args:
-        pipeline: The worker's.
-        shelf: The worker's.
-        tokens: The worker's.
-        metrics: Where gauges are set.
-        topic_prefix: Of all topics, as metrics and lines name them.
+        pipeline: Read for gauges, gates, expiry surges and partitions.
+        shelf: Read for overdue tier records.
+        tokens: Read for the number of signatures.
+        metrics: Where gauges and counters are set.
+        topic_prefix: Prefix of topic names, as metrics and log lines give them.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Watch:
         self._metrics = metrics
         self._prefix = topic_prefix
         self._throttle = LogThrottle()
-        # When a checkpoint was acknowledged, or there was nothing to checkpoint.
+        # The last time a checkpoint was acknowledged or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
         self._stalled = False
         self._incidents: frozenset[PushService] = frozenset()
@@ -69,10 +69,10 @@ class Watch:
             metrics.offset_resets[topic_prefix + topic].inc(0)
 
     async def run(self, end: Callable[[Partition], int | None]) -> None:
-        """Look, for as long as the worker works.
+        """Update gauges and log changes until cancelled.
 
         Args:
-            end: The offset behind a partition's last record, or None where nobody has heard it yet.
+            end: Returns the offset after a partition's last record, or None if it is not known yet.
         """
         while True:
             before = clock.monotonic()
@@ -91,11 +91,11 @@ class Watch:
             self._metrics.tier_overdue[tier].set(seconds)
 
     def _look_at_lag(self, end: Callable[[Partition], int | None]) -> None:
-        for place in self._pipeline.partitions:
-            behind = end(place)
-            if place.topic in INPUTS and behind is not None:
-                lag = self._metrics.consumer_lag[self._prefix + place.topic, place.number]
-                lag.set(max(0, behind - self._pipeline.position(place)))
+        for partition in self._pipeline.partitions:
+            last = end(partition)
+            if partition.topic in INPUTS and last is not None:
+                lag = self._metrics.consumer_lag[self._prefix + partition.topic, partition.number]
+                lag.set(max(0, last - self._pipeline.position(partition)))
 
     def _look_at_checkpoints(self) -> None:
         now = clock.monotonic()
@@ -107,35 +107,35 @@ class Watch:
             log.info("checkpoints are acknowledged again")
         self._stalled = age > DURATION
         if self._stalled:
-            event = "no checkpoint is acknowledged; nothing new is sent until one is"
+            event = "no checkpoint is being acknowledged; sending is suspended until one is"
             self._warn("stall", event, seconds=round(age, 1), open=self._pipeline.open)
 
     def _look_at_gates(self) -> None:
         resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)
         for key in resting - self._resting:
-            log.warning("a push service asks to slow down; sites wait for it", push_service=key)
+            log.warning("a push service asks to slow down; sites are waiting for it", push_service=key)
         for key in self._resting - resting:
-            log.info("no site waits for the push service any more", push_service=key)
+            log.info("no site is waiting for the push service any more", push_service=key)
         self._resting = resting
 
     def _look_at_incidents(self) -> None:
         present = self._pipeline.incidents()
         for service in present - self._incidents:
             log.error(
-                "too many subscriptions are gone at once: not believed for now",
+                "too many subscriptions expired at once; not believing expirations for now",
                 push_service=service.value,
             )
         for service in self._incidents - present:
             log.info("expirations are believed again", push_service=service.value)
         self._incidents = present
 
-    # ── what it is told ─────────────────────────────────────────────────────────────────────────────────
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────────
 
     def dead_letter(self, record: Record, error: RecordError) -> None:
-        """A record is no valid job."""
+        """Log a record that is not a valid job."""
         self._warn(
             error.code,
-            "a record is no valid job",
+            "a record is not a valid job",
             topic=record.partition.topic,
             partition=record.partition.number,
             offset=record.offset,
@@ -144,12 +144,12 @@ class Watch:
         )
 
     def checkpoint(self, batch: Batch, asked_at: float, seconds: float) -> None:
-        """A checkpoint is acknowledged.
+        """Note an acknowledged checkpoint.
 
         Args:
-            batch: What it held.
-            asked_at: When its commit went out, on the monotonic clock.
-            seconds: That it took in all.
+            batch: Its contents.
+            asked_at: When its commit was sent, on the monotonic clock.
+            seconds: How long all of it took.
         """
         self._alive_at = asked_at
         self._metrics.checkpoint_duration.observe(seconds)
@@ -160,30 +160,30 @@ class Watch:
         for each in actionable_outcomes(checkpoint.settled) if checkpoint else ():
             self._warn(each.kind, **each._asdict())
 
-    def reset(self, place: Partition) -> None:
-        """Kafka has not what was to be read next: retention took it, or the topic was made anew."""
-        topic = self._prefix + place.topic
+    def reset(self, partition: Partition) -> None:
+        """Note that the next offset is gone: retention removed it, or the topic was recreated."""
+        topic = self._prefix + partition.topic
         self._metrics.offset_resets[topic].inc()
-        owned = place in self._pipeline.partitions
+        owned = partition in self._pipeline.partitions
         log.error(
-            "what was to be read next is not in Kafka; reading on from the first record that is",
+            "next offset is no longer in Kafka; resuming at the earliest record",
             topic=topic,
-            partition=place.number,
-            offset=self._pipeline.position(place) if owned else None,
+            partition=partition.number,
+            offset=self._pipeline.position(partition) if owned else None,
         )
 
     def control(self, control: CampaignControl) -> None:
-        """A control record was read."""
+        """Note a control record: count it while the old ones are read at the start, log it from then on."""
         if self._controls is None:
             log.info("campaign control", campaign=control.campaign_id, state=control.state.value)
         else:
-            self._controls += 1  # what was decided within 90 days is no news
+            self._controls += 1  # the topic goes back 90 days: old decisions are not news
 
     def controls_read(self) -> None:
-        """The control topic was read to its end."""
-        log.info("read the campaigns' controls", records=self._controls)
+        """Note that the control topic has been read to its end."""
+        log.info("read the campaign controls", records=self._controls)
         self._controls = None
 
     def _warn(self, kind: Hashable, event: str, **fields: Any) -> None:
-        """Write a line, unless one of its kind was written just now."""
+        """Log a warning, unless one of the same kind was logged just now."""
         self._throttle.warn(log, kind, clock.monotonic(), event, **fields)

@@ -1,7 +1,7 @@
-"""One worker process: every concrete class put together, and its life from start to drain.
+"""One worker process: wires up every concrete class, and runs its life cycle from start to drain.
 
 Each loop has a file of its own: fetch (Kafka to pipeline), dispatch (queue to wire), checkpoint (ledger to
-Kafka), watch (what operators see). Decides only when each of them begins and ends.
+Kafka), watch (what operators see). This file only decides when each of them starts and ends.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class MissingTopicsError(RuntimeError):
 
 
 class Worker:
-    """A worker process, from its settings; `run` is its whole life."""
+    """A worker process, built from its settings; `run` is its whole life."""
 
     def __init__(self, settings: Settings, process: int = 0, supervisor: socket.socket | None = None) -> None:
         self._settings = settings
@@ -107,7 +107,7 @@ class Worker:
         )
 
     def _make_loops(self) -> None:
-        """Each is handed what it needs of the others, and no more."""
+        """Make the loops, each with no more of the others than it needs."""
         settings, checkpoint_wanted = self._settings, asyncio.Event()
         self._ownership = Ownership(
             self._consumer,
@@ -165,15 +165,15 @@ class Worker:
             topic_prefix=self._settings.topic_prefix,
         )
 
-    # ── the whole life ──────────────────────────────────────────────────────────────────────────────────
+    # ── life cycle ──────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain.
 
         Raises:
-            KafkaUnreachableError: At the start.
-            MissingTopicsError: At the start.
-            StatusPortError: At the start.
+            KafkaUnreachableError: No broker answers at the start.
+            MissingTopicsError: Kafka lacks topics at the start.
+            StatusPortError: The status port cannot be listened on.
             KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
         """
         self._metrics.enter("starting")
@@ -196,7 +196,7 @@ class Worker:
         tasks = [asyncio.create_task(self._start())]
         try:
             await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():  # else a start that fails has nothing to say any more
+            if not stop.is_set():  # once stopping, a failed start no longer matters
                 tasks[0].result()
                 tasks += (asyncio.create_task(loop) for loop in self._loops())
                 await _first_of(stopping, *tasks[1:])
@@ -211,7 +211,7 @@ class Worker:
         self._watch.controls_read()
 
     def _loops(self) -> tuple[Coroutine[None, None, None], ...]:
-        """Those that work; the first one is the first to end."""
+        """Return the loops; the first is the one that a drain ends first."""
         return (
             self._fetch.run(self._membership),
             self._checkpointer.run(),
@@ -252,7 +252,7 @@ class Worker:
 
 
 def _tune_gc() -> None:
-    """Look for cycles less often: what travels here has none, and a look costs more the more is buffered."""
+    """Collect garbage less often: the path makes no cycles, and the cost grows with what is buffered."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -279,12 +279,12 @@ async def _first_of(*tasks: asyncio.Task[object]) -> None:
 
 
 async def _cancel(*tasks: asyncio.Task[object]) -> None:
-    """End tasks, whatever they raise; no library that loses a cancellation keeps the process from ending."""
+    """End tasks, whatever they raise; a library that swallows the cancellation must not block the exit."""
     for task in tasks:
         task.cancel()
     ended, left = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
     if left:
-        log.warning("not everything ended in time", tasks=len(left))
+        log.warning("some tasks did not end in time", tasks=len(left))
     for task in ended:
         if not task.cancelled():
             task.exception()

@@ -1,1 +1,1 @@
-"""I/O and nothing else: Kafka, HTTP, signals, the clock."""
+"""I/O and nothing else: Kafka, HTTP, processes, key files, the clock."""

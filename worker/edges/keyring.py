@@ -1,7 +1,7 @@
-"""The sites' VAPID keys, read from a folder when they are first used and again when they change.
+"""The sites' VAPID keys, read from a folder on first use and again when they change.
 
-Reading files is the only I/O; time is given by the caller's clock. Meant for one event loop: keys are a few
-hundred bytes each, and a look at the disk is due for a key every few seconds at most.
+Decides which key signs for a site. Reading files is the only I/O; the caller supplies the clock. Reads block
+the event loop, but a key is a few hundred bytes, and its file is checked every few seconds at most.
 """
 
 import os
@@ -15,17 +15,17 @@ from crypto.errors import VapidKeyError
 from crypto.vapid import VapidKey, load_vapid_key
 
 DEFAULT = "default"
-"""The key of sites that have none of their own."""
+"""Name of the key for sites that have none of their own."""
 
 CHECKED_FOR = 10.0
-"""Seconds that a key is used before its file is looked at again."""
+"""Seconds that a key is used before its file is checked again."""
 
 MISSING_FOR = 5.0
-"""Seconds that a name is taken to have no key before the folder is looked at again."""
+"""Seconds that a name counts as having no key before the folder is checked again."""
 
 _FILE_MAX_BYTES = 65_536
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
-# Not blocking: a FIFO would hold the event loop. Not following: what is opened was resolved and checked.
+# Non-blocking: a FIFO would block the event loop. No symlinks: the path has been resolved and checked.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _Stamp = tuple[int, int, int, int]
@@ -34,7 +34,7 @@ OnProblem = Callable[[str, str], None]
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of a name: `key` until `due`; `stamp` of the file it was read from, good or bad."""
+    """What is known about a name: `key` holds until `due`; `stamp` is of the last file read, good or bad."""
 
     key: VapidKey | None = None
     absent: bool = False
@@ -44,7 +44,7 @@ class _Entry:
 
 
 class _FileProblemError(Exception):
-    """A file that is there and of no use; the text says why, without its content."""
+    """A file that exists but cannot be used; the message says why, without quoting its content."""
 
 
 _REFUSED = _Entry()
@@ -55,17 +55,17 @@ def _ignore(_name: str, _problem: str) -> None:
 
 
 class Keyring:
-    """Finds keys by name; remembers those in use and forgets the longest unchecked ones.
+    """Finds keys by name; caches those in use, and forgets the ones not checked for the longest time.
 
-    A file that cannot be read, or whose new content is no key, leaves the key that was read before in use,
-    and is told once. A deleted file means that its key is gone.
+    If a file becomes unreadable, or its new content is not a key, the previous key stays in use and the
+    problem is reported once. If a file is deleted, its key is gone.
 
     Args:
-        folder: Holds `<name>.pem` for each key. Links may lead anywhere inside of it (a Kubernetes Secret
-            swaps its `..data`), never out of it.
-        clock: Monotonic seconds.
+        folder: Holds `<name>.pem` for each key. Links may point anywhere inside it (a Kubernetes Secret swaps
+            its `..data`), but never outside.
+        clock: Returns monotonic seconds.
         on_problem: Called with a name and what is wrong with its file, once until that changes.
-        capacity: Names remembered.
+        capacity: Maximum number of names cached.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class Keyring:
         return len(self._entries)
 
     def get(self, name: str) -> VapidKey | None:
-        """Return the key of a name, or None where there is none that can be used, or no such name can be."""
+        """Return the key of a name, or None if it has no usable key or the name is invalid."""
         return self._entry(name).key
 
     def for_site(self, vapid_key: str | None, site_id: str) -> VapidKey | None:
-        """Return the key that a job is signed with: the one it names, its site's, or the default one.
+        """Return the key that signs for a job: the one it names, its site's, or the default key.
 
-        A site whose file is there and cannot be used gets None rather than the default key, which its
-        subscriptions would refuse.
+        A site whose file exists but cannot be used gets None, not the default key, which its subscriptions
+        would refuse.
         """
         if vapid_key is not None:
             return self._entry(vapid_key).key
@@ -113,7 +113,7 @@ class Keyring:
         return entry
 
     def _remember(self, name: str) -> _Entry:
-        # Out and in again: the dict stays in the order of the last look.
+        # Remove and reinsert: the dict stays in the order of the last check.
         entry = self._entries.pop(name, None) or _Entry()
         self._entries[name] = entry
         if len(self._entries) > self._capacity:
@@ -126,11 +126,11 @@ class Keyring:
         except FileNotFoundError:
             entry.key, entry.absent, entry.stamp, entry.problem = None, True, None, None
         except (OSError, _FileProblemError) as error:
-            # What is wrong may pass: then the file is read again, and told of again if it is wrong once more.
+            # The problem may pass: then the file is read again, and a new problem is reported again.
             entry.stamp = None
-            self._tell(name, entry, getattr(error, "strerror", None) or str(error))
+            self._report(name, entry, getattr(error, "strerror", None) or str(error))
         except VapidKeyError as error:
-            self._tell(name, entry, str(error))
+            self._report(name, entry, str(error))
 
     def _refresh(self, entry: _Entry, filename: str) -> None:
         if entry.stamp is not None and entry.stamp == _stamp_at(self._folder / filename):
@@ -145,7 +145,7 @@ class Keyring:
         entry.key = load_vapid_key(pem)
         entry.problem = None
 
-    def _tell(self, name: str, entry: _Entry, problem: str) -> None:
+    def _report(self, name: str, entry: _Entry, problem: str) -> None:
         entry.absent = False
         if problem != entry.problem:
             entry.problem = problem
@@ -158,12 +158,12 @@ def _open_inside(folder: Path, filename: str) -> int:
     except FileNotFoundError:
         if not folder.is_dir():
             raise _FileProblemError("its folder cannot be read") from None
-    # A Secret that is swapped loses the folder just resolved: look where its link leads now.
+    # While a Secret is being swapped, the folder just resolved disappears: follow its link again.
     try:
         return _open_here(folder, filename)
     except FileNotFoundError:
         if Path(folder, filename).is_symlink():
-            raise _FileProblemError("is a link that leads nowhere") from None
+            raise _FileProblemError("is a broken link") from None
         raise
 
 
@@ -171,7 +171,7 @@ def _open_here(folder: Path, filename: str) -> int:
     path = f"{folder}/{filename}"
     if stat.S_ISLNK(os.lstat(path).st_mode):
         path = _resolved(folder, filename)
-    # What is no link cannot lead out of the folder: to resolve its path costs more than to read the key.
+    # A file that is not a link is inside the folder: resolving its path would cost more than reading the key.
     return os.open(path, _OPEN_FLAGS)
 
 
@@ -179,7 +179,7 @@ def _resolved(folder: Path, filename: str) -> str:
     root = os.path.realpath(folder)
     path = os.path.realpath(f"{root}/{filename}")
     if not path.startswith(f"{root.rstrip('/')}/"):
-        raise _FileProblemError("is a link that leads out of the folder")
+        raise _FileProblemError("is a link to a place outside the folder")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Kafka's clients, replaced, for a worker whose partitions come and go."""
+"""Stand-ins for Kafka's clients, for a worker whose partitions come and go."""
 
 import asyncio
 from types import SimpleNamespace
@@ -55,6 +55,6 @@ class Producer:
 
 
 async def turns() -> None:
-    """Enough of the event loop's for everything that waits for nobody."""
+    """Give the event loop enough turns for everything that is not waiting for an outside event."""
     for _ in range(20):
         await asyncio.sleep(0)

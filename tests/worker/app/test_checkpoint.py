@@ -1,4 +1,4 @@
-"""The order of a checkpoint, and what follows when Kafka does not acknowledge it."""
+"""The order of a checkpoint, and what happens when Kafka does not acknowledge it."""
 
 import asyncio
 import json
@@ -23,16 +23,16 @@ WAITS = {
 }
 
 
-async def test_who_was_frozen_asks_whether_the_partitions_are_still_its_own_before_it_publishes(worker):
+async def test_after_a_freeze_it_asks_whether_the_partitions_are_still_its_own_before_it_publishes(worker):
     producer, consumer = worker._producer._producer, worker._consumer._consumer
     worker._lease.end()
-    worker._lease.begin()  # as if it had run out: what Kafka acknowledges renews it
+    worker._lease.begin()  # as if it had run out: the next acknowledged commit renews it
     consumer.refuses = True
     await worker._checkpointer.checkpoint_or_lose()
-    assert not producer.records  # what it would hand to a tier would be sent once more
+    assert not producer.records  # recipients it would hand to a tier would be sent to twice
     assert not worker._ownership.owns()
     worker._lease.renew(clock.monotonic())
-    assert not worker._lease.holds(clock.monotonic())  # nor is anything sent before the next assignment
+    assert not worker._lease.holds(clock.monotonic())  # nothing is sent before the next assignment
 
 
 async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_nothing(worker, monkeypatch):
@@ -47,7 +47,7 @@ async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_not
     for ending in (checkpoint, draining):
         with pytest.raises(KafkaStuckError, match="not acknowledged"):
             await asyncio.wait_for(ending, 1)
-    # It would settle two recipients of whom no record may ever tell.
+    # It would settle two recipients without a record of their outcomes.
     assert not worker._consumer._consumer.committed
 
 

@@ -12,13 +12,13 @@ from worker.ledger.progress import Progress
 from worker.push.answers import PushResponse
 from worker.records.values import moment
 
-SLOTS = 80  # of which one push service gets 60, and an eighth is 10
+SLOTS = 80  # one push service gets 60 of them; an eighth is 10
 LONG = 20 * PAUSE
 LATE = 5.0  # seconds that nothing takes unless it is forgotten, not even on a busy machine
 
 
 class Wire:
-    """A transport that keeps what it is given until a test lets it land."""
+    """A transport that holds requests until a test lets them land."""
 
     def __init__(self):
         self.under_way = []
@@ -29,7 +29,7 @@ class Wire:
         self.may_go = may_go
 
     def connect(self):
-        """The last one has its connection: whether it goes, or lands never."""
+        """Give the last request its connection; it goes, or is dropped and never lands."""
         if not self.may_go():
             self.under_way.pop()
 
@@ -82,7 +82,7 @@ async def few_turns_of_the_loop():
 
 @pytest.fixture
 def unhurried(monkeypatch):
-    """A pause so long that nothing happens by chance before it is over."""
+    """Make the pause so long that nothing happens by chance before it is over."""
     monkeypatch.setattr(dispatcher, "PAUSE", 1.0)
 
 
@@ -188,7 +188,7 @@ async def test_a_mistake_over_one_row_of_answers_costs_no_other():
     told = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, what: told.append(what["exception"]))
     async with World() as world:
-        for _ in range(3):  # records, each of which is a row
+        for _ in range(3):  # each record is a row of its own
             world.accept(1)
         await until(lambda: len(world.wire.under_way) == 3)
         land, numbers = world.pipeline.land, iter(range(3))

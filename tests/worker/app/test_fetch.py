@@ -1,4 +1,4 @@
-"""Fetching and accepting, over a pipeline and a shelf, with the group's consumer replaced."""
+"""Fetching and accepting records, with a stand-in for the group's consumer."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ TIER = TIERS[0]
 
 
 class Consumer:
-    """As GroupConsumer: gives what a test lays out, once."""
+    """Stands in for GroupConsumer: returns each batch of a test once."""
 
     def __init__(self):
         self.membership = None
@@ -74,7 +74,7 @@ class World:
         )
 
     async def run(self, *batches):
-        """Let the loop fetch these batches and accept what it can of them."""
+        """Let the loop fetch these batches and accept what it can."""
         self.consumer.batches += batches
         running = asyncio.create_task(self.loop.run("membership"))
         for _ in range(50):
@@ -111,7 +111,7 @@ async def test_exactly_the_partitions_of_what_waits_on_the_shelf_are_held(world,
     assert (world.consumer.held, world.pipeline.buffered) == ({JOBS}, 1)
 
 
-async def test_a_record_that_is_no_job_is_told_and_stalls_nothing(world):
+async def test_a_record_that_is_not_a_job_is_logged_and_stalls_nothing(world):
     with capture_logs() as lines:
         await world.run([record(b"{", offset=0), record(job(), offset=1)])
     assert [line["code"] for line in lines] == ["bad_json"]

@@ -1,4 +1,4 @@
-"""A worker whose partitions go while a checkpoint is under way, with Kafka's clients replaced."""
+"""A worker that loses or hands over its partitions while a checkpoint is under way."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def test_a_checkpoint_under_way_is_not_committed_by_a_later_generation(wor
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await turns()
     assert worker._ownership.reason_unready() == "no partitions are assigned"
-    assert not revoked.done()  # else the next assignment would come first, and let the commit through
+    assert not revoked.done()  # otherwise the next assignment would come first and let the commit through
     producer.acknowledged.set_result(None)
     await asyncio.gather(checkpoint, revoked)
     await worker._consumer.on_partitions_assigned(PLACES)
@@ -42,13 +42,13 @@ async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commi
     producer, consumer = worker._producer._producer, worker._consumer._consumer
     producer.acknowledged.set_result(None)
     assert worker._ownership.may_send()
-    landed = asyncio.Event()  # until then, a request is on the wire
+    landed = asyncio.Event()  # until then, a request is in flight
     monkeypatch.setattr(worker._dispatcher, "all_landed", landed.wait)
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await turns()
     await worker._checkpointer.checkpoint_or_lose()
     assert consumer.committed
-    # Else there would always be something on the wire, and the group would wait for it.
+    # Otherwise something would always be in flight, and the group would wait for it.
     assert not worker._ownership.may_send()
     landed.set()
     await revoked
@@ -64,5 +64,5 @@ async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_par
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
         await asyncio.wait_for(worker._consumer.watch(), 5)
-    assert not revoked.done()  # the group is not joined again
+    assert not revoked.done()  # the worker does not rejoin the group
     revoked.cancel()

@@ -14,12 +14,12 @@ from worker.records.envelope import Partition
 from worker.records.topics import TIERS
 from worker.records.values import RecordError, moment
 
-STALLED = "no checkpoint is acknowledged; nothing new is sent until one is"
+STALLED = "no checkpoint is being acknowledged; sending is suspended until one is"
 ELSEWHERE = {"endpoint": "https://elsewhere.example/x", "keys": recipient()["subscription"]["keys"]}
 
 
 class Desk:
-    """A watch over a pipeline and a shelf, with a clock of its own."""
+    """A watch over a pipeline and a shelf, with its own clock."""
 
     def __init__(self, monkeypatch):
         self.now = 100.0
@@ -65,7 +65,7 @@ def test_a_worker_that_begins_with_a_backlog_has_not_stalled(desk):
     assert desk.metric("pushmill_checkpoint_age_seconds") == 0.5
 
 
-def test_a_stall_is_told_once_in_a_while_and_so_is_its_end(desk):
+def test_a_stall_is_logged_once_in_a_while_and_so_is_its_end(desk):
     desk.look()
     desk.pipeline.accept(record(job()), NOW)
     told = []
@@ -80,13 +80,13 @@ def test_a_stall_is_told_once_in_a_while_and_so_is_its_end(desk):
 
 
 @pytest.mark.parametrize(("seconds", "events"), [(0.1, []), (SLOW_SECONDS, ["a checkpoint was slow"])])
-def test_a_slow_checkpoint_is_told(desk, seconds, events):
+def test_a_slow_checkpoint_is_logged(desk, seconds, events):
     desk.pipeline.accept(record(job()), NOW)
     assert [line["event"] for line in desk.checkpoint(seconds)] == events
     assert desk.metric("pushmill_checkpoint_duration_seconds_count") == 1
 
 
-def test_what_a_checkpoint_settles_is_told_once_for_each_site_without_any_endpoint(desk):
+def test_what_a_checkpoint_settles_is_logged_once_for_each_site_without_any_endpoint(desk):
     for offset in range(3):
         desk.pipeline.accept(record(job(recipient() | {"subscription": ELSEWHERE}), offset=offset), NOW)
     [line] = desk.checkpoint()
@@ -94,7 +94,7 @@ def test_what_a_checkpoint_settles_is_told_once_for_each_site_without_any_endpoi
     assert "elsewhere" not in str(line)
 
 
-def test_dead_letters_are_told_with_their_place_and_held_back_when_they_repeat(desk):
+def test_dead_letters_are_logged_with_their_position_and_throttled_when_they_repeat(desk):
     wrong = record(b"{", offset=7)
     with capture_logs() as lines:
         for _ in range(5):
@@ -104,7 +104,7 @@ def test_dead_letters_are_told_with_their_place_and_held_back_when_they_repeat(d
     assert line["problem"] == "value: is not JSON"
 
 
-def test_controls_are_told_one_by_one_only_once_the_old_ones_are_read(desk):
+def test_controls_are_logged_one_by_one_only_once_the_old_ones_are_read(desk):
     control = CampaignControl(1, "camp_1", State.PAUSED, moment(NOW))
     with capture_logs() as lines:
         desk.watch.control(control)
@@ -112,12 +112,12 @@ def test_controls_are_told_one_by_one_only_once_the_old_ones_are_read(desk):
         desk.watch.controls_read()
         desk.watch.control(control)
     assert [(line["event"], line.get("records")) for line in lines] == [
-        ("read the campaigns' controls", 2),
+        ("read the campaign controls", 2),
         ("campaign control", None),
     ]
 
 
-def test_a_reset_is_counted_and_told_with_the_offset_that_is_gone(desk):
+def test_a_reset_is_counted_and_logged_with_the_offset_that_is_gone(desk):
     topic = "push.jobs"
     assert desk.metric("pushmill_offset_resets_total", topic=topic) == 0
     with capture_logs() as lines:
@@ -132,11 +132,11 @@ def test_lag_is_of_the_inputs_alone_and_never_below_nothing(desk):
     desk.watch._look_at_lag(ends.get)
     assert desk.metric("pushmill_consumer_lag_records", topic="push.jobs", partition="0") == 4
     assert desk.metric("pushmill_consumer_lag_records", topic="push.later.10s", partition="0") is None
-    desk.watch._look_at_lag({JOBS: 0}.get)  # as last heard, which was a while ago
+    desk.watch._look_at_lag({JOBS: 0}.get)  # an old value: the position is already past it
     assert desk.metric("pushmill_consumer_lag_records", topic="push.jobs", partition="0") == 0
 
 
-def test_what_waits_in_a_tier_beyond_its_time_is_told_in_seconds(desk):
+def test_what_waits_in_a_tier_beyond_its_time_is_measured_in_seconds(desk):
     tier = TIERS[0]
     written_at = clock.now() - tier.delay
     desk.shelf.put([record(job(), Partition(tier.topic, 0), timestamp=written_at)], clock.now())

@@ -5,5 +5,5 @@ import uvloop
 
 
 def pytest_asyncio_loop_factories(config, item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Edges are tested on the loop that the worker runs on; tests that need asyncio's own make it."""
+    """Test edges on the worker's event loop; tests that need asyncio's own loop make one."""
     return {"uvloop": uvloop.new_event_loop}

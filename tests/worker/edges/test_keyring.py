@@ -15,7 +15,7 @@ GARBAGE = b"-----BEGIN PRIVATE KEY-----\nnope\n"
 
 
 class Clock:
-    """Monotonic seconds that a test moves on."""
+    """Monotonic seconds that a test advances."""
 
     def __init__(self):
         self.now = 1000.0
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Disk:
-    """Writes key files so that each write is told apart by its time, however fast they follow."""
+    """Writes key files with a distinct time each, however fast the writes follow each other."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -42,7 +42,7 @@ class Disk:
         (self.folder / f"{name}.pem").unlink(missing_ok=True)
 
     def swap(self, secret: dict[str, bytes]) -> None:
-        """Do what Kubernetes does to the volume of a Secret that has changed."""
+        """Swap the folder's content as Kubernetes does when a Secret changes."""
         self.writes += 1
         data, link = self.folder / "..data", self.folder / "..data_tmp"
         old = data.readlink() if data.is_symlink() else None
@@ -242,7 +242,7 @@ def test_a_link_out_of_the_folder_is_refused(at, tmp_path_factory):
     at.folder.joinpath("site_b.pem").symlink_to("sub/site_a.pem")
     assert at.number("site_a") is None
     assert at.number("site_b") is None
-    assert {problem for _, problem in at.problems} == {"is a link that leads out of the folder"}
+    assert {problem for _, problem in at.problems} == {"is a link to a place outside the folder"}
 
 
 def test_a_folder_whose_name_begins_alike_is_outside(at):
@@ -308,7 +308,7 @@ def test_a_link_that_leads_nowhere_is_a_swap_under_way_and_keeps_the_old_key(at)
     at.folder.joinpath("..data").unlink()
     at.clock.now += CHECKED_FOR
     assert number(at.ring.for_site(None, "site_a")) == 0
-    assert at.problems == [("site_a", "is a link that leads nowhere")]
+    assert at.problems == [("site_a", "is a broken link")]
 
 
 def test_a_link_that_never_led_anywhere_is_no_missing_file(at):
@@ -359,7 +359,7 @@ def pem_of(content):
 
 
 class KeyringMachine(RuleBasedStateMachine):
-    """Against a model: what each file held, and what the ring may have remembered of it."""
+    """Tests the ring against a model: what each file held, and what the ring may still remember of it."""
 
     @initialize()
     def start(self):
@@ -370,7 +370,7 @@ class KeyringMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, content=CONTENT)
     def write_in_place(self, name, content):
-        # A write through a Secret's link does not happen: its volume is read-only.
+        # Nobody writes through a Secret's link: its volume is read-only.
         if name not in self.linked:
             self.at.disk.write(name, pem_of(content))
             self.files[name] = content

@@ -1,1 +1,1 @@
-"""Kafka through aiokafka, and aiokafka's traps. Knows nothing of what is inside a record."""
+"""Kafka through aiokafka, working around aiokafka's traps. Knows nothing of what is inside a record."""

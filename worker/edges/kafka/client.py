@@ -1,4 +1,7 @@
-"""What every Kafka client of a process shares: how to connect, what can go wrong, and how it stops."""
+"""What every Kafka client of a process shares: how to connect, what can go wrong, and how to stop.
+
+Decides nothing about what is read or written.
+"""
 
 import asyncio
 import ssl
@@ -13,29 +16,29 @@ from worker.config import KafkaSettings
 log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT = 30.0
-"""Seconds in which Kafka must acknowledge a checkpoint's records, and then its commit."""
+"""Seconds that Kafka has to acknowledge a checkpoint's records, and then again its commit."""
 
 STOP_LIMIT = 5.0
 
 
 class KafkaUnreachableError(RuntimeError):
-    """No broker answers, or none that lets this client in; the text says which and what to look at."""
+    """No broker answers, or none lets this client in; the message says which one and what to check."""
 
 
 class KafkaStuckError(RuntimeError):
-    """Kafka did not acknowledge in time: nobody knows what it holds, so the process must start anew."""
+    """Kafka did not acknowledge in time: nobody knows what it has stored, so the process must restart."""
 
 
 class InstanceTakenError(KafkaStuckError):
-    """Another process has this one's instance id; the text says which id and which setting."""
+    """Another process uses this one's instance id; the message names the id and the setting."""
 
 
 class PartitionsLostError(RuntimeError):
-    """The partitions belong to somebody else now: nothing may be committed before the next assignment."""
+    """The partitions belong to another process now: commit nothing before the next assignment."""
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """What every Kafka client of this process is given."""
+    """Return the options that every Kafka client of this process gets."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
         "security_protocol": settings.kafka_security_protocol,
@@ -61,7 +64,7 @@ def _tls(settings: KafkaSettings) -> ssl.SSLContext:
 
 
 def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
-    """Say in one line that Kafka cannot be used, and what to look at."""
+    """Make the error that says in one line that Kafka cannot be used, and what to check."""
     return KafkaUnreachableError(
         f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({type(error).__name__}): is it running, "
         "and are PUSHMILL_KAFKA_BOOTSTRAP_SERVERS and PUSHMILL_KAFKA_SECURITY_PROTOCOL right?"
@@ -69,7 +72,7 @@ def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableEr
 
 
 async def within(seconds: float, stopping: Awaitable[None]) -> None:
-    """Wait for something to stop, but never for long: aiokafka's own stops can hang."""
+    """Wait for a client to stop, but never for long: aiokafka's own stops can hang."""
     try:
         await asyncio.wait_for(stopping, seconds)
     except (TimeoutError, KafkaError, OSError) as error:

@@ -1,6 +1,6 @@
-"""Reading what a group has committed, metadata included, which aiokafka's consumer does not give.
+"""Reading a group's commits with their metadata, which aiokafka's consumer does not return.
 
-Decides when an answer is none and is asked for again. Knows nothing of what the metadata says.
+Decides which answers to distrust and ask for again. Knows nothing of what the metadata says.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.5
 async def read_commits(
     settings: KafkaSettings, group: str, partitions: set[TopicPartition], throttle: LogThrottle
 ) -> dict[TopicPartition, Commit | None]:
-    """Read the group's last commit of each partition, None where there is none; tries until Kafka answers."""
+    """Return the group's last commit for each partition, or None if there is none; retries without end."""
     if not partitions:
         return {}
     while True:
@@ -47,7 +47,7 @@ async def _list_offsets(
         found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
             group, partitions=list(partitions)
         )
-        if partitions - found.keys():  # even one without a commit is named: this is an error, not looked at
+        if partitions - found.keys():  # aiokafka drops error codes; a partition without a commit is listed
             raise GroupCoordinatorNotAvailableError("the coordinator does not know the group's commits yet")
         return found
     finally:

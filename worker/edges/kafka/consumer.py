@@ -1,7 +1,7 @@
 """Reading and committing as a member of the consumer group, around aiokafka's traps.
 
-Decides what may be read and committed as partitions come and go. Knows nothing of jobs: records come out,
-commits go in. Written against aiokafka 0.14, whose behaviour is named wherever this leans on it.
+Decides what may be read and committed while partitions come and go. Knows nothing of jobs: records come out,
+commits go in. Written against aiokafka 0.14; comments name the behaviour that the code relies on.
 """
 
 import asyncio
@@ -41,12 +41,12 @@ SESSION_DYNAMIC = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What is called when partitions come and go; the first two are awaited before the group goes on.
+    """Callbacks for partitions that come and go; the group waits for the first two.
 
     Attributes:
-        assigned: Takes the last commit of each partition that is owned from now on.
-        revoked: Takes whether they are lost already, so that nothing may be committed any more.
-        reset: Takes a partition that is read on from its first record, for what was next is not there.
+        assigned: Called with the last commit of each partition that is owned from now on.
+        revoked: Called with whether the partitions are already lost, so that nothing may be committed.
+        reset: Called with a partition whose next offset is gone, so that it resumes at its earliest record.
     """
 
     assigned: Callable[[Mapping[Partition, Commit | None]], Awaitable[None]]
@@ -55,7 +55,7 @@ class Membership:
 
 
 class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """The group's consumer: what is owned is read from where its last checkpoint left it."""
+    """A member of the consumer group: reads its partitions on from their last commits."""
 
     _membership: Membership
 
@@ -70,15 +70,15 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
         self._consumer = AIOKafkaConsumer(
-            # A join is answered when every member has let go: no request may be given up before that.
+            # A join is answered once every member has let go: no request may time out before that.
             **connection(settings) | {"request_timeout_ms": int((REBALANCE_TIMEOUT + 10) * 1000)},
             client_id=f"pushmill-{instance or process}",
             group_id=settings.group_id,
             group_instance_id=instance,
-            auto_offset_reset="earliest",  # the default, latest, would skip what came while nobody was there
+            auto_offset_reset="earliest",  # latest, the default, would skip what came while no worker ran
             enable_auto_commit=False,
             session_timeout_ms=int((SESSION_STATIC if instance else SESSION_DYNAMIC) * 1000),
-            # Otherwise the session's: a revocation that takes longer would lose its partitions.
+            # Defaults to the session time-out: a revocation that takes longer would lose its partitions.
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
             heartbeat_interval_ms=2000,
             fetch_max_wait_ms=100,
@@ -94,16 +94,16 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """
         self._membership = membership
         self._consumer.subscribe(self._topics, listener=self)
-        resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - it has no listeners
+        resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - aiokafka offers no listener
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
-        self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - it has no listeners
+        self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - aiokafka offers no listener
         log.info("joined the group", group=self._settings.group_id)
 
     async def watch(self) -> None:
-        """Wait for what went wrong while partitions came or went: aiokafka logs it, and goes on.
+        """Wait for a failed rebalance, which aiokafka only logs.
 
         Raises:
             KafkaStuckError: The process must end without flushing.
@@ -113,13 +113,13 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             raise self._failure
 
     async def stop(self) -> None:
-        """Leave the group, unless the membership is static; never waits for long."""
+        """Stop, leaving the group unless membership is static; never waits for long."""
         await within(STOP_LIMIT, self._consumer.stop())
 
     async def fetch(self, seconds: float) -> list[Record]:
-        """Wait for records of the partitions that are not held, at most `seconds`.
+        """Wait at most `seconds` for records of the partitions that are not on hold.
 
-        During a rebalance aiokafka ignores the limit: nothing else may wait for this.
+        During a rebalance aiokafka ignores the limit, so nothing else may wait for this.
 
         Raises:
             KafkaStuckError: The group refuses this member for good.
@@ -133,12 +133,12 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         return [self._record(record) for records in found.values() for record in records]
 
     def hold(self, partitions: Iterable[Partition]) -> None:
-        """Fetch nothing from exactly these partitions.
+        """Pause exactly these partitions, and resume all others.
 
-        Pausing throws a partition's prefetch away: only what lies on the shelf already may be paused.
+        Pausing discards a partition's prefetched records: only pause one that has records on the shelf.
         """
         if not self._may_commit:
-            return  # what has been assigned is paused until it is restored
+            return  # newly assigned partitions stay paused until they are restored
         wanted = {self._topic_partition(partition) for partition in partitions} & self._consumer.assignment()
         paused = self._consumer.paused()
         if wanted - paused:
@@ -150,8 +150,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Commit watermarks with their maps, as a member of the current generation.
 
         Raises:
-            PartitionsLostError: The group has gone on without this worker.
-            KafkaStuckError: No answer in time, where aiokafka itself would try without end; or a refusal.
+            PartitionsLostError: The group has moved on without this worker.
+            KafkaStuckError: Kafka did not answer in time, where aiokafka would retry forever, or refused.
         """
         if not self._may_commit:
             raise PartitionsLostError("no partitions are assigned")
@@ -160,11 +160,11 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             for partition, commit in commits.items()
         }
         try:
-            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
+            # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the answer.
             async with asyncio.timeout(ANSWER_LIMIT):
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
-            # A second try would go out without generation, and an empty group would take it.
+            # A second try would go out without a generation, and an empty group would accept it.
             self._may_commit = False
             raise PartitionsLostError("Kafka refused a commit") from error
         except TimeoutError as error:
@@ -173,20 +173,20 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             raise KafkaStuckError(f"Kafka refuses a commit: {error}") from error
 
     def end(self, partition: Partition) -> int | None:
-        """The offset behind a partition's last record, as last heard."""
+        """Return the offset after a partition's last record as of the last fetch, or None if unknown."""
         end: int | None = self._consumer.highwater(self._topic_partition(partition))
         return end
 
-    def _on_reset(self, place: TopicPartition) -> None:
-        self._membership.reset(self._partition(place))
+    def _on_reset(self, partition: TopicPartition) -> None:
+        self._membership.reset(self._partition(partition))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Called by aiokafka before it joins again; every rebalance revokes everything."""
-        # Without a generation the group has thrown this member out, and a commit would be an outsider's.
-        lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - said nowhere else
+        """Handle aiokafka's call before it rejoins; every rebalance revokes everything."""
+        # Without a generation the group has evicted this member, and its commit would count as an outsider's.
+        lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - not public
         self._may_commit = not lost
         try:
-            async with self._told():
+            async with self._reporting_failure():
                 self._check_evictions()
                 if revoked:
                     await self._membership.revoked(lost)
@@ -194,29 +194,29 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             self._may_commit = False
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Called by aiokafka after a rebalance, before anything has been fetched."""
-        async with self._told():
-            self._consumer.pause(*assigned)  # no await before this: nothing may be read before it is restored
+        """Handle aiokafka's call after a rebalance, before anything has been fetched."""
+        async with self._reporting_failure():
+            self._consumer.pause(*assigned)  # no await before this: nothing may be read until it is restored
             commits = await read_commits(self._settings, self._settings.group_id, assigned, self._throttle)
-            for place, commit in commits.items():
-                if commit is not None:  # aiokafka asks for itself, and takes an error for no commit at all
-                    self._consumer.seek(place, commit.offset)
+            for partition, commit in commits.items():
+                if commit is not None:  # aiokafka's own lookup takes an error for no commit
+                    self._consumer.seek(partition, commit.offset)
             self._may_commit = True
             await self._membership.assigned(
-                {self._partition(place): commit for place, commit in commits.items()}
+                {self._partition(partition): commit for partition, commit in commits.items()}
             )
 
     @asynccontextmanager
-    async def _told(self) -> AsyncIterator[None]:
-        """Tell `watch` what aiokafka would log and forget: the member would own what nobody works on.
+    async def _reporting_failure(self) -> AsyncIterator[None]:
+        """Pass a failure to `watch`: aiokafka would only log it, and own partitions that nobody works on.
 
-        Does not return then: aiokafka would join again at once, and so evict whoever has the place by now.
+        Never returns after one: aiokafka would rejoin at once, and evict whichever process has the id by now.
         """
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with it
             stuck = isinstance(error, KafkaStuckError)
-            self._failure = error if stuck else KafkaStuckError(f"partitions cannot be changed: {error!r}")
+            self._failure = error if stuck else KafkaStuckError(f"a rebalance failed: {error!r}")
             self._failed.set()
             await asyncio.Event().wait()
 
@@ -226,8 +226,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
     def _instance_taken(self) -> InstanceTakenError:
         return InstanceTakenError(
-            f"the group has given the place of instance {self._instance} to another process, again and again "
-            f"or for good: PUSHMILL_INSTANCE_ID must be unique for each pod"
+            f"instance id {self._instance} has been taken over by another process, repeatedly or for good: "
+            f"PUSHMILL_INSTANCE_ID must be unique for each pod"
         )
 
     def _record(self, record: Any) -> Record:
@@ -243,5 +243,5 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     def _topic_partition(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._prefix + partition.topic, partition.number)
 
-    def _partition(self, place: TopicPartition) -> Partition:
-        return Partition(place.topic.removeprefix(self._prefix), place.partition)
+    def _partition(self, found: TopicPartition) -> Partition:
+        return Partition(found.topic.removeprefix(self._prefix), found.partition)

@@ -1,4 +1,7 @@
-"""Following `push.control`: read to its end before the first push, then looked at again and again."""
+"""Following `push.control`: reads it to its end before the first push, then polls it for new records.
+
+Knows nothing of what a campaign's state does to its pushes.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -16,15 +19,15 @@ from worker.records.values import RecordError
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
-"""Between two looks: what upstream decides holds on every worker within 5 seconds."""
+POLL_SECONDS = 1.0
+"""Between polls: a change must take effect on every worker within 5 seconds."""
 
 OnControl = Callable[[CampaignControl], object]
 OnTombstone = Callable[[str], None]
 
 
 class ControlReader:
-    """Reads every control record in every process, in the order in which each campaign's were written."""
+    """Reads every control record, in the order in which each campaign's were written."""
 
     def __init__(self, settings: KafkaSettings, on_control: OnControl, on_tombstone: OnTombstone) -> None:
         self._reader = TopicReader(settings, CONTROL, self._take)
@@ -33,7 +36,7 @@ class ControlReader:
         self._throttle = LogThrottle()
 
     async def start(self) -> None:
-        """Read all that is there.
+        """Read the topic to its end.
 
         Raises:
             KafkaUnreachableError: No broker answers.
@@ -41,11 +44,11 @@ class ControlReader:
         await self._reader.read_to_end()
 
     async def follow(self) -> None:
-        """Look for what is new until cancelled; a broker that is away is tried again."""
+        """Poll for new records until cancelled; retries while the broker is away."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             try:
-                await self._reader.look()
+                await self._reader.poll()
             except (KafkaError, OSError) as error:
                 self._warn("cannot read the control topic; trying again", error=type(error).__name__)
 
@@ -60,7 +63,7 @@ class ControlReader:
         try:
             control = decode_control(value)
         except RecordError as error:
-            self._warn("a control record cannot be read and is passed over", problem=error.problem)
+            self._warn("skipping a control record that cannot be read", problem=error.problem)
             return
         self._on_control(control)
 

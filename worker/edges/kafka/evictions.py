@@ -1,7 +1,7 @@
-"""Noticing that the group has thrown this member out, which aiokafka answers with a silent return.
+"""Noticing that the group has evicted this member, after which aiokafka silently rejoins.
 
-Two processes with one instance id evict each other without end, and each believes that it owns everything
-in between: that must end, and say why. Knows nothing of what is read or committed.
+Two processes with the same instance id evict each other forever, and each believes in between that it owns
+everything. Decides when that must end. Knows nothing of what is read or committed.
 """
 
 from collections import deque
@@ -12,17 +12,17 @@ from aiokafka.errors import UnknownMemberIdError
 
 NO_GENERATION = -1
 FENCED_INSTANCE_ID = 82
-"""Kafka's word to the elder of two members with one instance id; aiokafka knows no name for it."""
+"""Kafka's error code for the older of two members with the same instance id; aiokafka does not know it."""
 
 MOST, PERIOD = 2, 60.0
-"""So many evictions within so many seconds are no accident. A coordinator that moves or forgets makes one."""
+"""That many evictions within that many seconds are no accident; a coordinator that moves causes only one."""
 
 
 class Evictions:
-    """Counts, for one member of a group, how often the coordinator did not know it any more.
+    """Counts how often the coordinator no longer knew this member of the group.
 
     Attributes:
-        fenced: Whether it has said outright that another process has the instance id.
+        fenced: Whether the coordinator has said outright that another process has the instance id.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class Evictions:
         self._at: deque[float] = deque(maxlen=MOST)
 
     def listen_to(self, coordinator: Any) -> None:
-        """Look at what a group coordinator of aiokafka is answered from now on."""
-        send: Callable[[Any], Awaitable[Any]] = coordinator._send_req  # noqa: SLF001 - said nowhere else
+        """Watch the answers that aiokafka's group coordinator receives from now on."""
+        send: Callable[[Any], Awaitable[Any]] = coordinator._send_req  # noqa: SLF001 - aiokafka offers no listener
 
         async def send_and_look(request: Any) -> Any:
-            # A request without a generation is no member's: that it is unknown says nothing.
+            # Without a generation the request is not a member's, and being unknown means nothing.
             as_member = coordinator.generation != NO_GENERATION
             answer = await send(request)
             codes = _codes(answer)
@@ -47,7 +47,11 @@ class Evictions:
         coordinator._send_req = send_and_look  # noqa: SLF001 - as above
 
     def are_too_many(self, now: float) -> bool:
-        """Count an eviction if there was one since the last time, and judge; `now` is monotonic seconds."""
+        """Count an eviction if there was one since the last call; return whether there are too many.
+
+        Args:
+            now: Monotonic seconds.
+        """
         if not self._unknown:
             return False
         self._unknown = False
@@ -56,7 +60,7 @@ class Evictions:
 
 
 def _codes(answer: Any) -> set[int]:
-    """The error codes of a heartbeat's, join's, sync's or commit's answer."""
+    """Return the error codes in the answer to a heartbeat, join, sync or commit."""
     if hasattr(answer, "error_code"):
         return {answer.error_code}
-    return {code for _, places in getattr(answer, "topics", ()) for _, code, *_ in places}
+    return {code for _, partitions in getattr(answer, "topics", ()) for _, code, *_ in partitions}

@@ -1,7 +1,7 @@
-"""Noticing that Kafka no longer has what was to be read next, which aiokafka answers with a silent new start.
+"""Noticing that Kafka no longer has the next offset, after which aiokafka silently starts over.
 
-It reads on from the partition's first record: what retention removed meanwhile is lost, and what a shorter
-log has anew is read again. Knows nothing of what is read or committed.
+It resumes at the partition's earliest record: records that retention has removed are lost, and a recreated
+log is read from its beginning. Knows nothing of what is read or committed.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,20 +12,20 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 
-def listen_to(client: Any, heard: Callable[[TopicPartition], None]) -> None:
-    """Look at what a consumer's client of aiokafka is answered from now on.
+def listen_to(client: Any, on_reset: Callable[[TopicPartition], None]) -> None:
+    """Watch the answers that a consumer's aiokafka client receives from now on.
 
     Args:
-        client: The consumer's own.
-        heard: Called for each partition that is read from its beginning from now on.
+        client: The consumer's client.
+        on_reset: Called with each partition that resumes at its earliest record.
     """
     send = client.send
 
     async def send_and_look(node: int, request: Any, **options: Any) -> Any:
         answer = await send(node, request, **options)
         if isinstance(request, FetchRequest):
-            for place in _out_of_range(answer):
-                heard(place)
+            for partition in _out_of_range(answer):
+                on_reset(partition)
         return answer
 
     client.send = send_and_look

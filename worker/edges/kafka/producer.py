@@ -1,4 +1,7 @@
-"""Writing records: acknowledged by all in-sync replicas, or the process starts anew."""
+"""Writing records: each is acknowledged by all in-sync replicas, or the process restarts.
+
+Decides what to do about a record that Kafka refuses. Knows nothing of what a record says.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -26,12 +29,12 @@ log = structlog.get_logger(__name__)
 
 MAX_REQUEST_BYTES = 2 << 20
 LZ4_LEVEL = 1
-"""The fast one: aiokafka's own, 9, takes four to eight times as long, and saves a tenth of an outcome's bytes
-and a fiftieth of those of a recipient in a tier."""
+"""The fastest level: aiokafka's default, 9, takes four to eight times as long, and saves only a tenth of an
+outcome's bytes and a fiftieth of a tier recipient's."""
 
 
 class RecordProducer:
-    """The producer: what is published is acknowledged by all in-sync replicas, or the process starts anew."""
+    """Publishes records and waits until all in-sync replicas have acknowledged them."""
 
     def __init__(self, settings: KafkaSettings, client_id: str) -> None:
         self._settings = settings
@@ -40,7 +43,7 @@ class RecordProducer:
         self._producer = self._make_producer()
 
     def _make_producer(self) -> AIOKafkaProducer:
-        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # no option leads there: aiokafka's issue 1028
+        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # aiokafka has no option for it: its issue 1028
         return AIOKafkaProducer(
             **connection(self._settings),
             client_id=self._client_id,
@@ -64,32 +67,32 @@ class RecordProducer:
             raise unreachable(self._settings, error) from error
 
     async def stop(self) -> None:
-        """Disconnect; what is not acknowledged by now is not waited for long."""
+        """Flush and disconnect; never waits for long."""
         await within(STOP_LIMIT, self._producer.stop())
 
     async def publish(self, publications: Iterable[Publication]) -> None:
         """Write records and wait until Kafka has acknowledged every one.
 
-        A dead letter that is refused for its size is cut, and in the end left out: whoever writes records of
-        any size must not hold up what lies behind them.
+        A dead letter that is refused for its size is cut, and in the end dropped: an oversized record must
+        not hold up what comes after it.
 
         Raises:
-            KafkaStuckError: It has not in time, or refuses one. An idempotent producer never gives up by
-                itself, and a record may still land later: the process must end without flushing.
+            KafkaStuckError: Kafka did not acknowledge in time, or refused a record. An idempotent producer
+                never gives up, so a record may still land later: the process must end without flushing.
         """
         left = list(publications)
         try:
             async with asyncio.timeout(ANSWER_LIMIT):
                 while refused := await self._write(left):
-                    left = _mended(refused)
-                    await self._begin_anew()
+                    left = _replacements(refused)
+                    await self._restart()
         except TimeoutError as error:
             raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
         except KafkaError as error:
             raise KafkaStuckError(f"Kafka refuses records: {error}") from error
 
     async def _write(self, publications: list[Publication]) -> list[tuple[Publication, KafkaError]]:
-        """Write records; returns those that are refused, and why."""
+        """Write records; return those that Kafka refused, with the error."""
         refused: list[tuple[Publication, KafkaError]] = []
         sent: list[tuple[Publication, Awaitable[Any]]] = []
         for publication in publications:
@@ -105,7 +108,7 @@ class RecordProducer:
         return refused
 
     async def _send(self, publication: Publication) -> Awaitable[Any]:
-        """Hand a record to the producer; what is returned waits for Kafka's acknowledgement."""
+        """Hand a record to the producer; return an awaitable for Kafka's acknowledgement."""
         acknowledged: Awaitable[Any] = await self._producer.send(
             self._prefix + publication.topic,
             publication.value,
@@ -114,36 +117,36 @@ class RecordProducer:
         )
         return acknowledged
 
-    async def _begin_anew(self) -> None:
-        """Go on with another producer id: aiokafka counts what was refused, and brokers miss it for good."""
+    async def _restart(self) -> None:
+        """Get a new producer id: aiokafka counted the refused record, so brokers would miss it forever."""
         old, self._producer = self._producer, self._make_producer()
         await within(STOP_LIMIT, old.stop())
         await self._producer.start()
 
 
-def _mended(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:
-    """What to write in place of what was refused.
+def _replacements(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:
+    """Return the records to write in place of those that were refused.
 
     Raises:
-        KafkaError: There is nothing else to write.
+        KafkaError: A record was refused that nothing can replace.
     """
     too_large = any(isinstance(error, MessageSizeTooLargeError) for _, error in refused)
-    mended: list[Publication | None] = []
+    replacements: list[Publication | None] = []
     for publication, error in refused:
         if isinstance(error, MessageSizeTooLargeError):
-            mended.append(_shorter(publication))
+            replacements.append(_shorter(publication))
         elif too_large and isinstance(error, OutOfOrderSequenceNumber):
-            mended.append(publication)  # stood behind one that was too large
+            replacements.append(publication)  # came after one that was too large
         else:
             raise error
-    return [publication for publication in mended if publication is not None]
+    return [publication for publication in replacements if publication is not None]
 
 
 def _shorter(publication: Publication) -> Publication | None:
-    """What to write in place of a record that is too large: less of a dead letter, in the end nothing.
+    """Return what to write in place of a record that is too large: less of a dead letter, or None.
 
     Raises:
-        MessageSizeTooLargeError: It is no dead letter.
+        MessageSizeTooLargeError: It is not a dead letter.
     """
     size = len(publication.value or b"")
     if publication.topic != DEAD_LETTERS:
@@ -152,7 +155,7 @@ def _shorter(publication: Publication) -> Publication | None:
         )
     shorter = cut(publication)
     if shorter is None:
-        log.error("a dead letter is refused for its size, cut as it is, and left out")
+        log.error("a dead letter is too large even after cutting; dropping it")
     else:
-        log.warning("a dead letter is too large for its topic and is cut", bytes=size)
+        log.warning("a dead letter is too large for its topic; cutting it", bytes=size)
     return shorter

@@ -1,4 +1,7 @@
-"""Reading a topic from its beginning, outside any group: to its end, and on from there."""
+"""Reading a whole topic outside any consumer group: to its current end, then whatever is added.
+
+Knows nothing of what the records say.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +20,13 @@ Take = Callable[[bytes | None, bytes | None], None]
 
 
 class TopicReader:
-    """A consumer of its own for all partitions of one topic; `take` is given each record's key and value."""
+    """Reads all partitions of one topic; calls `take` with each record's key and value."""
 
     def __init__(self, settings: KafkaSettings, topic: str, take: Take) -> None:
         self._settings = settings
         self._topic = settings.topic_prefix + topic
         self._take = take
-        self._places: list[TopicPartition] = []
+        self._partitions: list[TopicPartition] = []
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
             client_id=f"pushmill-{topic}",
@@ -33,45 +36,45 @@ class TopicReader:
         )
 
     async def read_to_end(self) -> None:
-        """Read all that is there now, and rest.
+        """Read to the current end of the topic, then pause.
 
         Raises:
             KafkaUnreachableError: No broker answers.
         """
         try:
             await self._consumer.start()
-            await self._consumer._client.add_topic(self._topic)  # noqa: SLF001 - else no partition is known yet
+            await self._consumer._client.add_topic(self._topic)  # noqa: SLF001 - otherwise no partition is known yet
             numbers = self._consumer.partitions_for_topic(self._topic) or set()
-            self._places = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-            self._consumer.assign(self._places)
-            await self._consumer.seek_to_beginning(*self._places)
-            ends = await self._consumer.end_offsets(self._places)
+            self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+            self._consumer.assign(self._partitions)
+            await self._consumer.seek_to_beginning(*self._partitions)
+            ends = await self._consumer.end_offsets(self._partitions)
             while await self._is_before(ends):
                 await self._read()
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
-        self._consumer.pause(*self._places)
+        self._consumer.pause(*self._partitions)
 
-    async def look(self) -> None:
-        """Read what has come since, and rest.
+    async def poll(self) -> None:
+        """Read what has been added, then pause.
 
-        Nothing is fetched while resting: an idle consumer keeps some brokers busy for nothing.
+        Nothing is fetched while paused: an idle consumer keeps some brokers busy for nothing.
 
         Raises:
-            KafkaError: The broker does not answer; worth another look.
+            KafkaError: The broker does not answer; worth another try.
         """
-        self._consumer.resume(*self._places)
+        self._consumer.resume(*self._partitions)
         try:
             await self._read()
         finally:
-            self._consumer.pause(*self._places)
+            self._consumer.pause(*self._partitions)
 
     async def stop(self) -> None:
         """Disconnect; never waits for long."""
         await within(_STOP_SECONDS, self._consumer.stop())
 
     async def _is_before(self, ends: dict[TopicPartition, int]) -> bool:
-        return any([await self._consumer.position(place) < end for place, end in ends.items()])
+        return any([await self._consumer.position(partition) < end for partition, end in ends.items()])
 
     async def _read(self) -> None:
         found: dict[TopicPartition, list[Any]] = await self._consumer.getmany(timeout_ms=_FETCH_MS)

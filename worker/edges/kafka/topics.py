@@ -1,4 +1,7 @@
-"""Pushmill's topics in Kafka: what they should be, what is there, and creating what is missing."""
+"""Pushmill's topics in Kafka: creates what is missing, and examines what is there.
+
+Decides nothing about what the topics should be: `worker/records/topics.py` does.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,13 +19,13 @@ from worker.records.topics import TOPICS, Topic
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found of a topic, and done about it.
+    """The state of a topic.
 
     Attributes:
-        name: With the prefix.
-        created: Whether it was missing and is there now.
+        name: Its name, with the prefix.
+        created: Whether it was missing and has been created.
         partitions: How many it has.
-        differs: Settings that are otherwise, as `name: is …, should be …`.
+        differs: Settings with other values than they should have, as `name: is …, should be …`.
     """
 
     name: str
@@ -32,7 +35,7 @@ class Found:
 
 
 async def missing_topics(settings: KafkaSettings) -> list[str]:
-    """Names, with the prefix, of the topics that a worker needs and that are not there.
+    """Return the names, with the prefix, of the topics that a worker needs and Kafka lacks.
 
     Raises:
         KafkaUnreachableError: No broker answers.
@@ -44,7 +47,7 @@ async def missing_topics(settings: KafkaSettings) -> list[str]:
 
 
 async def create_topics(settings: KafkaSettings, *, partitions: int, replicas: int) -> list[Found]:
-    """Create what is missing, and tell what is there and otherwise; never alters a topic that exists.
+    """Create missing topics, and report how existing ones differ; never alters a topic that exists.
 
     Raises:
         KafkaUnreachableError: No broker answers.

@@ -1,1 +1,1 @@
-"""What serves any process: signals, a supervisor and its children, the status port."""
+"""Parts for any process: signals, a supervisor and its children, the status port."""

@@ -1,4 +1,7 @@
-"""One worker process, from its supervisor's side: started, asked and stopped."""
+"""One worker process as its supervisor sees it: starts, queries and stops it.
+
+Decides when a process counts as hung and how long to wait before a restart. Knows nothing of what it does.
+"""
 
 import asyncio
 import signal
@@ -10,33 +13,33 @@ from worker.edges.process.channel import METRICS, READINESS, GoneError, NoAnswer
 from worker.edges.process.totals import Families, counted, merge, read
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
-"""Seconds before a process that died is started again: doubled each time."""
+"""Seconds before a process that died is restarted: doubled each time, up to the longest."""
 
 HEALTHY_SECONDS = 60.0
-"""A process that has lived so long is not held to have died at once."""
+"""A process that ran at least this long did not die at start-up: the delay begins at the first one again."""
 
 START_SECONDS = 30.0
-"""In which a new process may be silent: it imports, connects and joins."""
+"""Seconds that a new process may stay silent while it imports, connects and joins."""
 
 ANSWER_SECONDS = 2.0
 
 
 class Backoff:
-    """How long to wait before the next start, by how long the last one lived."""
+    """How long to wait before a restart, given how long the process ran."""
 
     def __init__(self) -> None:
         self._next = FIRST_DELAY
 
-    def after(self, lived: float) -> float:
-        """Seconds to wait after a process that lived so many."""
-        if lived >= HEALTHY_SECONDS:
+    def after(self, uptime: float) -> float:
+        """Return the seconds to wait after a process that ran for `uptime` seconds."""
+        if uptime >= HEALTHY_SECONDS:
             self._next = FIRST_DELAY
         delay, self._next = self._next, min(self._next * 2, LONGEST_DELAY)
         return delay
 
 
 class Child:
-    """One worker process, over all its lives."""
+    """One worker process, across restarts."""
 
     def __init__(self, number: int, command: Sequence[str]) -> None:
         self.number = number
@@ -50,11 +53,11 @@ class Child:
         self._past: Families = {}
 
     async def live(self) -> int:
-        """Start it, and wait for its end; returns its exit status, negative for a signal."""
+        """Start the process and wait for it to end; return its exit status, negative for a signal."""
         self._started_at, self._answered = clock.monotonic(), False
         self._channel = channel = SupervisorEnd()
         try:
-            # In a session of its own: a Ctrl-C is the supervisor's to pass on, once.
+            # In a session of its own: the supervisor passes a Ctrl-C on, once.
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=channel.for_process.fileno(), start_new_session=True
             )
@@ -68,35 +71,35 @@ class Child:
             self._past, self._present = merge((self._past, counted(self._present))), {}
 
     @property
-    def lived(self) -> float:
+    def uptime(self) -> float:
         """Seconds since its last start."""
         return clock.monotonic() - self._started_at
 
     def stop(self) -> None:
-        """Ask it to drain and end, now or as soon as it has been started."""
+        """Ask it to drain and exit, now or as soon as it has started."""
         self._wanted = False
         self.signal(signal.SIGTERM)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it runs."""
+        """Send it a signal if it is running."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
     async def reason_unhealthy(self) -> str | None:
-        """Why it counts as hung; not if it is away to be started again, or has only just been."""
-        if self._channel is None or (not self._answered and self.lived < START_SECONDS):
+        """Return why it counts as hung, or None; one that is restarting or has just started does not."""
+        if self._channel is None or (not self._answered and self.uptime < START_SECONDS):
             return None
         try:
             await self._ask(READINESS)
         except GoneError:
-            return None  # it has died, and `live` is about to learn of it
+            return None  # it has died, and `live` is about to notice
         except NoAnswerError:
             return f"process {self.number} does not answer"
         return None
 
     async def reason_unready(self) -> str | None:
-        """Why it is not ready."""
+        """Return why it is not ready, or None."""
         try:
             reason = (await self._ask(READINESS)).decode()
         except NoAnswerError:
@@ -104,17 +107,17 @@ class Child:
         return f"process {self.number}: {reason}" if reason else None
 
     async def metrics(self) -> Families:
-        """What it counts, and counted in former lives; as last heard if it does not answer."""
-        asked = self._channel
+        """Return its metrics, with totals from before a restart; the last known ones if it does not reply."""
+        channel = self._channel
         with suppress(NoAnswerError):
             present = read((await self._ask(METRICS)).decode())
-            if asked is self._channel:  # else it has died meanwhile, and its last life is counted already
+            if channel is self._channel:  # otherwise it died meanwhile, and its totals are already counted
                 self._present = present
         return merge((self._past, self._present))
 
-    async def _ask(self, question: bytes) -> bytes:
+    async def _ask(self, request: bytes) -> bytes:
         if self._channel is None:
-            raise NoAnswerError("the process does not run")
-        answer = await self._channel.ask(question, ANSWER_SECONDS)
+            raise NoAnswerError("the process is not running")
+        reply = await self._channel.ask(request, ANSWER_SECONDS)
         self._answered = True
-        return answer
+        return reply

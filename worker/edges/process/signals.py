@@ -1,4 +1,4 @@
-"""Signals: the first asks for a drain, the second forces the end."""
+"""Signals: the first one starts a drain, the second one forces the exit. Knows nothing of what drains."""
 
 import asyncio
 import os
@@ -11,14 +11,14 @@ import structlog
 log = structlog.get_logger(__name__)
 
 FORCED = 1
-"""Exit status of a stop that was not waited for."""
+"""Exit status of a forced exit."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[asyncio.Event]:
-    """Give an event that the first SIGTERM or SIGINT sets; the second ends the process at once.
+    """Yield an event that the first SIGTERM or SIGINT sets; the second one ends the process at once.
 
     Must be entered inside a running event loop.
     """
@@ -29,7 +29,7 @@ def stop_on_signal() -> Iterator[asyncio.Event]:
         if stop.is_set():
             log.warning("stopping without draining", signal=number.name)
             os._exit(FORCED)
-        log.info("draining; a second signal forces the end", signal=number.name)
+        log.info("draining; a second signal forces the exit", signal=number.name)
         stop.set()
 
     for each in _SIGNALS:

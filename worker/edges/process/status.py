@@ -1,6 +1,6 @@
-"""The status port: whether the process lives, whether it is ready, and its metrics.
+"""The status port: serves liveness, readiness and metrics.
 
-Knows nothing of workers: what is answered comes from callables.
+Knows nothing of workers: callables supply the answers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,22 +11,22 @@ from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 _SHUTDOWN_SECONDS = 1.0
-"""How long a scrape under way may hold up the end."""
+"""How long a scrape in progress may delay the exit."""
 
 Ready = Callable[[], str | None]
 Render = Callable[[], Awaitable[bytes] | bytes]
 Reason = Callable[[], Awaitable[str | None] | str | None]
-"""None where all is well, else why it is not; now, or when it is known."""
+"""Returns None if all is well, otherwise the reason why it is not, or an awaitable of that."""
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 def _turning() -> None:
-    """Healthy is whoever answers at all."""
+    """Report no problem: a process that answers at all is healthy."""
 
 
 class StatusPortError(RuntimeError):
-    """The status port cannot be listened on; the text names the settings."""
+    """The status port cannot be listened on; the message names the settings."""
 
 
 class StatusServer:
@@ -35,9 +35,9 @@ class StatusServer:
     Args:
         host: Address to listen on.
         port: TCP port, or 0 for any free one.
-        ready: Why `/readyz` says 503.
+        ready: Returns why `/readyz` should answer 503, or None.
         render: Returns the metrics in Prometheus' text format 0.0.4, or an awaitable of them.
-        healthy: Why `/healthz` says 503; by default it never does as long as the event loop turns.
+        healthy: Returns why `/healthz` should answer 503, or None; by default None while the event loop runs.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class StatusServer:
 
     @property
     def port(self) -> int:
-        """The port listened on.
+        """The port that is listened on.
 
         Raises:
-            RuntimeError: Outside of the `async with` block.
+            RuntimeError: The `async with` block is not running.
         """
         if self._runner is None:
             raise RuntimeError("the status server is not running; enter it with `async with`")
@@ -65,7 +65,7 @@ class StatusServer:
         """Listen.
 
         Raises:
-            StatusPortError: The port is taken or not allowed, or the host is not this machine's.
+            StatusPortError: The port is taken or not permitted, or the host is not this machine's.
         """
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
@@ -105,20 +105,20 @@ class StatusServer:
         return application
 
     async def _answer_health(self, _request: web.Request) -> web.Response:
-        return _said(await _known(self._healthy()), "ok")
+        return _respond(await _resolve(self._healthy()), "ok")
 
     async def _answer_readiness(self, _request: web.Request) -> web.Response:
-        return _said(await _known(self._ready()), "ready")
+        return _respond(await _resolve(self._ready()), "ready")
 
     async def _answer_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(
-            body=await _known(self._render()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+            body=await _resolve(self._render()), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         )
 
 
-async def _known(answer: Awaitable[Answer] | Answer) -> Answer:
-    return await answer if isinstance(answer, Awaitable) else answer
+async def _resolve(value: Awaitable[T] | T) -> T:
+    return await value if isinstance(value, Awaitable) else value
 
 
-def _said(reason: str | None, fine: str) -> web.Response:
+def _respond(reason: str | None, fine: str) -> web.Response:
     return web.Response(status=503 if reason else 200, text=f"{reason or fine}\n")

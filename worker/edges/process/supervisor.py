@@ -1,7 +1,7 @@
-"""Several worker processes as one: started, started again when they die, asked and stopped together.
+"""Several worker processes as one: starts, restarts, queries and stops them together.
 
-Each is a `pushmill run` of its own with its number, its event loop and its membership in the group; this
-process only watches, and has the status port.
+Each is a `pushmill run` with its own number, event loop and group membership; this process only supervises
+them and serves the status port. Decides when to restart and when to give up. Knows nothing of what they do.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from worker.edges.process.totals import merge, render
 log = structlog.get_logger(__name__)
 
 STOP_MARGIN = 10.0
-"""Seconds beyond the drain time-out in which a process must have ended: its last checkpoint and good-byes."""
+"""Seconds beyond the drain time-out that a process has for its last checkpoint and to close connections."""
 
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit statuses."""
 
 UNBEGUN = os.EX_UNAVAILABLE
-"""Exit status of a worker process that could not begin, so that its end can have left nothing undone."""
+"""Exit status of a worker process that could not start, and so has left nothing undone."""
 
 Command = Callable[[int], Sequence[str]]
 
 
 def process_count(wanted: int | Literal["auto"]) -> int:
-    """How many processes `PUSHMILL_PROCESSES` means: `auto` is one for each core that this one may use."""
+    """Return how many processes `PUSHMILL_PROCESSES` means: `auto` is one for each core this one may use."""
     if wanted != "auto":
         return wanted
     cores = getattr(os, "sched_getaffinity", None)
@@ -40,7 +40,7 @@ def process_count(wanted: int | Literal["auto"]) -> int:
 
 
 def worker_command(number: int) -> Sequence[str]:
-    """The command line of a worker process."""
+    """Return the command line of a worker process."""
     return (sys.executable, "-m", "worker.cli", "run", "--process", str(number))
 
 
@@ -48,9 +48,9 @@ class Supervisor:
     """All worker processes; `run` is their whole life.
 
     Args:
-        count: How many.
-        stop_limit: Seconds that they have to end by themselves.
-        command: What each is started with; a status of 2 from it ends everything with that status.
+        count: How many processes to run.
+        stop_limit: Seconds they have to exit before they are killed.
+        command: Returns a process's command line; exit status 2 from it ends all of them with that status.
     """
 
     def __init__(self, count: int, *, stop_limit: float, command: Command = worker_command) -> None:
@@ -60,7 +60,7 @@ class Supervisor:
         self._misused = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Keep them running until `stop` is set, then end them; returns the exit status of it all."""
+        """Keep the processes running until `stop` is set, then stop them; return the exit status for all."""
         log.info("starting worker processes", processes=len(self._children))
         lives = [asyncio.create_task(self._keep(child)) for child in self._children]
         asked = [asyncio.create_task(event.wait()) for event in (stop, self._misused)]
@@ -76,7 +76,7 @@ class Supervisor:
             await asyncio.gather(*asked, *lives, return_exceptions=True)
 
     async def _keep(self, child: Child) -> int:
-        """Start a process again and again; returns the status of its last end."""
+        """Run a process, restarting it whenever it ends; return its last exit status."""
         backoff = Backoff()
         while True:
             status = await _status_of(child)
@@ -84,9 +84,9 @@ class Supervisor:
                 self._misused.set()
             if self._stopping.is_set() or status == MISUSED:
                 return status
-            delay = backoff.after(child.lived)
+            delay = backoff.after(child.uptime)
             log.error(
-                "a worker process ended; it is started again",
+                "a worker process ended; restarting it",
                 process=child.number,
                 status=status,
                 seconds=delay,
@@ -104,35 +104,35 @@ class Supervisor:
         _, late = await asyncio.wait(lives, timeout=self._stop_limit)
         for child, life in zip(self._children, lives, strict=True):
             if life in late:
-                log.error("a worker process did not end in time and is killed", process=child.number)
+                log.error("a worker process did not stop in time; killing it", process=child.number)
                 child.signal(signal.SIGKILL)
         statuses = await asyncio.gather(*lives)
         log.info("stopped", statuses=statuses)
         if MISUSED in statuses:
             return MISUSED
-        # A process that had not come to handle signals yet had not come to do anything either.
+        # A process that SIGTERM killed had no signal handlers yet, so it had not begun any work.
         return DONE if {*statuses} <= {DONE, UNBEGUN, -signal.SIGTERM} else FAILED
 
-    # ── what the status port tells ──────────────────────────────────────────────────────────────────────
+    # ── status port ─────────────────────────────────────────────────────────────────────────────────────
 
     def status(self, host: str, port: int) -> StatusServer:
-        """The status port of all processes together."""
+        """Make the status server for all processes together."""
         return StatusServer(
             host, port, ready=self.reason_unready, render=self.metrics, healthy=self.reason_unhealthy
         )
 
     async def reason_unhealthy(self) -> str | None:
-        """Why `/healthz` says 503, or None."""
+        """Return why `/healthz` answers 503, or None."""
         return _first(await asyncio.gather(*(child.reason_unhealthy() for child in self._children)))
 
     async def reason_unready(self) -> str | None:
-        """Why `/readyz` says 503, or None."""
+        """Return why `/readyz` answers 503, or None."""
         if self._stopping.is_set():
             return "draining"
         return _first(await asyncio.gather(*(child.reason_unready() for child in self._children)))
 
     async def metrics(self) -> bytes:
-        """The metrics of all processes together."""
+        """Return the metrics of all processes together."""
         return render(merge(await asyncio.gather(*(child.metrics() for child in self._children))))
 
 
@@ -140,7 +140,7 @@ async def _status_of(child: Child) -> int:
     try:
         return await child.live()
     except OSError as error:
-        log.warning("a worker process cannot be started", process=child.number, error=str(error))
+        log.warning("cannot start a worker process", process=child.number, error=str(error))
         return UNBEGUN
 
 

@@ -1,8 +1,9 @@
-"""The metrics of all processes together, out of each one's own.
+"""Merging the metrics of all processes into one exposition.
 
-Counters and histograms add up, and go on where a process ended: a total that fell would be taken for a
-restart of everything, and counted once more. Gauges add up where they are amounts, and are the highest
-where a sum would mean nothing. No label is added: the contract's names hold for any number of processes.
+Counters and histograms are summed, and keep the totals of processes that have ended: a total that fell would
+look like a restart of everything, and be counted twice. Gauges that are amounts are summed; of all others the
+highest counts. No label is added: names and labels are the same for any number of processes. Decides how each
+kind of metric is merged. Knows nothing of where metrics come from.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ SUMMED_KINDS = frozenset({"counter", "histogram", "summary"})
 SUMMED_GAUGES = frozenset(
     {
         "pushmill_in_flight_requests",
-        "pushmill_concurrency_limit",  # of each process: together they may have so many in flight
+        "pushmill_concurrency_limit",  # a limit per process, which together is their sum
         "pushmill_closed_gates",
         "pushmill_buffered_recipients",
         "pushmill_due_recipients",
@@ -26,9 +27,9 @@ SUMMED_GAUGES = frozenset(
         "process_open_fds",
     }
 )
-"""Amounts. Of every other gauge the highest counts: lags of the event loop and of tiers, because the worst is
-what hurts; a partition's lag, because one process reads it and another may still tell what it saw before;
-limits, starts and versions, because they are the same or the latest is wanted."""
+"""Gauges that are amounts. Of every other gauge the highest counts: lags of the event loop and of tiers,
+because the worst is what hurts; a partition's lag, because one process reads it and another may still report
+an old value; limits, start times and versions, because they are equal or the latest is wanted."""
 
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
@@ -36,24 +37,24 @@ Key = tuple[str, Labels]
 
 @dataclass(slots=True)
 class Family:
-    """One metric: its samples by name and labels, in the order in which they came."""
+    """One metric: its samples by name and labels, in their original order."""
 
     documentation: str
     kind: str
     samples: dict[Key, float] = field(default_factory=dict)
 
     def join(self, name: str, samples: Mapping[Key, float]) -> None:
-        """Take another process's samples in."""
-        together = _together(name, self.kind)
+        """Merge in the samples of another process."""
+        combine = _combine(name, self.kind)
         for key, value in samples.items():
-            self.samples[key] = together(self.samples[key], value) if key in self.samples else value
+            self.samples[key] = combine(self.samples[key], value) if key in self.samples else value
 
 
 Families = dict[str, Family]
 
 
 def read(text: str) -> Families:
-    """Read what one process exposes.
+    """Parse the metrics of one process.
 
     Raises:
         ValueError: It is not in Prometheus' text format.
@@ -65,12 +66,12 @@ def read(text: str) -> Families:
             {(sample.name, tuple(sample.labels.items())): sample.value for sample in metric.samples},
         )
         for metric in text_string_to_metric_families(text)
-        if not metric.name.endswith("_created")  # when a process began to count says nothing about all
+        if not metric.name.endswith("_created")  # the start of one process means nothing for all
     }
 
 
 def merge(of_processes: Iterable[Families]) -> Families:
-    """Put the metrics of several processes together."""
+    """Merge the metrics of several processes."""
     merged: Families = {}
     for families in of_processes:
         for name, family in families.items():
@@ -80,7 +81,7 @@ def merge(of_processes: Iterable[Families]) -> Families:
 
 
 def counted(families: Families) -> Families:
-    """What stays counted when a process has ended: all but its gauges."""
+    """Return what still counts after a process has ended: everything but its gauges."""
     return {name: family for name, family in families.items() if family.kind in SUMMED_KINDS}
 
 
@@ -101,7 +102,7 @@ class _Exposed:
             yield metric
 
 
-def _together(name: str, kind: str) -> Callable[[float, float], float]:
+def _combine(name: str, kind: str) -> Callable[[float, float], float]:
     return _sum if kind in SUMMED_KINDS or name in SUMMED_GAUGES else max
 
 

@@ -17,6 +17,6 @@ def settings(tmp_path):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """For who waits until there is no answer; any other test would meet it on a busy machine."""
+    """Shorten time-outs for tests that wait for one; any other test would hit them on a busy machine."""
     monkeypatch.setattr(consumer, "ANSWER_LIMIT", 0.05)
     monkeypatch.setattr(producer, "ANSWER_LIMIT", 0.05)

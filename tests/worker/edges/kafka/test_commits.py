@@ -1,4 +1,4 @@
-"""Reading a group's commits, with an admin client that answers what Kafka was seen to answer."""
+"""Reading a group's commits, with an admin client that answers as Kafka has been seen to."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ NEVER_COMMITTED = OffsetAndMetadata(-1, "")
 
 
 class Admin:
-    """As AIOKafkaAdminClient: gives its answers one after the other, and knows how often it was closed."""
+    """Stands in for AIOKafkaAdminClient: gives its answers in order, and counts how often it is closed."""
 
     answers: ClassVar[list[Any]] = []
     asked: ClassVar[list[Any]] = []

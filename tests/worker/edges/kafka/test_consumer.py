@@ -1,4 +1,4 @@
-"""Coming and going in the group, with a consumer that does what aiokafka was seen to do."""
+"""Joining and leaving the group, with a consumer that behaves as aiokafka has been seen to."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ PLACES = {TopicPartition("push.jobs", 0)}
 
 
 class Coordinator:
-    """As aiokafka's: who is in the group, and the one way to ask."""
+    """Stands in for aiokafka's: its generation, and the one method that sends requests."""
 
     def __init__(self) -> None:
         self.generation = 1
@@ -43,7 +43,7 @@ class Coordinator:
 
 
 class Client:
-    """As AIOKafkaClient: answers a fetch with one partition and an error code."""
+    """Stands in for AIOKafkaClient: answers a fetch with two partitions, the first with an error code."""
 
     code = NoError.errno
 
@@ -52,7 +52,7 @@ class Client:
 
 
 class Consumer:
-    """As AIOKafkaConsumer, as far as `GroupConsumer` goes."""
+    """Stands in for AIOKafkaConsumer, as far as `GroupConsumer` uses it."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -99,14 +99,14 @@ class Consumer:
         self.committed.append(offsets)
 
     async def heartbeat(self, code: int = NoError.errno) -> None:
-        """Send one as a member; an error makes aiokafka forget generation and member id."""
+        """Send one as a member; an error makes aiokafka forget its generation and member id."""
         self._coordinator.code = code
         await self._coordinator._send_req(object())
         if code != NoError.errno:
             self._coordinator.generation = -1
 
     async def rejoin(self) -> None:
-        """Revoke, join, assign; what a listener raises is logged by aiokafka, and that is all."""
+        """Revoke, join, assign; aiokafka only logs what a listener raises."""
         with contextlib.suppress(Exception):
             await self.listener.on_partitions_revoked(PLACES)
         self._coordinator.generation = 2
@@ -116,7 +116,7 @@ class Consumer:
 
     @contextlib.asynccontextmanager
     async def rejoin_without_end(self) -> AsyncIterator[None]:
-        """One that a listener does not let go on: aiokafka would own what nobody works on."""
+        """Start a rejoin that a listener must block: aiokafka would own partitions that nobody works on."""
         rejoining = asyncio.create_task(self.rejoin())
         yield
         for _ in range(5):
@@ -127,26 +127,26 @@ class Consumer:
 
 
 class Member:
-    """An GroupConsumer in a group, and what it has told."""
+    """A GroupConsumer in a group, and the calls it has made."""
 
     def __init__(self, settings: Any) -> None:
-        self.told: list[Any] = []
+        self.calls: list[Any] = []
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.inbox = GroupConsumer(settings, ["jobs"], 0)
-        self.consumer: Any = self.inbox._consumer
+        self.group = GroupConsumer(settings, ["jobs"], 0)
+        self.consumer: Any = self.group._consumer
 
     async def join(self) -> None:
-        await self.inbox.start(Membership(self.assigned, self.revoked, self.reset))
-        await self.inbox.on_partitions_assigned(PLACES)
+        await self.group.start(Membership(self.assigned, self.revoked, self.reset))
+        await self.group.on_partitions_assigned(PLACES)
 
     async def assigned(self, commits: Any) -> None:
-        self.told.append(("assigned", set(commits)))
+        self.calls.append(("assigned", set(commits)))
 
     def reset(self, place: Partition) -> None:
-        self.told.append(("reset", place))
+        self.calls.append(("reset", place))
 
     async def revoked(self, lost: bool) -> None:
-        self.told.append(("revoked", "lost" if lost else "held"))
+        self.calls.append(("revoked", "lost" if lost else "held"))
         if self.on_revoked:
             await self.on_revoked()
 
@@ -164,7 +164,7 @@ async def member(settings, monkeypatch):
 
 
 async def test_a_commit_goes_out_while_partitions_are_held(member):
-    await member.inbox.commit(COMMITS)
+    await member.group.commit(COMMITS)
     [[(place, commit)]] = [list(each.items()) for each in member.consumer.committed]
     assert (place, commit.offset, commit.metadata) == (TopicPartition("push.jobs", 0), 7, "map")
 
@@ -178,14 +178,14 @@ async def test_nothing_is_read_before_it_is_restored(member, monkeypatch):
         return {}
 
     monkeypatch.setattr(commits, "_list_offsets", list_offsets)
-    await member.inbox.on_partitions_revoked(set())  # it had none, so that nobody is told
-    assigned = asyncio.create_task(member.inbox.on_partitions_assigned(PLACES))
+    await member.group.on_partitions_revoked(set())  # it had none, so nothing is called
+    assigned = asyncio.create_task(member.group.on_partitions_assigned(PLACES))
     await asked.wait()
-    member.inbox.hold(())
+    member.group.hold(())
     assert member.consumer.paused() == PLACES
     answered.set()
     await assigned
-    member.inbox.hold(())
+    member.group.hold(())
     assert not member.consumer.paused()
 
 
@@ -196,44 +196,44 @@ async def test_a_partition_is_read_on_from_its_commit_or_from_where_aiokafka_beg
         return {first: OffsetAndMetadata(7, "map"), second: OffsetAndMetadata(-1, "")}
 
     monkeypatch.setattr(commits, "_list_offsets", list_offsets)
-    await member.inbox.on_partitions_assigned({first, second})
+    await member.group.on_partitions_assigned({first, second})
     assert member.consumer.sought == [(first, 7)]
 
 
-async def test_a_partition_that_is_read_from_its_beginning_is_told(member):
+async def test_a_partition_that_is_read_from_its_beginning_is_reported(member):
     client = member.consumer._client
     fetch, other = object.__new__(FetchRequest), object.__new__(MetadataRequest)
     await client.send(1, fetch, group=1)
     client.code = OffsetOutOfRangeError.errno
     await client.send(1, other)
-    assert ("reset", PLACE) not in member.told
+    assert ("reset", PLACE) not in member.calls
     answer = await client.send(1, fetch)
-    assert [told for told in member.told if told[0] == "reset"] == [("reset", PLACE)]
+    assert [call for call in member.calls if call[0] == "reset"] == [("reset", PLACE)]
     assert answer.topics[0][0] == "push.jobs"
 
 
 async def test_while_partitions_are_revoked_they_may_still_be_committed_and_not_after(member):
     async def settle() -> None:
-        await member.inbox.commit(COMMITS)
+        await member.group.commit(COMMITS)
 
     member.on_revoked = settle
-    await member.inbox.on_partitions_revoked(PLACES)
-    assert member.told[-1] == ("revoked", "held")
+    await member.group.on_partitions_revoked(PLACES)
+    assert member.calls[-1] == ("revoked", "held")
     assert len(member.consumer.committed) == 1
     with pytest.raises(PartitionsLostError):
-        await member.inbox.commit(COMMITS)
+        await member.group.commit(COMMITS)
     assert len(member.consumer.committed) == 1
 
 
 async def test_a_revocation_without_a_generation_commits_nothing(member):
     async def settle() -> None:
         with pytest.raises(PartitionsLostError):
-            await member.inbox.commit(COMMITS)
+            await member.group.commit(COMMITS)
 
     member.on_revoked = settle
     await member.consumer.heartbeat(UnknownMemberIdError.errno)
-    await member.inbox.on_partitions_revoked(PLACES)
-    assert member.told[-1] == ("revoked", "lost")
+    await member.group.on_partitions_revoked(PLACES)
+    assert member.calls[-1] == ("revoked", "lost")
     assert not member.consumer.committed
 
 
@@ -242,21 +242,21 @@ async def test_after_a_refused_commit_nothing_is_committed_before_the_next_assig
     member.consumer.commit_error = CommitFailedError()
     member.consumer.commit_error.__cause__ = cause()
     with pytest.raises(PartitionsLostError):
-        await member.inbox.commit(COMMITS)
-    member.consumer.commit_error = None  # aiokafka would send the next one without generation
+        await member.group.commit(COMMITS)
+    member.consumer.commit_error = None  # aiokafka would send the next one without a generation
     with pytest.raises(PartitionsLostError):
-        await member.inbox.commit(COMMITS)
+        await member.group.commit(COMMITS)
     assert not member.consumer.committed
     await member.consumer.rejoin()
-    assert member.told[1:] == [("revoked", "lost"), ("assigned", {PLACE})]
-    await member.inbox.commit(COMMITS)
+    assert member.calls[1:] == [("revoked", "lost"), ("assigned", {PLACE})]
+    await member.group.commit(COMMITS)
     assert len(member.consumer.committed) == 1
 
 
 async def test_a_commit_that_never_returns_means_that_kafka_is_stuck(member, impatient):
     member.consumer.hangs = True
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
-        await member.inbox.commit(COMMITS)
+        await member.group.commit(COMMITS)
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -267,7 +267,7 @@ async def test_a_cancellation_that_comes_together_with_kafkas_answer_is_not_lost
         await answer
 
     member.consumer.commit = commit
-    committing = asyncio.create_task(member.inbox.commit(COMMITS))
+    committing = asyncio.create_task(member.group.commit(COMMITS))
     await asyncio.sleep(0)
     answer.set_exception(CommitFailedError())
     for _ in range(turns):
@@ -281,13 +281,13 @@ async def test_a_cancellation_that_comes_together_with_kafkas_answer_is_not_lost
 async def test_a_commit_that_is_refused_for_good_means_the_same(member):
     member.consumer.commit_error = KafkaError("authorization")
     with pytest.raises(KafkaStuckError, match="refuses a commit"):
-        await member.inbox.commit(COMMITS)
+        await member.group.commit(COMMITS)
 
 
 async def test_a_group_that_cannot_be_followed_ends_the_reading(member):
     member.consumer.read_error = KafkaError("Unexpected error during coordination")
     with pytest.raises(KafkaStuckError, match="does not let this process read"):
-        await member.inbox.fetch(0.1)
+        await member.group.fetch(0.1)
 
 
 async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
@@ -295,7 +295,7 @@ async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
         raise KafkaStuckError("records were not acknowledged")
 
     member.on_revoked = stuck
-    watching = asyncio.create_task(member.inbox.watch())
+    watching = asyncio.create_task(member.group.watch())
     await asyncio.sleep(0)
     assert not watching.done()
     async with member.consumer.rejoin_without_end():
@@ -305,10 +305,10 @@ async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
 
 async def test_what_fails_in_an_assignment_is_not_lost_either(member):
     member.assigned = None
-    member.inbox._membership = Membership(None, member.revoked, member.reset)  # type: ignore[arg-type]
+    member.group._membership = Membership(None, member.revoked, member.reset)  # type: ignore[arg-type]
     async with member.consumer.rejoin_without_end():
-        with pytest.raises(KafkaStuckError, match="partitions cannot be changed: TypeError"):
-            await member.inbox.watch()
+        with pytest.raises(KafkaStuckError, match="a rebalance failed: TypeError"):
+            await member.group.watch()
 
 
 # ── two processes with one instance id ──────────────────────────────────────────────────────────────────
@@ -317,30 +317,30 @@ async def test_what_fails_in_an_assignment_is_not_lost_either(member):
 async def test_two_evictions_within_a_minute_end_the_process_with_a_clear_message(member):
     await member.consumer.heartbeat(UnknownMemberIdError.errno)
     await member.consumer.rejoin()
-    watching = asyncio.create_task(member.inbox.watch())
+    watching = asyncio.create_task(member.group.watch())
     await asyncio.sleep(0)
     assert not watching.done()
     await member.consumer.heartbeat(UnknownMemberIdError.errno)
     async with member.consumer.rejoin_without_end():
         with pytest.raises(InstanceTakenError, match=r"pod-0 .*PUSHMILL_INSTANCE_ID must be unique"):
             await watching
-    assert member.told.count(("revoked", "lost")) == 1
-    assert member.consumer.joins == 1  # another one would evict the other process once more
+    assert member.calls.count(("revoked", "lost")) == 1
+    assert member.consumer.joins == 1  # another join would evict the other process again
 
 
-async def test_a_fenced_instance_is_told_from_an_error_that_nobody_knows(member):
+async def test_a_fenced_instance_is_told_apart_from_an_unknown_error(member):
     member.consumer._coordinator.code = FENCED_INSTANCE_ID
     await member.consumer._coordinator._send_req(object())
     member.consumer.read_error = KafkaError("UnknownError()")
     with pytest.raises(InstanceTakenError, match="PUSHMILL_INSTANCE_ID"):
-        await member.inbox.fetch(0.1)
+        await member.group.fetch(0.1)
 
 
 async def test_other_reasons_to_rejoin_are_no_evictions(member):
     for _ in range(4):
         await member.consumer.heartbeat(IllegalGenerationError.errno)
         await member.consumer.rejoin()
-    assert not member.inbox._failed.is_set()
+    assert not member.group._failed.is_set()
 
 
 async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
@@ -351,7 +351,7 @@ async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
     async def evicted() -> None:
         coordinator.generation, coordinator.code = 3, UnknownMemberIdError.errno
         await coordinator._send_req(object())
-        await coordinator._send_req(object())  # a heartbeat and a commit hear of the same one
+        await coordinator._send_req(object())  # a heartbeat and a commit learn of the same one
 
     await evicted()
     assert not evictions.are_too_many(0.0)
@@ -372,7 +372,7 @@ async def test_an_answer_to_an_outsider_is_no_eviction():
     assert not evictions.are_too_many(0.0)
 
 
-async def test_commits_tell_of_evictions_too():
+async def test_commits_reveal_evictions_too():
     coordinator = Coordinator()
     answer = SimpleNamespace(topics=[("push.jobs", [(0, NoError.errno), (1, UnknownMemberIdError.errno)])])
 

@@ -1,4 +1,4 @@
-"""Writing records, with a producer that does what aiokafka was seen to do."""
+"""Writing records, with a producer that behaves as aiokafka has been seen to."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from worker.records.topics import DEAD_LETTERS
 
 
 class Producer:
-    """As AIOKafkaProducer: what a broker refuses leaves a hole in the sequence, and it takes no more then."""
+    """Stands in for AIOKafkaProducer: a refused record leaves a gap, after which the broker takes no more."""
 
     made: ClassVar[list["Producer"]] = []
     limit = 1_048_588
@@ -55,51 +55,51 @@ class Producer:
 
 
 @pytest.fixture
-async def outbox(settings, monkeypatch):
+async def producer(settings, monkeypatch):
     monkeypatch.setattr(edge, "AIOKafkaProducer", Producer)
     monkeypatch.setattr(Producer, "made", [])
     return RecordProducer(settings, "pushmill-pod-0")
 
 
 def written() -> list[Publication]:
-    return [publication for producer in Producer.made for publication in producer.written]
+    return [publication for made in Producer.made for publication in made.written]
 
 
-def answers_with(outbox: RecordProducer, error: Exception | None = None) -> None:
-    outbox._producer.acknowledged = asyncio.get_running_loop().create_future()
+def answers_with(producer: RecordProducer, error: Exception | None = None) -> None:
+    producer._producer.acknowledged = asyncio.get_running_loop().create_future()
     if error is not None:
-        outbox._producer.acknowledged.set_exception(error)
+        producer._producer.acknowledged.set_exception(error)
 
 
-def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(outbox):
+def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(producer):
     codec = DefaultRecordBatch.CODEC_LZ4
     builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, edge.MAX_REQUEST_BYTES)
     builder.append(0, 0, None, b"".join(b"outcome %d of %d" % (n, n * n) for n in range(100)), [])
     batch = bytes(builder.build())
-    packed = batch[batch.index(b"\x04\x22\x4d\x18") :]  # what every frame of lz4 begins with
+    packed = batch[batch.index(b"\x04\x22\x4d\x18") :]  # the magic number of an lz4 frame
     fast, thorough = (lz4_encode(lz4_decode(packed), level) for level in (edge.LZ4_LEVEL, 9))
     assert packed == fast != thorough
 
 
-async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(outbox, impatient):
-    answers_with(outbox)
+async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(producer, impatient):
+    answers_with(producer)
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
-        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+        await producer.publish([Publication("outcomes", None, b"{}", ())])
 
 
-async def test_records_that_are_refused_mean_the_same(outbox):
-    answers_with(outbox, KafkaConnectionError("no"))
+async def test_records_that_are_refused_mean_the_same(producer):
+    answers_with(producer, KafkaConnectionError("no"))
     with pytest.raises(KafkaStuckError, match="refuses records"):
-        await outbox.publish([Publication("outcomes", None, b"{}", ())])
+        await producer.publish([Publication("outcomes", None, b"{}", ())])
 
 
 OUTCOME = Publication("outcomes", b"j", b"{}", ())
-SAID = tuple((name, b"x") for name in LETTER_HEADERS)
+LETTER = tuple((name, b"x") for name in LETTER_HEADERS)
 
 
-async def test_what_fits_is_written_once_as_it_is(outbox):
-    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *SAID))
-    await outbox.publish([letter, OUTCOME])
+async def test_what_fits_is_written_once_as_it_is(producer):
+    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *LETTER))
+    await producer.publish([letter, OUTCOME])
     assert [each.value for each in written()] == [letter.value, OUTCOME.value]
     assert len(Producer.made) == 1
 
@@ -109,32 +109,32 @@ async def test_what_fits_is_written_once_as_it_is(outbox):
     [(b"k", 1_500_000, b""), (b"k", 3_000_000, b""), (b"k" * 1_200_000, 9, b""), (None, 9, b"x" * 2_100_000)],
     ids=["the broker", "the producer", "a key", "headers"],
 )
-async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(outbox, key, size, own):
-    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *SAID))
-    await outbox.publish([letter, OUTCOME])
+async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(producer, key, size, own):
+    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *LETTER))
+    await producer.publish([letter, OUTCOME])
     cut, other = sorted(written(), key=lambda each: each.topic)
     assert other.value == OUTCOME.value
     assert cut == Publication(
         f"push.{DEAD_LETTERS}",
         None,
         b"x" * min(size, DEAD_LETTER_KEPT_BYTES),
-        (*SAID, (TRUNCATED, str(size).encode())),
+        (*LETTER, (TRUNCATED, str(size).encode())),
     )
-    assert [producer.running for producer in Producer.made] == [False, True]
-    await outbox.publish([OUTCOME])
+    assert [made.running for made in Producer.made] == [False, True]
+    await producer.publish([OUTCOME])
     assert len(written()) == 3
 
 
 @pytest.mark.parametrize(("limit", "left"), [(1000, b""), (8, None)])
-async def test_one_that_is_refused_again_is_emptied_and_then_left_out(outbox, monkeypatch, limit, left):
+async def test_one_that_is_refused_again_is_emptied_and_then_left_out(producer, monkeypatch, limit, left):
     monkeypatch.setattr(Producer, "limit", limit)
-    await outbox.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, SAID), OUTCOME])
+    await producer.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, LETTER), OUTCOME])
     assert [each.value for each in written() if DEAD_LETTERS in each.topic] == (
         [] if left is None else [left]
     )
     assert sum(each.value == OUTCOME.value for each in written()) == 1
 
 
-async def test_anything_else_that_is_too_large_names_its_topic(outbox):
+async def test_anything_else_that_is_too_large_names_its_topic(producer):
     with pytest.raises(KafkaStuckError, match=r"1500000 bytes are too large for outcomes: raise its max"):
-        await outbox.publish([Publication("outcomes", None, b"x" * 1_500_000, ())])
+        await producer.publish([Publication("outcomes", None, b"x" * 1_500_000, ())])

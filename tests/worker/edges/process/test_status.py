@@ -10,7 +10,7 @@ from worker.edges.process.status import StatusPortError, StatusServer
 
 
 class Worker:
-    """What the server asks."""
+    """The callables that the server uses."""
 
     reason: str | None = None
     text: bytes = b""

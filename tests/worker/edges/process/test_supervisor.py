@@ -1,4 +1,4 @@
-"""The supervisor, with small processes in the workers' place."""
+"""The supervisor, with small processes in place of workers."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ WORKER = textwrap.dedent(
 
 
 class Fleet:
-    """A supervisor that runs, and what its processes leave in a folder."""
+    """A running supervisor, and the files that its processes leave in a folder."""
 
     def __init__(self, supervisor: Supervisor, status: StatusServer, folder: Path) -> None:
         self.supervisor = supervisor
@@ -96,7 +96,7 @@ def pids_in(folder: Path, number: int) -> list[int]:
 
 
 async def numbers_of(what: str, folder: Path) -> set[int]:
-    """Of the processes that have left such a file."""
+    """Return the numbers of the processes that have left such a file."""
     return {number for number in range(2) if (folder / f"{what}-{number}").exists()}
 
 
@@ -115,7 +115,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_there(pid: int) -> bool:
-    """Also as a zombie."""
+    """Return whether a process exists, even as a zombie."""
     return Path(f"/proc/{pid}").exists()
 
 
@@ -212,7 +212,7 @@ async def test_one_that_has_let_go_does_not_count_as_hung_before_its_end_is_know
         [pid] = running.pids()
         os.kill(pid, signal.SIGTERM)
         await eventually(lambda: running.fetch("/readyz"), lambda said: said[0] == 503)
-        # Where its loop has ended and nothing has let go yet, it cannot be told from one that hangs.
+        # Once its loop has ended but its end is still open, it cannot be told from one that hangs.
         await eventually(lambda: running.fetch("/healthz"), lambda said: said[0] == 200)
         assert running.alive() == [pid]
 

@@ -1,4 +1,4 @@
-"""Several processes' metrics put together: what adds up, what does not, and what stays."""
+"""Merging several processes' metrics: what is summed, what is not, and what is kept."""
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
