@@ -131,7 +131,7 @@ def check_schema(name: str, decode: Callable[[bytes], Any], data: bytes) -> None
 
 
 def check(data: bytes) -> None:
-    """`pushmill check`: told once, without values; where it has nothing to object to everything is sent."""
+    """`pushmill check`: each finding once, without values; if it finds no problems, everything is sent."""
     found = findings(data, Endpoints())
     assert len({(each.severity, each.field, each.problem) for each in found}) == len(found)
     for each in found:

@@ -191,7 +191,7 @@ async def supervised(workers: list[WorkerProcess]) -> AsyncIterator[None]:
 async def start_again(workers: list[WorkerProcess]) -> None:
     while True:
         for worker in [each for each in workers if each.ended]:
-            assert "ending at once, without a clean-up" in worker.log.read_text()
+            assert "exiting at once without cleanup" in worker.log.read_text()
             await worker.start(ready=False)
         await asyncio.sleep(0.2)
 
@@ -221,7 +221,7 @@ async def test_a_broker_that_stays_frozen_ends_the_process_without_a_flush(
     async with kafka.frozen():
         assert await worker.wait() == 1
     said = worker.log.read_text()
-    assert "ending at once, without a clean-up" in said
+    assert "exiting at once without cleanup" in said
     assert "did not stop in time" not in said
     assert "Traceback" not in said
     await worker.start()

@@ -1,1 +1,1 @@
-"""What is wrong with a job, said more strictly than the worker does, for whoever is about to send it."""
+"""Checks of send jobs, stricter than the worker's, for whatever is about to send one. No I/O."""

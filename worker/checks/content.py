@@ -1,4 +1,4 @@
-"""What `pushmill check` finds where a job's content meets its recipients: it is rendered for each of them."""
+"""Rules for a job's content: it is rendered for each recipient, as the worker would. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -15,22 +15,25 @@ from worker.records.job import Decoded, Recipient, SendJob
 from worker.records.notification import Notification
 
 FIREFOX_ANDROID_MAX = 2_800
-"""Bytes of plaintext that Firefox on Android takes, about."""
+"""Approximate bytes of plaintext that Firefox on Android accepts."""
 
 _BUILT_IN = frozenset({"job_id", "campaign_id", "site_id", "recipient_id"})
 _VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(\|.*?)?\}\}", re.DOTALL)
-"""As `worker.push.template` has it, but tells an empty fallback from none."""
+"""Like the one of `worker.push.template`, but distinguishes an empty fallback from none."""
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 def content(decoded: Decoded) -> Iterator[Finding]:
-    """Find what comes out wrong or odd where a job meets its recipients: texts, sizes, variables."""
+    """Find the problems of a job's content for its recipients: texts, sizes, variables."""
     job = decoded.job
     sound = {i: person for i, person in enumerate(decoded.recipients) if isinstance(person, Recipient)}
     message = compile_message(job)
     if message.template_bytes > TEMPLATES_MAX_BYTES:
-        size = f"{message.template_bytes:,} bytes before anything is filled in"
-        yield error("notification", f"is too large for everyone: {size}, over {TEMPLATES_MAX_BYTES:,}")
+        size = f"{message.template_bytes:,} bytes before variables are filled in"
+        yield error(
+            "notification",
+            f"is too large for every recipient: {size}, over the limit of {TEMPLATES_MAX_BYTES:,}",
+        )
         return
     yield from _rendered(job, message, sound, len(decoded.recipients))
     yield from _used_variables(job, sound)
@@ -46,7 +49,7 @@ def _rendered(job: SendJob, message: Message, people: dict[int, Recipient], of: 
             bad.append(index)
         except PayloadTooLargeError as refusal:
             sizes[index] = refusal.size
-    yield from _blamed(job, {index: people[index] for index in bad}, of)
+    yield from _broken_fields(job, {index: people[index] for index in bad}, of)
     yield from _sized("payload" if job.notification is None else "notification", sizes, len(people))
 
 
@@ -55,24 +58,24 @@ def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
     large = [index for index, size in sizes.items() if FIREFOX_ANDROID_MAX < size <= MAX_PLAINTEXT]
     if too_large:
         size = max(sizes.values())
-        whom = _whom(too_large, of)
-        yield error(field, f"is too large {whom}: {size:,} bytes or more, and {MAX_PLAINTEXT:,} fit a push")
+        problem = f"is too large {_for_some(too_large, of)}: at least {size:,} bytes"
+        yield error(field, f"{problem}, over the limit of {MAX_PLAINTEXT:,}")
     if large:
         yield warning(
             field,
-            f"is over {FIREFOX_ANDROID_MAX:,} bytes {_whom(large, of)}: too large for Firefox on Android",
+            f"is over {FIREFOX_ANDROID_MAX:,} bytes {_for_some(large, of)}: too large for Firefox on Android",
         )
 
 
-def _blamed(job: SendJob, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
-    """Name the fields that come out wrong, by rendering each without the others."""
+def _broken_fields(job: SendJob, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
+    """Find the fields that do not render, by rendering each without the others."""
     for field, problem, probe in _probes(job) if people else ():
-        wrong = [index for index, recipient in people.items() if _comes_out_bad(probe, recipient)]
+        wrong = [index for index, recipient in people.items() if _renders_badly(probe, recipient)]
         if wrong:
-            yield error(field, f"{problem} {_whom(wrong, of)}")
+            yield error(field, f"{problem} {_for_some(wrong, of)}")
 
 
-def _comes_out_bad(message: Message, recipient: Recipient) -> bool:
+def _renders_badly(message: Message, recipient: Recipient) -> bool:
     try:
         message.render(recipient)
     except BadNotificationError:
@@ -100,7 +103,7 @@ def _probes(job: SendJob) -> Iterator[tuple[str, str, Message]]:
         if template is not None:
             yield (
                 f"notification.{name}",
-                "is no absolute https URL",
+                "is not an absolute https URL",
                 _compiled(job, Notification("t", template)),
             )
 
@@ -109,8 +112,8 @@ def _compiled(job: SendJob, notification: Notification) -> Message:
     return compile_message(msgspec.structs.replace(job, notification=notification))
 
 
-def _whom(indexes: list[int], of: int) -> str:
-    return f"for {len(indexes)} of {of} recipients (recipients[{indexes[0]}] first)"
+def _for_some(indexes: list[int], of: int) -> str:
+    return f"for {len(indexes)} of {of} recipients (first: recipients[{indexes[0]}])"
 
 
 # ── variables ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,12 +124,12 @@ def _used_variables(job: SendJob, people: dict[int, Recipient]) -> Iterator[Find
     used: dict[str, list[tuple[str, bool]]] = {}
     for field, text in templates:
         if "{{" in _VARIABLE.sub("", text):
-            yield warning(field, "has a {{ that begins no variable, and is sent as it is")
+            yield warning(field, "has a {{ that does not start a variable, and is sent unchanged")
         for match in _VARIABLE.finditer(text):
             used.setdefault(match.group(1), []).append((field, match.group(2) is None))
     if "{{" in (job.payload or ""):
-        yield warning("payload", "is sent as it is: its {{…}} are not filled in")
-    yield from _lacking(used, people)
+        yield warning("payload", "is sent unchanged: its {{…}} are not filled in")
+    yield from _missing(used, people)
     yield from _unused(used, people)
 
 
@@ -142,13 +145,13 @@ def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
                 yield from _templates(item, f"{path}[{index}]")
 
 
-def _lacking(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
-    for name, places in used.items():
-        bare = [field for field, has_no_fallback in places if has_no_fallback]
-        lacking = [index for index, person in people.items() if name not in (person.variables or ())]
-        if bare and lacking and name not in _BUILT_IN:
-            whom = _whom(lacking, len(people))
-            yield warning(bare[0], f"{{{{{name}}}}} has no value {whom}, and no fallback: it comes out empty")
+def _missing(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
+    for name, uses in used.items():
+        bare = [field for field, has_no_fallback in uses if has_no_fallback]
+        missing = [index for index, person in people.items() if name not in (person.variables or ())]
+        if bare and missing and name not in _BUILT_IN:
+            some = _for_some(missing, len(people))
+            yield warning(bare[0], f"{{{{{name}}}}} has no value {some}, and no fallback: it is left empty")
 
 
 def _unused(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
@@ -156,8 +159,8 @@ def _unused(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient
         for name in person.variables or ():
             field = f"recipients[{index}].variables.{shown(name)}"
             if name in _BUILT_IN:
-                yield warning(field, "is built in: the value given here is not used")
+                yield warning(field, "is a built-in variable: the value given here is ignored")
             elif not _NAME.fullmatch(name):
-                yield error(field, "cannot be used: names of variables are A-Z, a-z, 0-9 and _")
+                yield error(field, "is not a valid variable name: use A-Z, a-z, 0-9 and _")
             elif name not in used:
-                yield warning(field, "is used nowhere in the notification")
+                yield warning(field, "is not used in the notification")

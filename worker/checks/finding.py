@@ -1,4 +1,4 @@
-"""One thing that is wrong or odd about a send job, as `pushmill check` tells it."""
+"""What a check reports: one problem of a send job. Knows neither the rules nor how findings are shown."""
 
 import json
 import re
@@ -9,7 +9,7 @@ _SHOWABLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class Severity(StrEnum):
-    """Whether a finding must be mended."""
+    """Whether a finding must be fixed."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,12 +17,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong or odd.
+    """One problem of a job.
 
     Attributes:
         severity: Errors make the check fail.
-        field: Path from the job's top (`recipients[3].subscription`), or `value` for all of it.
-        problem: In words, without the value.
+        field: Path from the top of the job (`recipients[3].subscription`), or `value` for the whole job.
+        problem: What is wrong, in words, without the value.
     """
 
     severity: Severity
@@ -31,15 +31,15 @@ class Finding:
 
 
 def error(field: str, problem: str) -> Finding:
-    """What must be mended."""
+    """Make a finding that must be fixed."""
     return Finding(Severity.ERROR, field, problem)
 
 
 def warning(field: str, problem: str) -> Finding:
-    """What may be meant."""
+    """Make a finding that may be intended."""
     return Finding(Severity.WARNING, field, problem)
 
 
 def shown(name: str) -> str:
-    """A name out of the job, so that it can do nothing to a terminal."""
+    """Return a name from the job in a form that is safe on a terminal."""
     return name if _SHOWABLE.fullmatch(name) else json.dumps(name[:64])

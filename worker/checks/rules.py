@@ -1,7 +1,7 @@
-"""What is wrong, or odd, about the bytes of a send job: every rule of `pushmill check`.
+"""Every rule for the bytes of a send job.
 
-Stricter than the worker, which passes over what it does not know and finds a recipient's flaws one by one.
-Pure, and no finding holds a value of the job: keys, endpoints and texts stay where they are.
+Stricter than the worker, which ignores unknown fields and rejects flawed recipients one by one. Pure, and no
+finding contains a value of the job: keys, endpoints and texts must not reach a terminal or a log.
 """
 
 import difflib
@@ -33,15 +33,15 @@ from worker.records.job import (
 from worker.records.values import RecordError
 
 RECORD_MAX_BYTES = 1_000_000
-"""Close below the largest record that a broker takes unless it is configured otherwise (1 MiB)."""
+"""Just below the largest record that brokers accept by default (1 MiB)."""
 
 TTL_SENSIBLE = 60
-"""Seconds: within less, a push that has to be tried again seldom is (the first retry comes within 30)."""
+"""Seconds; with less, few pushes are retried in time (the first retry comes within 30)."""
 
 SLICED_FROM = 100
-"""Recipients in a stretched job above which the campaign is likely to be big."""
+"""Recipients in a stretched job from which on the campaign is likely to be large."""
 
-_BROWSERS_OWN = frozenset({"expirationTime"})
+_SET_BY_BROWSERS = frozenset({"expirationTime"})
 _TIER_ONLY = {
     SendJob: set(LaterJob.__struct_fields__) - set(SendJob.__struct_fields__),
     Recipient: set(LaterRecipient.__struct_fields__) - set(Recipient.__struct_fields__),
@@ -55,22 +55,22 @@ class _People(Struct):
 
 
 _decode_recipient = msgspec.json.Decoder(Recipient).decode
-# Nothing but them: what nobody reads may be no UTF-8.
+# Only the recipients: fields that nothing reads may not be UTF-8.
 _decode_people = msgspec.json.Decoder(_People).decode
 
 
 def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
-    """Find everything that is wrong or odd about a job; what is alike in several places is told once.
+    """Find every problem of a job; problems that differ only in an index are reported once.
 
     Args:
-        value: Of a record as it is produced to `push.jobs`.
-        endpoints: Says which endpoints may be sent to.
+        value: The value of a record as it is produced to `push.jobs`.
+        endpoints: Decides which endpoints are allowed.
     """
     try:
         decoded = decode_job(value)
     except RecordError as refusal:
         field, _, problem = refusal.problem.partition(": ")
-        return [error(field, problem), *_told_once(_unknown_fields(value))]
+        return [error(field, problem), *_merged(_unknown_fields(value))]
     found = (
         *_record(value),
         *_unknown_fields(value),
@@ -81,11 +81,11 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
         *_schedule(decoded),
         *content(decoded),
     )
-    return _told_once(iter(found))
+    return _merged(iter(found))
 
 
-def _told_once(found: Iterator[Finding]) -> list[Finding]:
-    """Keep the first of findings that differ in nothing but an index, with the number of the others."""
+def _merged(found: Iterator[Finding]) -> list[Finding]:
+    """Keep the first of the findings that differ only in an index, with the number of the others."""
     alike: dict[tuple[str, str, str], list[Finding]] = {}
     for each in found:
         alike.setdefault((each.severity, _INDEX.sub("[]", each.field), each.problem), []).append(each)
@@ -95,12 +95,12 @@ def _told_once(found: Iterator[Finding]) -> list[Finding]:
     ]
 
 
-# ── the record, and what nobody reads ───────────────────────────────────────────────────────────────────────
+# ── the record, and unknown fields ──────────────────────────────────────────────────────────────────────
 
 
 def _record(value: bytes) -> Iterator[Finding]:
     if len(value) > RECORD_MAX_BYTES:
-        yield warning("value", f"is {len(value):,} bytes: brokers take 1 MiB by default; split it")
+        yield warning("value", f"is {len(value):,} bytes: brokers accept 1 MiB by default; split the job")
 
 
 def _unknown_fields(value: bytes) -> Iterator[Finding]:
@@ -108,9 +108,9 @@ def _unknown_fields(value: bytes) -> Iterator[Finding]:
         tree = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if _is_read(value):
-            yield error("value", "holds an unknown field that is not UTF-8, or is nested too deeply")
+            yield error("value", "has an unknown field that is not UTF-8 or is nested too deeply")
         return
-    yield from _strange(tree, inspect.type_info(SendJob), "")
+    yield from _unknown_names(tree, inspect.type_info(SendJob), "")
 
 
 def _is_read(value: bytes) -> bool:
@@ -121,33 +121,33 @@ def _is_read(value: bytes) -> bool:
     return True
 
 
-def _strange(tree: object, kind: inspect.Type, path: str) -> Iterator[Finding]:
-    """Walk a value and its type side by side, for the names that the type does not know."""
+def _unknown_names(tree: object, kind: inspect.Type, path: str) -> Iterator[Finding]:
+    """Walk a value along with its type, to find the names that the type does not know."""
     match kind, tree:
         case inspect.StructType(), dict():
             known = {field.encode_name: field.type for field in kind.fields}
             for name, item in tree.items():
                 at = f"{path}.{shown(name)}".lstrip(".")
                 if name in known:
-                    yield from _strange(item, known[name], at)
-                elif not (kind.cls is Subscription and name in _BROWSERS_OWN):
+                    yield from _unknown_names(item, known[name], at)
+                elif not (kind.cls is Subscription and name in _SET_BY_BROWSERS):
                     yield error(at, _unknown(name, kind.cls, list(known)))
         case inspect.ListType(), list():
             for index, item in enumerate(tree):
-                yield from _strange(item, kind.item_type, f"{path}[{index}]")
+                yield from _unknown_names(item, kind.item_type, f"{path}[{index}]")
         case inspect.UnionType(), _:
             for each in kind.types:
-                yield from _strange(tree, each, path)
+                yield from _unknown_names(tree, each, path)
 
 
 def _unknown(name: str, owner: type[Struct], known: list[str]) -> str:
     if name in _TIER_ONLY.get(owner, ()):
-        return "is for the records that pushmill writes to push.later.* alone, and is ignored"
+        return "is only for records that pushmill writes to push.later.*, and is ignored"
     meant = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"is unknown, and is ignored; did you mean {meant[0]}?" if meant else "is unknown, and is ignored"
 
 
-# ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── recipients ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
@@ -156,14 +156,14 @@ def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
     people = _decode_people(value).recipients
     for index, flaw in decoded.flaws.items():
         where, problem = _why(people[index])
-        yield error(f"recipients[{index}]{where}", f"{problem}; this recipient ends as invalid, {flaw}")
+        yield error(f"recipients[{index}]{where}", f"{problem}; this recipient will be invalid, {flaw}")
 
 
 def _oversized(decoded: Decoded, value: bytes) -> Iterator[Finding]:
     taken = replace(decoded, recipients=within_size(decoded, len(value)))
     for index, flaw in taken.flaws.items():
         if index not in decoded.flaws:
-            problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient ends as invalid, {flaw}"
+            problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient will be invalid, {flaw}"
             yield error(f"recipients[{index}]", problem)
 
 
@@ -183,15 +183,13 @@ def _repeated(decoded: Decoded) -> Iterator[Finding]:
     endpoints: set[str] = set()
     for index, recipient in enumerate(decoded.recipients):
         if recipient.id in ids:
-            yield error(
-                f"recipients[{index}].id", "is an earlier recipient's too: outcomes are told apart by it"
-            )
+            yield error(f"recipients[{index}].id", "repeats an earlier one: outcomes would be ambiguous")
         ids.add(recipient.id)
         if isinstance(recipient, Unreadable):
             continue
         endpoint = recipient.subscription.endpoint
         if endpoint in endpoints:
-            yield warning(f"recipients[{index}].subscription.endpoint", "is an earlier recipient's too")
+            yield warning(f"recipients[{index}].subscription.endpoint", "repeats an earlier one")
         endpoints.add(endpoint)
 
 
@@ -211,17 +209,20 @@ def _subscriptions(decoded: Decoded, endpoints: Endpoints) -> Iterator[Finding]:
             yield error(f"{at}.keys.{refusal.field}", refusal.problem)
 
 
-# ── time ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── time ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _schedule(decoded: Decoded) -> Iterator[Finding]:
     job = decoded.job
     if 0 < job.ttl < TTL_SENSIBLE:
-        yield warning("ttl", f"is below {TTL_SENSIBLE} seconds: few browsers will get it in time")
+        yield warning("ttl", f"is below {TTL_SENSIBLE} seconds: few browsers will receive it in time")
     if job.ttl > TTL_DEFAULT:
         yield warning("ttl", "is above 28 days (2419200), the longest that push services keep a message")
     if job.stretch_time and job.slice is None and len(decoded.recipients) >= SLICED_FROM:
-        yield warning("stretch_time", "goes with slice in big campaigns: neighbours then fall due together")
+        yield warning(
+            "stretch_time",
+            "should come with slice in large campaigns: recipients of a record then fall due together",
+        )
     yield from _too_late(decoded)
 
 
@@ -235,9 +236,10 @@ def _too_late(decoded: Decoded) -> Iterator[Finding]:
         if start >= end:
             yield error("not_after", "is not after start_at: nothing can be sent")
         elif start + (job.stretch_time or 0) > end:
-            yield warning("not_after", "is before start_at + stretch_time: the last recipients lapse")
+            yield warning("not_after", "is before start_at + stretch_time: the last recipients will lapse")
     for index, recipient in enumerate(decoded.recipients):
         if isinstance(recipient, Unreadable) or recipient.not_before is None:
             continue
         if recipient.not_before.timestamp() >= end:
-            yield error(f"recipients[{index}].not_before", "is not before not_after: this recipient lapses")
+            problem = "is not before not_after: this recipient will lapse"
+            yield error(f"recipients[{index}].not_before", problem)

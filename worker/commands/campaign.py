@@ -1,4 +1,4 @@
-"""`pushmill campaign`: pause, resume or cancel a campaign, and see how far it is."""
+"""`pushmill campaign`: pauses, resumes or cancels a campaign, and shows its progress."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ def stats(campaign: Campaign) -> None:
     totals = Totals(_checked(campaign), time.time())
     asyncio.run(_read_stats(load_kafka_settings(os.environ), totals))
     if not totals.records:
-        end(f"push.stats knows nothing of campaign {campaign}, or no longer", FAILED)
+        end(f"push.stats has no records of campaign {campaign}, or no longer has any", FAILED)
     Console().print(_table(totals))
 
 
@@ -64,7 +64,10 @@ def _set(campaign: str, wanted: State) -> None:
 
 def _checked(campaign: str) -> str:
     if not re.fullmatch(ID_PATTERN, campaign):
-        end("ID: is no campaign id: 1 to 128 letters, digits and . _ : -, the first none of . and :", MISUSED)
+        end(
+            "ID: is not a valid campaign id: use 1 to 128 of A-Z a-z 0-9 . _ : -, not starting with . or :",
+            MISUSED,
+        )
     return campaign
 
 

@@ -1,4 +1,4 @@
-"""`pushmill capacity`: what a rate of pushes needs, before any of it is there."""
+"""`pushmill capacity`: sizes a deployment for a rate of pushes, before any of it exists."""
 
 from typing import Annotated, NamedTuple
 
@@ -10,7 +10,7 @@ from worker.commands import MISUSED, end
 from worker.commands.sizing import (
     CPU_MICROSECONDS,
     IN_FLIGHT,
-    IN_FLIGHT_MOST,
+    IN_FLIGHT_MAX,
     KEPT_SECONDS,
     OUTCOME_BYTES,
     OWN_TEXT_MICROSECONDS,
@@ -18,19 +18,19 @@ from worker.commands.sizing import (
     REPLICAS,
     CapacityError,
     Demand,
-    Plan,
-    plan,
+    Sizing,
+    size,
     usable_slots,
     with_more_in_flight,
 )
 
 RATES = (1_000, 10_000, 100_000, 1_000_000)
 LATENCIES = (0.05, 0.2, 1.0)
-"""What the runbook's table is of."""
+"""Pushes a second, and seconds until the answer: the rows of the sizing page's table."""
 
 DAY = 86_400
 CAMPAIGN = 100_000_000
-"""Recipients over a day: what the runbook's table of tiers is of."""
+"""Recipients in a day: the campaign of the sizing page's table of tiers."""
 
 
 class _Amount(NamedTuple):
@@ -75,68 +75,68 @@ def capacity(
     except CapacityError as error:
         field, _, problem = str(error).partition(":")
         end(f"--{field.replace('_', '-')}:{problem}", MISUSED)
-    found = plan(demand)
-    typer.echo(_title(found))
+    sizing = size(demand)
+    typer.echo(_title(sizing))
     for table_of in (_bounds, _answer):
-        Console().print(table_of(found), highlight=False)
+        Console().print(table_of(sizing), highlight=False)
         typer.echo("")
-    typer.echo("assumed:\n" + "\n".join(f"- {line}" for line in _assumptions(found)))
+    typer.echo("assumed:\n" + "\n".join(f"- {line}" for line in _assumptions(sizing)))
 
 
-# ── for people ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── for a terminal ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _title(found: Plan) -> str:
-    demand = found.demand
+def _title(sizing: Sizing) -> str:
+    demand = sizing.demand
     return (
         f"{demand.rate:,.0f} pushes a second, answered after {demand.latency:g} s: "
-        f"{_number(found.processes, 'process', 'processes')}, decided by {found.decides}\n"
+        f"{_number(sizing.processes, 'process', 'processes')}, decided by {sizing.decides}\n"
     )
 
 
-def _bounds(found: Plan) -> Table:
+def _bounds(sizing: Sizing) -> Table:
     table = _columns("bound", "at the peak", "asks for", "")
-    needs = (f"{found.cores:,.1f} cores", f"{found.requests:,.0f} requests")
-    for (bound, processes), need in zip(found.processes_for.items(), needs, strict=True):
-        mark = "decides" if bound is found.decides else ""
+    needs = (f"{sizing.cores:,.1f} cores", f"{sizing.requests:,.0f} requests")
+    for (bound, processes), need in zip(sizing.processes_for.items(), needs, strict=True):
+        mark = "decides" if bound is sizing.decides else ""
         table.add_row(bound, need, _number(processes, "process", "processes"), mark)
-    busiest = f"{_bytes(found.traffic.busiest_topic)}/s from a topic"
-    for bound, partitions in found.partitions_for.items():
-        mark = "decides" if bound is found.decides_partitions else ""
-        need = busiest if bound == "bytes read" else _number(found.processes, "reader")
+    busiest = f"{_bytes(sizing.traffic.busiest_topic)}/s from a topic"
+    for bound, partitions in sizing.partitions_for.items():
+        mark = "decides" if bound is sizing.decides_partitions else ""
+        need = busiest if bound == "bytes read" else _number(sizing.processes, "reader")
         table.add_row(bound, need, _number(partitions, "partition"), mark)
     return table
 
 
-def _answer(found: Plan) -> Table:
-    table, demand, traffic = _columns("it takes", ""), found.demand, found.traffic
-    table.add_row("pods", f"{found.pods:,}, PUSHMILL_PROCESSES={demand.cores_per_pod}")
+def _answer(sizing: Sizing) -> Table:
+    table, demand, traffic = _columns("it takes", ""), sizing.demand, sizing.traffic
+    table.add_row("pods", f"{sizing.pods:,}, PUSHMILL_PROCESSES={demand.cores_per_pod}")
     better = with_more_in_flight(demand)
     if better:
         table.add_row("", f"{better.pods:,} with PUSHMILL_MAX_IN_FLIGHT={better.demand.in_flight}")
-    table.add_row("partitions", f"{found.partitions:,} or more, of each topic that is read")
-    table.add_row("memory limit", f"{found.memory_mib:,} MiB a pod")
+    table.add_row("partitions", f"{sizing.partitions:,} or more, of each topic that is read")
+    table.add_row("memory limit", f"{sizing.memory_mib:,} MiB a pod")
     table.add_row("jobs", f"{_bytes(traffic.jobs)}/s")
     if traffic.tiers:
         table.add_row("tiers", f"{_bytes(traffic.tiers)}/s, {traffic.tier_records:,.0f} records a second")
     table.add_row("outcomes", f"{_bytes(traffic.outcomes)}/s")
     days = KEPT_SECONDS // DAY
-    table.add_row("on disks", f"{_bytes(traffic.kept)}, if it goes on for {days} days; {REPLICAS} replicas")
+    table.add_row("on disks", f"{_bytes(traffic.kept)} after {days} days at this rate; {REPLICAS} replicas")
     return table
 
 
-def _assumptions(found: Plan) -> tuple[str, ...]:
-    demand = found.demand
-    besides = found.cpu - demand.cpu
-    slots = f"{usable_slots(demand.in_flight):,} requests at once, each process"
+def _assumptions(sizing: Sizing) -> tuple[str, ...]:
+    demand = sizing.demand
+    extra = sizing.cpu - demand.cpu
+    slots = f"{usable_slots(demand.in_flight):,} requests at once in each process"
     return (
-        f"{found.cpu:,.0f} us of CPU a push, {besides:,.0f} of them for tiers and small records",
-        f"a campaign's records bring one notification: else {OWN_TEXT_MICROSECONDS:.0f} us more a record",
-        "a core for each process",
-        f"{slots}: a push service gets three quarters of the slots, and {IN_FLIGHT_MOST:,} are used at most",
-        f"{demand.headroom:.0%} on top, for retries and for the pod that is away",
+        f"{sizing.cpu:,.0f} us of CPU a push, {extra:,.0f} of them for tiers and small records",
+        f"records of a campaign share a notification: else {OWN_TEXT_MICROSECONDS:.0f} us more a record",
+        "one core for each process",
+        f"{slots}: a push service gets three quarters of the slots, and at most {IN_FLIGHT_MAX:,} are used",
+        f"{demand.headroom:.0%} headroom, for retries and for a pod that is down",
         f"{RECIPIENT_BYTES} bytes a recipient in a job, {OUTCOME_BYTES} in an outcome, before compression",
-        "what two processes did on one machine, multiplied: nothing larger has been measured",
+        "figures of two processes on one machine, multiplied: nothing larger has been measured",
     )
 
 
@@ -156,11 +156,11 @@ def _bytes(count: float) -> str:
     return f"{count / size:,.1f} {unit}"
 
 
-# ── for the runbook ─────────────────────────────────────────────────────────────────────────────────────────
+# ── for the sizing page ─────────────────────────────────────────────────────────────────────────────────
 
 
 def rates_table() -> str:
-    """Pods and partitions for some rates and latencies, in Markdown."""
+    """Return pods and partitions for some rates and latencies, in Markdown."""
     rows = [_rate_row(Demand(rate, latency)) for rate in RATES for latency in LATENCIES]
     return _markdown(
         "pushes a second",
@@ -176,24 +176,24 @@ def rates_table() -> str:
 
 
 def _rate_row(demand: Demand) -> tuple[str, ...]:
-    found, better = plan(demand), with_more_in_flight(demand)
+    sizing, better = size(demand), with_more_in_flight(demand)
     return (
         f"{demand.rate:,}",
         f"{demand.latency * 1000:g} ms" if demand.latency < 1 else f"{demand.latency:g} s",
-        f"{found.cores:,.1f}",
-        f"{found.requests:,.0f}",
-        found.decides,
-        f"{found.pods:,}",
-        f"{found.partitions:,}",
+        f"{sizing.cores:,.1f}",
+        f"{sizing.requests:,.0f}",
+        sizing.decides,
+        f"{sizing.pods:,}",
+        f"{sizing.partitions:,}",
         f"{better.pods:,} with `PUSHMILL_MAX_IN_FLIGHT={better.demand.in_flight}`" if better else "",
     )
 
 
 def tiers_table() -> str:
-    """What tiers cost a large campaign with and without `slice`, in Markdown."""
+    """Return the cost of tiers to a large campaign, with and without `slice`, in Markdown."""
     rate = CAMPAIGN / DAY
     rows = [
-        _tiers_row(plan(Demand(rate, 0.1, stretch=DAY, hashed=hashed, headroom=0)))
+        _tiers_row(size(Demand(rate, 0.1, stretch=DAY, hashed=hashed, headroom=0)))
         for hashed in (False, True)
     ]
     return _markdown(
@@ -206,14 +206,14 @@ def tiers_table() -> str:
     )
 
 
-def _tiers_row(found: Plan) -> tuple[str, ...]:
-    records = found.traffic.tier_records
+def _tiers_row(sizing: Sizing) -> tuple[str, ...]:
+    records = sizing.traffic.tier_records
     return (
-        "without (spread by hash)" if found.demand.hashed else "with `slice`",
-        f"{records / found.demand.rate:.2g}",
+        "without (spread by hash)" if sizing.demand.hashed else "with `slice`",
+        f"{records / sizing.demand.rate:.2g}",
         f"{records:,.0f}",
-        f"{_bytes(found.traffic.tiers)}/s",
-        f"{found.cpu:,.0f} us",
+        f"{_bytes(sizing.traffic.tiers)}/s",
+        f"{sizing.cpu:,.0f} us",
     )
 
 

@@ -1,4 +1,7 @@
-"""`pushmill check`: a file of send jobs, looked at more strictly than the worker does."""
+"""`pushmill check`: checks a file of send jobs more strictly than the worker does.
+
+Decides what the file's jobs are, and the exit status. The rules are `worker.checks`'s.
+"""
 
 import os
 import sys
@@ -19,7 +22,7 @@ _HOSTS_VARIABLE = "PUSHMILL_ENDPOINT_HOSTS"
 
 
 class NumberedJob(NamedTuple):
-    """A job of a file; `line` counts from 1, and is None where the file is one job."""
+    """One job of a file; `line` counts from 1, or is None if the whole file is one job."""
 
     line: int | None
     value: bytes
@@ -38,16 +41,16 @@ def check(
     name, value = _read(file)
     records = list(split(value))
     severities: Counter[Severity] = Counter()
-    for line, finding in _judged(records, endpoints):
+    for line, finding in _findings(records, endpoints):
         severities[finding.severity] += 1
-        place = name if line is None else f"{name}:{line}"
-        typer.echo(f"{place}: {finding.severity}: {finding.field}: {finding.problem}")
+        location = name if line is None else f"{name}:{line}"
+        typer.echo(f"{location}: {finding.severity}: {finding.field}: {finding.problem}")
     typer.echo(f"{_summary(records)}: {_count(severities)}")
     raise typer.Exit(FAILED if severities[Severity.ERROR] else 0)
 
 
 def split(value: bytes) -> Iterator[NumberedJob]:
-    """Tell one job, however it is broken into lines, from JSON Lines."""
+    """Split JSON Lines into jobs; anything else is one job, however many lines it has."""
     lines = [NumberedJob(number, line) for number, line in enumerate(value.splitlines(), 1) if line.strip()]
     if len(lines) > 1 and (_is_json(lines[0].value) or all(line.lstrip()[:1] == b"{" for _, line in lines)):
         yield from lines
@@ -55,7 +58,7 @@ def split(value: bytes) -> Iterator[NumberedJob]:
         yield NumberedJob(None, value)
 
 
-def _judged(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[int | None, Finding]]:
+def _findings(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[int | None, Finding]]:
     seen: dict[str, int | None] = {}
     for line, value in records:
         for finding in findings(value, endpoints):
@@ -64,7 +67,7 @@ def _judged(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[
         if job_id is None:
             continue
         if job_id in seen:
-            problem = f"is that of line {seen[job_id]}, too: each record needs its own"
+            problem = f"is the same as on line {seen[job_id]}: each record needs its own"
             yield line, Finding(Severity.ERROR, "job_id", problem)
         seen.setdefault(job_id, line)
 
@@ -106,7 +109,7 @@ def _summary(records: list[NumberedJob]) -> str:
 
 def _count(severities: Counter[Severity]) -> str:
     if not severities:
-        return "nothing to object to"
+        return "no problems found"
     return ", ".join(_number(severities[severity], severity) for severity in Severity if severities[severity])
 
 

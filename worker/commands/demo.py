@@ -1,11 +1,11 @@
-"""`pushmill demo`."""
+"""`pushmill demo`: the command line of the demo, which is imported only when it runs."""
 
 from typing import Annotated
 
 import typer
 
-STRETCHED_LEAST = 1_000
-"""Notifications; of fewer, each is a visible step in the curve, and none is urgent."""
+STRETCHED_MIN = 1_000
+"""Minimum number of notifications with --stretch: with fewer, each is a visible step, and none is urgent."""
 
 
 def demo(
@@ -27,13 +27,11 @@ def demo(
 
     Uses the Kafka of PUSHMILL_KAFKA_BOOTSTRAP_SERVERS if that is set, with topics of its own.
     """
-    from worker.demo.demo import run  # noqa: PLC0415 - the other commands do without
+    from worker.demo.demo import run  # noqa: PLC0415 - the other commands do not need it
     from worker.demo.stage import Options  # noqa: PLC0415
 
-    if stretch and notifications < STRETCHED_LEAST:
-        raise typer.BadParameter(
-            f"--stretch takes at least {STRETCHED_LEAST:,}", param_hint="--notifications"
-        )
+    if stretch and notifications < STRETCHED_MIN:
+        raise typer.BadParameter(f"--stretch needs at least {STRETCHED_MIN:,}", param_hint="--notifications")
     options = Options(
         notifications=notifications, workers=workers, stretch=stretch or 0, seed=seed, keep=keep
     )

@@ -1,4 +1,4 @@
-"""`pushmill keys`: makes the sites' VAPID keys, and shows their public halves, never the private ones."""
+"""`pushmill keys`: makes the sites' VAPID keys, and shows their public keys, never the private ones."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from worker.edges.keyring import DEFAULT
 from worker.records.values import Id
 
 FOLDER = Path("vapid")
-"""Where keys are, unless PUSHMILL_VAPID_DIR or --folder says otherwise."""
+"""Default folder of the keys, if neither --folder nor PUSHMILL_VAPID_DIR is set."""
 
 FOLDER_VARIABLE = "PUSHMILL_VAPID_DIR"
 
@@ -33,8 +33,8 @@ def generate(
     """Make a new key as NAME.pem; never replaces one, since subscriptions are bound to theirs."""
     if not _is_name(name):
         end(
-            f"{name!r} cannot be a key's name: A-Z, a-z, 0-9, '_' and '-', later '.' and ':' too, "
-            "128 characters at most",
+            f"{name!r} is not a valid key name: use 1 to 128 of A-Z a-z 0-9 . _ : -, "
+            "not starting with . or :",
             MISUSED,
         )
     key = generate_vapid_key()
@@ -45,7 +45,7 @@ def generate(
     except FileExistsError as error:
         end(_in_the_way(Path(error.filename or path), folder), FAILED)
     except OSError as error:
-        end(f"{path} cannot be written: {error.strerror or error}", FAILED)
+        end(f"cannot write {path}: {error.strerror or error}", FAILED)
     typer.echo("\n".join((*_public(key), *_advice(name, path, key))))
 
 
@@ -59,10 +59,10 @@ def show(
 
 
 def read_key(name_or_file: str, folder: Path) -> VapidKey:
-    """Read the key of that name in the folder, or else the file.
+    """Read the key of that name in the folder or, if there is none, the file of that name.
 
     Raises:
-        typer.Exit: There is none, or it is of no use; has been said.
+        typer.Exit: There is none, or it is not usable; the reason has been printed.
     """
     path = folder / f"{name_or_file}{_SUFFIX}"
     try:
@@ -71,11 +71,11 @@ def read_key(name_or_file: str, folder: Path) -> VapidKey:
         with path.open("rb") as file:
             return load_vapid_key(file.read(_FILE_MAX_BYTES))
     except FileNotFoundError:
-        end(f"there is no key at {path}; `pushmill keys generate NAME` makes one", MISUSED)
+        end(f"there is no key at {path}; create one with `pushmill keys generate NAME`", MISUSED)
     except OSError as error:
         end(f"{path} cannot be read: {error.strerror or error}", MISUSED)
     except VapidKeyError as error:
-        end(f"{path} is of no use: {error}", MISUSED)
+        end(f"{path} is not usable: {error}", MISUSED)
 
 
 def _is_name(text: str) -> bool:
@@ -92,14 +92,14 @@ def _write_new(path: Path, pem: bytes) -> None:
         with os.fdopen(opened, "wb") as file:
             file.write(pem)
     except OSError:
-        path.unlink()  # half a key would keep the whole one from being made
+        path.unlink()  # a truncated file would prevent the next attempt
         raise
 
 
 def _in_the_way(found: Path, folder: Path) -> str:
     if found.suffix == _SUFFIX and found.parent == folder:
-        return f"{found} exists, and is left as it is: subscriptions made with it would be lost"
-    return f"{folder} cannot be made: {found} is no folder"
+        return f"{found} already exists and was not replaced: subscriptions made with it would be lost"
+    return f"cannot create {folder}: {found} is not a folder"
 
 
 def _public(key: VapidKey) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def _public(key: VapidKey) -> tuple[str, ...]:
 def _advice(name: str, path: Path, key: VapidKey) -> tuple[str, ...]:
     whose = "every site without a key of its own" if name == DEFAULT else f"site or vapid_key {name}"
     return (
-        f"private key  {path}, for {whose}: a secret; back it up, since nothing replaces it",
+        f"private key  {path}, for {whose}: keep it secret, and back it up: it cannot be replaced",
         "Web pages subscribe with the public key:",
         f'  pushManager.subscribe({{userVisibleOnly: true, applicationServerKey: "{key.public_text}"}})',
         "Workers find the private key in its folder:",

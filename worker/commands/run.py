@@ -1,6 +1,6 @@
 """`pushmill run`: the worker, in this process or in several under a supervisor.
 
-Decides which of the two, and with what status they end. What a worker does is `worker.app`'s.
+Decides which of the two it is, and the exit status. What a worker does is up to `worker.app`.
 """
 
 import os
@@ -41,7 +41,7 @@ def run(
             end(str(error), UNBEGUN)
         return
     for name, meant in unknown_variables(os.environ).items():
-        log.warning("nothing reads this variable", variable=name, meant=meant)
+        log.warning("unknown setting ignored", variable=name, meant=meant)
     count = process_count(settings.processes)
     run_async(_work(settings) if count == 1 else _supervise(settings, count))
 
@@ -51,11 +51,11 @@ async def _work(settings: Settings, process: int = 0, supervisor: socket.socket 
         try:
             await Worker(settings, process, supervisor).run(stop)
         except KafkaUnreachableError:
-            if not stop.is_set():  # else it had come to do nothing, and is asked to do no more
+            if not stop.is_set():  # stopped before it began: that is a clean stop
                 raise
         except KafkaStuckError as error:
-            # No flush, no clean-up: a record that is still on its way must not land after the next start.
-            log.critical("ending at once, without a clean-up", problem=str(error))
+            # No flush, no cleanup: a record that is still in transit must not arrive after the next start.
+            log.critical("exiting at once without cleanup", problem=str(error))
             os._exit(FAILED)
 
 

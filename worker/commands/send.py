@@ -1,4 +1,4 @@
-"""`pushmill send`: one notification to one subscription, through the very steps that a worker takes."""
+"""`pushmill send`: sends one notification to one subscription, by the same steps as a worker."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ from worker.records.values import RecordError, encode_json
 from worker.timing.schedule import make_plan
 
 _HERE = "pushmill-send"
-"""Stands for job, campaign and site, none of which there are."""
+"""Placeholder for the ids of job, campaign and site."""
 
 _READ = (
     *("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT"),
@@ -87,14 +87,14 @@ def send(
 
 def _content(shown: dict[str, str], payload: str | None) -> dict[str, Any]:
     if payload is not None and shown:
-        end(f"--payload goes alone: it is sent in the place of --{next(iter(shown))}", MISUSED)
+        end(f"--payload cannot be combined with --{next(iter(shown))}: it replaces the notification", MISUSED)
     if payload is None and not shown.keys() >= {"title", "url"}:
         end("give --title and --url for a notification, or --payload", MISUSED)
     return {"notification": shown} if payload is None else {"payload": payload}
 
 
 def _settings(environ: Mapping[str, str], subject: str | None) -> Settings:
-    """A worker's settings without those for Kafka; what is required of a worker alone is filled in."""
+    """A worker's settings, with defaults for Kafka's and for what only a worker requires."""
     read = {f"PUSHMILL_{name}" for name in _READ}
     given = {name: value for name, value in environ.items() if name in read}
     given |= {"PUSHMILL_VAPID_DIR": os.curdir, "PUSHMILL_DRAIN_TIMEOUT": "59.9"}
@@ -116,9 +116,9 @@ def _read_subscription(file: str) -> Subscription:
     try:
         return _decode_subscription(text)
     except msgspec.ValidationError as error:
-        end(f"{file} is no subscription as PushSubscription.toJSON() gives it: {error}", MISUSED)
+        end(f"{file} is not a subscription as PushSubscription.toJSON() returns it: {error}", MISUSED)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        end(f"{file} does not hold one subscription in JSON, and nothing else", MISUSED)
+        end(f"{file} should hold one subscription in JSON and nothing else", MISUSED)
 
 
 def _job(subscription: Subscription, fields: dict[str, Any]) -> SendJob:
@@ -138,19 +138,19 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
     except EndpointRefusedError as error:
         typer.echo(f"pushmill: the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS", err=True)
         return Settled(Status.INVALID, "endpoint_not_allowed")
-    now = float(int(clock.now()))  # whole seconds, so that adding and taking away --ttl gives --ttl
+    now = float(int(clock.now()))  # whole seconds, so that adding and subtracting --ttl is exact
     tokens = TokenCache(settings.vapid_subject)
-    press = RequestBuilder(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
-    [made] = press.requests([_delivery(job, endpoint, now)], now)
+    builder = RequestBuilder(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
+    [made] = builder.requests([_delivery(job, endpoint, now)], now)
     return made if isinstance(made, Settled) else made.request
 
 
 def _ignore(_seconds: float, _times: int) -> None:
-    """Nobody asks how long one push took to encrypt."""
+    """Nothing measures how long one push takes to encrypt."""
 
 
 class _OneKey:
-    """The key of every site."""
+    """A keyring with the same key for every site."""
 
     def __init__(self, key: VapidKey) -> None:
         self._key = key
@@ -160,10 +160,10 @@ class _OneKey:
 
 
 def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
-    held = JobContext(job, make_plan(job, now, 0.0), Lane.NORMAL, compile_message(job), ())
+    context = JobContext(job, make_plan(job, now, 0.0), Lane.NORMAL, compile_message(job), ())
     return Delivery(
-        job=held,
-        entry=Entry(Partition("none", 0), 0, 1, 0, held),
+        job=context,
+        entry=Entry(Partition("none", 0), 0, 1, 0, context),
         recipient=job.recipients[0],
         index=0,
         number=None,
@@ -206,9 +206,9 @@ def _transport(settings: Settings) -> AiohttpTransport | HttptoolsTransport:
 async def _answer(transport: Transport, request: PushRequest) -> Answer:
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def on_answer(what: Answer) -> None:
-        if not answer.done():  # an interruption has taken it
-            answer.set_result(what)
+    def on_answer(landed: Answer) -> None:
+        if not answer.done():  # cancelled by an interrupt
+            answer.set_result(landed)
 
     transport.post(request, on_answer)
     return await answer

@@ -1,4 +1,4 @@
-"""`pushmill simulate`: the simulated push services on the command line."""
+"""`pushmill simulate`: the command line of the simulated push services."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Kept(StrEnum):
-    """`Keep` as the command line offers it."""
+    """`Keep` as a choice on the command line."""
 
     ALL = "all"
     DIGEST = "digest"
@@ -66,13 +66,13 @@ def simulate(
     except ValueError as error:
         end(str(error), MISUSED)
     if not _is_loopback(host):
-        typer.echo(f"pushmill: {host} is not loopback: whoever reaches it can push here", err=True)
+        typer.echo(f"pushmill: {host} is not loopback: anyone who can reach it can push here", err=True)
     _run(options)
 
 
 def _run(options: SimulateOptions) -> None:
     try:
-        run_async(_until_told_to_stop(options))
+        run_async(_until_stopped(options))
     except ModuleNotFoundError as error:
         end(str(error), FAILED)
     except UnicodeError:
@@ -81,7 +81,7 @@ def _run(options: SimulateOptions) -> None:
         end(f"cannot serve: {error}", FAILED)
 
 
-async def _until_told_to_stop(options: SimulateOptions) -> None:
+async def _until_stopped(options: SimulateOptions) -> None:
     loop = asyncio.get_running_loop()
     serving = loop.create_task(serve(options))
     for number in _SIGNALS:
@@ -99,7 +99,7 @@ def _check_public_key(text: str) -> None:
         if text:
             load_point(base64url.decode(text))
     except ValueError:
-        raise ValueError("--vapid-public-key is no public key; `pushmill keys show` gives it") from None
+        raise ValueError("--vapid-public-key is not a public key; `pushmill keys show` prints it") from None
 
 
 def _check_ports(port: int, profiles: list[str] | tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """How many processes, pods and partitions a rate of pushes needs, and what it costs Kafka.
 
-Arithmetic on measured figures, and on the rules that the worker itself goes by (slots, tiers, schedule): what
-two processes did on one machine, multiplied. Nothing larger has been measured.
+Arithmetic on figures measured with two processes on one machine, and on the worker's own rules (slots, tiers,
+schedule). Nothing larger has been measured.
 """
 
 from collections import Counter, defaultdict
@@ -19,59 +19,59 @@ from worker.timing.schedule import times
 from worker.timing.tiers import choose_tier
 
 CPU_MICROSECONDS = 169.0
-"""CPU time of a push, all of the worker included: the median of `worker: 100 a record` in
-benchmarks/results/results.json. A test holds it to that file; the runbook's tables follow from it."""
+"""CPU time of a push in the whole worker: the median of `worker: 100 a record` in
+benchmarks/results/results.json. A test holds it to that file; the sizing page's tables follow from it."""
 
 ALONE_MICROSECONDS = 260.0
-"""The same where each record has one recipient: the median of `worker: 1 a record` there."""
+"""The same with one recipient a record: the median of `worker: 1 a record` there."""
 
 LOOK_MICROSECONDS = 17.0
-"""CPU time of one recipient's way into a tier: 60,000 and 100,000 of them took 15 to 17 each in records of
+"""CPU time to move one recipient into a tier: 60,000 and 100,000 of them took 15 to 17 each in records of
 100, and 45 to 55 each in records of 3, of which `RECORD_MICROSECONDS` explains 31."""
 
 RECORD_MICROSECONDS = (ALONE_MICROSECONDS - CPU_MICROSECONDS) / (1 - 1 / 100)
-"""CPU time that a record costs besides its recipients."""
+"""CPU time of a record in addition to its recipients."""
 
 OWN_TEXT_MICROSECONDS = 58.0
-"""CPU time that a record costs besides if its notification is its own, rather than its campaign's: 357 us a
-push instead of 299 where each record has one recipient, medians of five turns."""
+"""Additional CPU time of a record whose notification differs from the rest of its campaign: 357 us a push
+instead of 299 with one recipient a record, medians of five turns."""
 
 IN_FLIGHT = 512
-"""Requests at once, each process: the default of `PUSHMILL_MAX_IN_FLIGHT`."""
+"""Requests at once in each process: the default of `PUSHMILL_MAX_IN_FLIGHT`."""
 
-IN_FLIGHT_MOST = CHECKPOINT_MAX // 2
-"""As far as it is worth raising: requests and what they settle share the `CHECKPOINT_MAX` of a process."""
+IN_FLIGHT_MAX = CHECKPOINT_MAX // 2
+"""The highest useful value: requests and what they settle share the `CHECKPOINT_MAX` of a process."""
 
 PARTITION_BYTES = (256 << 10) / 0.1
-"""Bytes a second that one partition gives at least: a full fetch in each turn of the intake, however slow."""
+"""Minimum bytes a second from one partition: a full fetch in each turn of the intake, however slow."""
 
 RECIPIENT_BYTES = 420
-"""Of a job's record: id, subscription and two variables of a recipient, with the long endpoints of FCM."""
+"""Size of a recipient in a job: id, subscription and two variables, with the long endpoints of FCM."""
 
 OUTCOME_BYTES = 145
-"""Of a record of outcomes: one recipient's."""
+"""Size of one recipient's outcome in a record of outcomes."""
 
 PROCESS_MIB = 192
-"""Resident memory of a process whose buffer is full: 169 to 185 with 53,000 recipients due and answers after
+"""Resident memory of a process with a full buffer: 169 to 185 with 53,000 recipients due and answers after
 9 s. In benchmarks/results, where it is not full, 99 to 141, and 223 with 10,000 sites."""
 
 KEPT_SECONDS = 7 * 86_400
-"""For which jobs, tiers and outcomes are kept, unless somebody shortens it."""
+"""Default retention of jobs, tiers and outcomes."""
 
 REPLICAS = 3
 
 _SAMPLE = 500
-"""Recipients whose way through the tiers is followed; more of them change the third digit."""
+"""Recipients followed through the tiers; more of them only change the third digit."""
 
 _NOWHERE = Subscription("", EncodedKeys("", ""))  # due times do not depend on it
 
 
 class CapacityError(ValueError):
-    """A demand that makes no sense; the text begins with the field's name."""
+    """A demand with a field out of range; the text begins with the field's name."""
 
 
 class Bound(StrEnum):
-    """What the number of processes or of partitions is decided by."""
+    """A lower bound on the number of processes or partitions."""
 
     CPU = "CPU"
     IN_FLIGHT = "requests in flight"
@@ -81,22 +81,22 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is wanted, and on what.
+    """The load, and the shape of the deployment that has to carry it.
 
     Attributes:
         rate: Pushes a second.
         latency: Seconds that push services take to answer.
-        cpu: Microseconds of CPU time for one push out of a record of 100.
+        cpu: Microseconds of CPU time for one push from a record of 100.
         cores_per_pod: Cores, and so processes, of one pod.
-        in_flight: Requests at once, each process (`PUSHMILL_MAX_IN_FLIGHT`).
-        recipients_per_record: Of a job's record.
+        in_flight: Requests at once in each process (`PUSHMILL_MAX_IN_FLIGHT`).
+        recipients_per_record: Recipients in a job's record.
         payload: Bytes of the notification in a job's record.
-        stretch: Seconds over which a campaign is spread; 0 where everything is due when it comes.
+        stretch: Seconds over which a campaign is spread; 0 if everything is due on arrival.
         hashed: Whether jobs are stretched without `slice`.
-        headroom: Share on top, for retries and for the pod that is away.
+        headroom: Share of the rate on top, for retries and for a pod that is down.
 
     Raises:
-        CapacityError: A field is out of its bounds.
+        CapacityError: A field is out of range.
     """
 
     rate: float
@@ -113,41 +113,41 @@ class Demand:
     def __post_init__(self) -> None:
         for field in ("rate", "latency", "cpu"):
             _check(field, getattr(self, field), above=0)
-        _check("cores_per_pod", self.cores_per_pod, least=1)
-        _check("in_flight", self.in_flight, least=1)
-        _check("recipients_per_record", self.recipients_per_record, least=1, most=RECIPIENTS_MAX)
+        _check("cores_per_pod", self.cores_per_pod, minimum=1)
+        _check("in_flight", self.in_flight, minimum=1)
+        _check("recipients_per_record", self.recipients_per_record, minimum=1, maximum=RECIPIENTS_MAX)
         for field in ("payload", "stretch", "headroom"):
-            _check(field, getattr(self, field), least=0)
+            _check(field, getattr(self, field), minimum=0)
 
     @property
     def peak(self) -> float:
-        """Pushes a second with the headroom on top."""
+        """Pushes a second, headroom included."""
         return self.rate * (1 + self.headroom)
 
     @property
     def record_bytes(self) -> float:
-        """Size of a job's record."""
+        """Size of a job's record in bytes."""
         return self.recipients_per_record * RECIPIENT_BYTES + self.payload
 
 
 def _check(
-    field: str, value: float, *, above: float | None = None, least: float = 0, most: float | None = None
+    field: str, value: float, *, above: float | None = None, minimum: float = 0, maximum: float | None = None
 ) -> None:
     if not isfinite(value) or (above is not None and value <= above):
         raise CapacityError(f"{field}: should be a number above 0, not {value:g}")
-    if value < least or (most is not None and value > most):
-        allowed = f"{least:g} or more" if most is None else f"from {least:g} to {most:g}"
+    if value < minimum or (maximum is not None and value > maximum):
+        allowed = f"{minimum:g} or more" if maximum is None else f"from {minimum:g} to {maximum:g}"
         raise CapacityError(f"{field}: should be {allowed}, not {value:g}")
 
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """What one recipient costs in the tiers.
+    """Cost of one recipient in the tiers.
 
     Attributes:
-        records: Tier records, of which a recipient has its share.
-        looks: Tier records that hold this recipient.
-        busiest: Share of the bytes that the busiest tier has.
+        records: Tier records written, each divided among its recipients.
+        looks: Times that the recipient is written to a tier.
+        busiest: The busiest tier's share of the bytes.
     """
 
     records: float
@@ -157,7 +157,7 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What Kafka is given, at the rate without headroom, before compression; bytes and records a second."""
+    """Bytes and records a second written to Kafka, without headroom, before compression."""
 
     jobs: float
     outcomes: float
@@ -167,27 +167,27 @@ class Traffic:
 
     @property
     def written(self) -> float:
-        """All of it together."""
+        """Bytes a second in all."""
         return self.jobs + self.outcomes + self.tiers
 
     @property
     def kept(self) -> float:
-        """Bytes on all brokers' disks, if it goes on like that for as long as records are kept."""
+        """Bytes on all brokers' disks once this rate has lasted for the retention time."""
         return self.written * KEPT_SECONDS * REPLICAS
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What it takes.
+class Sizing:
+    """The deployment that a demand needs.
 
     Attributes:
         cpu: Microseconds of CPU time for one push, tiers included.
-        cores: Busy at the peak.
-        requests: In flight at the peak (Little's law).
-        processes_for: What each bound asks for by itself.
-        pods: Of `Demand.cores_per_pod` processes each.
-        partitions_for: What each bound asks for by itself.
-        traffic: What Kafka is given.
+        cores: Cores busy at the peak.
+        requests: Requests in flight at the peak (Little's law).
+        processes_for: Processes that each bound requires by itself.
+        pods: Pods of `Demand.cores_per_pod` processes each.
+        partitions_for: Partitions that each bound requires by itself.
+        traffic: What is written to Kafka.
     """
 
     demand: Demand
@@ -201,32 +201,32 @@ class Plan:
 
     @property
     def processes(self) -> int:
-        """In all pods together."""
+        """Processes in all pods."""
         return self.pods * self.demand.cores_per_pod
 
     @property
     def partitions(self) -> int:
-        """Of each topic that is read, at least."""
+        """Minimum number of partitions of each topic that is read."""
         return max(self.partitions_for.values())
 
     @property
     def decides(self) -> Bound:
-        """What the number of processes follows from."""
+        """The bound that decides the number of processes."""
         return max(self.processes_for, key=lambda bound: self.processes_for[bound])
 
     @property
     def decides_partitions(self) -> Bound:
-        """What the number of partitions follows from."""
+        """The bound that decides the number of partitions."""
         return max(self.partitions_for, key=lambda bound: self.partitions_for[bound])
 
     @property
     def memory_mib(self) -> int:
-        """Of a pod, for its limit: twice what its processes hold."""
+        """Memory limit of a pod: twice what its processes use."""
         return 2 * PROCESS_MIB * self.demand.cores_per_pod
 
 
-def plan(demand: Demand) -> Plan:
-    """Find what a demand takes."""
+def size(demand: Demand) -> Sizing:
+    """Work out the deployment that a demand needs."""
     tiers = tiers_of(demand)
     cpu = _cpu(demand, tiers)
     cores, requests = demand.peak * cpu / 1e6, demand.peak * demand.latency
@@ -240,23 +240,23 @@ def plan(demand: Demand) -> Plan:
         Bound.PROCESSES: pods * demand.cores_per_pod,
         Bound.BYTES: ceil(traffic.busiest_topic * (1 + demand.headroom) / PARTITION_BYTES),
     }
-    return Plan(demand, cpu, cores, requests, processes_for, pods, partitions_for, traffic)
+    return Sizing(demand, cpu, cores, requests, processes_for, pods, partitions_for, traffic)
 
 
-def with_more_in_flight(demand: Demand) -> Plan | None:
-    """The plan with as many requests in flight as CPU can use, or None where that changes nothing."""
-    first = plan(demand)
+def with_more_in_flight(demand: Demand) -> Sizing | None:
+    """Return the sizing with as many requests in flight as CPU allows, or None if that saves no process."""
+    first = size(demand)
     if first.decides is not Bound.IN_FLIGHT:
         return None
-    wanted = ceil(ceil(first.requests / first.processes_for[Bound.CPU]) / SHARE)  # slots are whole ones
-    raised = min(max(wanted, demand.in_flight), IN_FLIGHT_MOST)
-    better = plan(replace(demand, in_flight=raised)) if raised > demand.in_flight else first
+    wanted = ceil(ceil(first.requests / first.processes_for[Bound.CPU]) / SHARE)  # slots are whole numbers
+    raised = min(max(wanted, demand.in_flight), IN_FLIGHT_MAX)
+    better = size(replace(demand, in_flight=raised)) if raised > demand.in_flight else first
     return better if better.processes < first.processes else None
 
 
 def usable_slots(in_flight: int) -> int:
-    """Requests that a process makes at once where most pushes go to one push service, as they do."""
-    return max(1, int(min(in_flight, IN_FLIGHT_MOST) * SHARE))
+    """Return the requests that a process makes at once if most pushes go to one push service, as they do."""
+    return max(1, int(min(in_flight, IN_FLIGHT_MAX) * SHARE))
 
 
 def _cpu(demand: Demand, tiers: Tiers) -> float:
@@ -277,32 +277,32 @@ def _traffic(demand: Demand, tiers: Tiers) -> Traffic:
 
 
 def tiers_of(demand: Demand) -> Tiers:
-    """Follow a sample of a campaign through the tiers, by the worker's own schedule and choice."""
+    """Follow a sample of a campaign through the tiers, using the worker's own schedule and choice of tier."""
     records: Counter[Tier] = Counter()
     looks: Counter[Tier] = Counter()
     groups = list(_sampled(demand))
     stands_for = demand.recipients_per_record / len(groups[0])
     for waits in groups:
-        for tier, held in _way(waits):
+        for tier, held in _journey(waits):
             records[tier] += 1
             looks[tier] += held
     if not records:
         return Tiers(0.0, 0.0, 0.0)
-    size = {
+    sizes = {
         tier: looks[tier] * stands_for * RECIPIENT_BYTES + records[tier] * demand.payload for tier in records
     }
     people = len(groups) * demand.recipients_per_record
     return Tiers(
         records=records.total() / people,
         looks=looks.total() * stands_for / people,
-        busiest=max(size.values()) / sum(size.values()),
+        busiest=max(sizes.values()) / sum(sizes.values()),
     )
 
 
 def _sampled(demand: Demand) -> Iterator[list[float]]:
-    """Seconds for which the recipients of a record wait, for records all over the campaign."""
+    """Yield the seconds that the recipients of a record wait, for records throughout the campaign."""
     if not demand.hashed:
-        # Neighbours fall due together, as far as tiers can tell: one stands for its whole record.
+        # Recipients of one record fall due together, as far as tiers can tell: one stands for all of them.
         yield from ([demand.stretch * (number + 0.5) / _SAMPLE] for number in range(_SAMPLE))
         return
     schedule = Schedule(0.0, demand.stretch, None, 0, 0.0, 0.0, "campaign")
@@ -311,8 +311,8 @@ def _sampled(demand: Demand) -> Iterator[list[float]]:
         yield [times(schedule, each, 0).due for each in people]
 
 
-def _way(waits: list[float]) -> Iterator[tuple[Tier, int]]:
-    """Each tier record that comes of one record, as its tier and how many recipients it holds."""
+def _journey(waits: list[float]) -> Iterator[tuple[Tier, int]]:
+    """Yield each tier record derived from one record: its tier and the number of its recipients."""
     left = [waits]
     while left:
         together: defaultdict[Tier, list[float]] = defaultdict(list)

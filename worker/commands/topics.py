@@ -27,12 +27,12 @@ async def _create_topics(settings: KafkaSettings, partitions: int, replicas: int
     try:
         found = await create_topics(settings, partitions=partitions, replicas=replicas)
     except KafkaError as error:
-        end(f"a topic cannot be created: {error}", FAILED)
+        end(f"cannot create a topic: {error}", FAILED)
     for topic in found:
-        typer.echo(_said(topic))
+        typer.echo(_line(topic))
 
 
-def _said(topic: Found) -> str:
+def _line(topic: Found) -> str:
     if topic.created:
         return f"created  {topic.name}  ({topic.partitions} partitions)"
     return "\n".join(

@@ -13,15 +13,18 @@ def test_fields_that_come_out_wrong_are_named_with_whom():
     notification["actions"] = [{"action": "a", "title": "", "url": "ftp://x"}]
     told = found(job(*persons, notification=notification))
     assert told == {
-        ("error", "notification.title"): "is empty for 1 of 3 recipients (recipients[0] first)",
-        ("error", "notification.url"): "is no absolute https URL for 1 of 3 recipients (recipients[2] first)",
+        ("error", "notification.title"): "is empty for 1 of 3 recipients (first: recipients[0])",
+        (
+            "error",
+            "notification.url",
+        ): "is not an absolute https URL for 1 of 3 recipients (first: recipients[2])",
         (
             "error",
             "notification.icon",
-        ): "is no absolute https URL for 3 of 3 recipients (recipients[0] first)",
-        ("error", "notification.actions[0].title"): "is empty for 3 of 3 recipients (recipients[0] first)",
+        ): "is not an absolute https URL for 3 of 3 recipients (first: recipients[0])",
+        ("error", "notification.actions[0].title"): "is empty for 3 of 3 recipients (first: recipients[0])",
         ("error", "notification.actions[0].url"): (
-            "is no absolute https URL for 3 of 3 recipients (recipients[0] first)"
+            "is not an absolute https URL for 3 of 3 recipients (first: recipients[0])"
         ),
     }
 
@@ -43,8 +46,8 @@ def test_sizes_differ_by_recipient():
     sizes = [10, 3000, 3990, 100_000]
     persons = [recipient(f"sub_{n}", variables={"b": "x" * size}) for n, size in enumerate(sizes)]
     told = found(job(*persons, notification={"title": "Hi", "url": "https://a.example/", "body": "{{b}}"}))
-    assert "for 2 of 4 recipients (recipients[2] first)" in told["error", "notification"]
-    assert "for 1 of 4 recipients (recipients[1] first)" in told["warning", "notification"]
+    assert "for 2 of 4 recipients (first: recipients[2])" in told["error", "notification"]
+    assert "for 1 of 4 recipients (first: recipients[1])" in told["warning", "notification"]
 
 
 def test_variables():
@@ -58,15 +61,18 @@ def test_variables():
         "url": "https://a.example/?{{gone}}",
     }
     assert found(job(*persons, notification=notification)) == {
-        ("warning", "notification.title"): "has a {{ that begins no variable, and is sent as it is",
+        ("warning", "notification.title"): "has a {{ that does not start a variable, and is sent unchanged",
         ("warning", "notification.url"): (
-            "{{gone}} has no value for 2 of 2 recipients (recipients[0] first), and no fallback: "
-            "it comes out empty"
+            "{{gone}} has no value for 2 of 2 recipients (first: recipients[0]), and no fallback: "
+            "it is left empty"
         ),
-        ("warning", "recipients[0].variables.old"): "is used nowhere in the notification",
-        ("warning", "recipients[0].variables.job_id"): "is built in: the value given here is not used",
+        ("warning", "recipients[0].variables.old"): "is not used in the notification",
+        (
+            "warning",
+            "recipients[0].variables.job_id",
+        ): "is a built-in variable: the value given here is ignored",
         ("error", "recipients[0].variables.first-name"): (
-            "cannot be used: names of variables are A-Z, a-z, 0-9 and _"
+            "is not a valid variable name: use A-Z, a-z, 0-9 and _"
         ),
     }
 

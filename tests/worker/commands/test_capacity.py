@@ -36,8 +36,8 @@ def test_it_says_what_decides_and_what_it_takes():
 def test_it_says_what_is_assumed():
     told = lines("--rate", 1000, "--cpu", 300, "--headroom", 0.5)
     assert "- 300 us of CPU a push, 0 of them for tiers and small records" in told
-    assert "- a campaign's records bring one notification: else 58 us more a record" in told
-    assert "- 50% on top, for retries and for the pod that is away" in told
+    assert "- records of a campaign share a notification: else 58 us more a record" in told
+    assert "- 50% headroom, for retries and for a pod that is down" in told
 
 
 def test_tiers_are_told_where_there_are_any():

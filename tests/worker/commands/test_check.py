@@ -35,7 +35,7 @@ def lines_of(*values):
 
 def test_nothing_wrong(run):
     result = run(job(*people(3)))
-    assert (result.exit_code, result.stdout) == (0, "1 job, 3 recipients: nothing to object to\n")
+    assert (result.exit_code, result.stdout) == (0, "1 job, 3 recipients: no problems found\n")
 
 
 def test_warnings_alone_are_no_failure(run):
@@ -52,7 +52,7 @@ def test_errors_are_a_failure(run):
 
 
 def test_a_job_on_many_lines_is_one(run):
-    assert run(json.dumps(job(), indent=2).encode()).stdout == "1 job, 1 recipient: nothing to object to\n"
+    assert run(json.dumps(job(), indent=2).encode()).stdout == "1 job, 1 recipient: no problems found\n"
     broken = json.dumps(job(), indent=2).encode()[:-5]
     assert run(broken).stdout.splitlines()[0] == "job.json: error: value: is not JSON"
 

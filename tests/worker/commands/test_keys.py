@@ -53,7 +53,7 @@ def test_the_folder_is_told(run, tmp_path, how):
 def test_a_key_is_never_replaced(run, tmp_path):
     run("generate", "site_a")
     before = (tmp_path / "vapid/site_a.pem").read_bytes()
-    assert "vapid/site_a.pem exists" in refused(run("generate", "site_a"), 1)
+    assert "vapid/site_a.pem already exists" in refused(run("generate", "site_a"), 1)
     assert (tmp_path / "vapid/site_a.pem").read_bytes() == before
 
 
@@ -75,7 +75,7 @@ def test_a_folder_that_is_there_keeps_its_mode(run, tmp_path):
     "name", ["", ".hidden", "../site_a", "a/b", "a b", "ключ", "a" * 129, "a\n", "a\x1b[1m"]
 )
 def test_names_that_the_contract_does_not_know(run, tmp_path, name):
-    assert "cannot be a key's name" in refused(run("generate", name), 2)
+    assert "is not a valid key name" in refused(run("generate", name), 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_the_way_to_a_key_is_named(run):
 def test_files_that_hold_no_key_of_use(run, tmp_path, content):
     (tmp_path / "site_a.pem").write_bytes(content)
     line = refused(run("show", "site_a.pem"), 2)
-    assert "site_a.pem is of no use: " in line
+    assert "site_a.pem is not usable: " in line
     assert "MIGk" not in line
 
 

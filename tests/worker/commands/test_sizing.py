@@ -15,7 +15,7 @@ from worker.commands.sizing import (
     ALONE_MICROSECONDS,
     CPU_MICROSECONDS,
     IN_FLIGHT,
-    IN_FLIGHT_MOST,
+    IN_FLIGHT_MAX,
     KEPT_SECONDS,
     LOOK_MICROSECONDS,
     OUTCOME_BYTES,
@@ -26,8 +26,8 @@ from worker.commands.sizing import (
     Bound,
     CapacityError,
     Demand,
-    Plan,
-    plan,
+    Sizing,
+    size,
     tiers_of,
     usable_slots,
     with_more_in_flight,
@@ -74,7 +74,7 @@ def test_the_memory_of_a_process_is_above_what_the_benchmark_measured():
 
 
 def test_requests_at_once_are_the_setting_s_default():
-    assert Settings.model_fields["max_in_flight"].default == IN_FLIGHT < IN_FLIGHT_MOST < CHECKPOINT_MAX
+    assert Settings.model_fields["max_in_flight"].default == IN_FLIGHT < IN_FLIGHT_MAX < CHECKPOINT_MAX
 
 
 def test_a_partition_gives_a_full_fetch_in_each_turn(monkeypatch, tmp_path):
@@ -110,54 +110,54 @@ def test_recipients_and_outcomes_are_as_large_as_calculated_with():
 
 
 def test_a_thousand_a_second_is_a_third_of_a_core():
-    found = plan(Demand(1000, 0.05))
-    assert found.cores == pytest.approx(1000 * 1.33 * CPU_MICROSECONDS / 1e6)
-    assert (found.pods, found.processes, found.partitions, found.decides) == (1, 1, 1, Bound.CPU)
+    sizing = size(Demand(1000, 0.05))
+    assert sizing.cores == pytest.approx(1000 * 1.33 * CPU_MICROSECONDS / 1e6)
+    assert (sizing.pods, sizing.processes, sizing.partitions, sizing.decides) == (1, 1, 1, Bound.CPU)
 
 
 def test_slow_push_services_need_slots_rather_than_cores():
-    found = plan(Demand(10_000, 1.0, headroom=0))
-    assert found.requests == 10_000
+    sizing = size(Demand(10_000, 1.0, headroom=0))
+    assert sizing.requests == 10_000
     assert usable_slots(512) == 384
-    assert (found.decides, found.processes) == (Bound.IN_FLIGHT, 27)
+    assert (sizing.decides, sizing.processes) == (Bound.IN_FLIGHT, 27)
 
 
 def test_large_records_need_partitions_to_be_read_from():
-    found = plan(Demand(100_000, 0.01, recipients_per_record=1, payload=4000, cpu=1))
-    assert found.decides_partitions is Bound.BYTES
-    assert found.partitions * PARTITION_BYTES >= 100_000 * 4420
+    sizing = size(Demand(100_000, 0.01, recipients_per_record=1, payload=4000, cpu=1))
+    assert sizing.decides_partitions is Bound.BYTES
+    assert sizing.partitions * PARTITION_BYTES >= 100_000 * 4420
 
 
 def test_a_pod_is_filled_with_processes_and_each_has_a_partition():
-    found = plan(Demand(100_000, 0.05, cpu=250, cores_per_pod=8))
-    assert (found.pods, found.processes) == (5, 40)
-    assert found.partitions >= 40
-    assert found.memory_mib == 2 * 8 * PROCESS_MIB
+    sizing = size(Demand(100_000, 0.05, cpu=250, cores_per_pod=8))
+    assert (sizing.pods, sizing.processes) == (5, 40)
+    assert sizing.partitions >= 40
+    assert sizing.memory_mib == 2 * 8 * PROCESS_MIB
 
 
 def test_small_records_cost_more_cpu_as_it_was_measured():
-    alone = plan(Demand(1, 1, recipients_per_record=1))
+    alone = size(Demand(1, 1, recipients_per_record=1))
     assert alone.cpu == pytest.approx(ALONE_MICROSECONDS)
-    assert plan(Demand(1, 1, recipients_per_record=1000)).cpu < CPU_MICROSECONDS
-    assert plan(Demand(1, 1)).cpu == CPU_MICROSECONDS
+    assert size(Demand(1, 1, recipients_per_record=1000)).cpu < CPU_MICROSECONDS
+    assert size(Demand(1, 1)).cpu == CPU_MICROSECONDS
 
 
 @pytest.mark.parametrize("cpu", [179.0, 220.0, *range(50, 400, 7)])
 def test_with_more_in_flight_cpu_alone_decides(cpu):
     slow = Demand(100_000, 0.2, cpu=cpu)
     better = with_more_in_flight(slow)
-    if better is not None and better.demand.in_flight < IN_FLIGHT_MOST:
-        assert better.processes == plan(slow).processes_for[Bound.CPU]
+    if better is not None and better.demand.in_flight < IN_FLIGHT_MAX:
+        assert better.processes == size(slow).processes_for[Bound.CPU]
 
 
 def test_more_in_flight_is_told_where_it_helps_and_only_there():
     slow = Demand(100_000, 0.2)
     better = with_more_in_flight(slow)
     assert better is not None
-    assert better.processes == plan(slow).processes_for[Bound.CPU] < plan(slow).processes
-    assert slow.in_flight < better.demand.in_flight < IN_FLIGHT_MOST
+    assert better.processes == size(slow).processes_for[Bound.CPU] < size(slow).processes
+    assert slow.in_flight < better.demand.in_flight < IN_FLIGHT_MAX
     assert with_more_in_flight(Demand(100_000, 0.01)) is None
-    assert with_more_in_flight(Demand(100_000, 5.0, in_flight=IN_FLIGHT_MOST)) is None
+    assert with_more_in_flight(Demand(100_000, 5.0, in_flight=IN_FLIGHT_MAX)) is None
     # Four processes for their slots, in a pod that has four anyway.
     assert with_more_in_flight(Demand(1000, 1.0, cores_per_pod=4)) is None
 
@@ -167,8 +167,8 @@ def test_more_in_flight_is_told_where_it_helps_and_only_there():
 
 def test_the_cost_of_tiers_is_what_was_simulated_for_a_hundred_million_over_a_day():
     rate, day = 100_000_000 / 86_400, 86_400.0
-    sliced = plan(Demand(rate, 0.1, stretch=day)).traffic
-    hashed = plan(Demand(rate, 0.1, stretch=day, hashed=True)).traffic
+    sliced = size(Demand(rate, 0.1, stretch=day)).traffic
+    hashed = size(Demand(rate, 0.1, stretch=day, hashed=True)).traffic
     assert sliced.tier_records / rate == pytest.approx(0.21, rel=0.03)
     assert sliced.tier_records == pytest.approx(243, rel=0.03)
     assert hashed.tier_records / rate == pytest.approx(6.9, rel=0.03)
@@ -177,7 +177,7 @@ def test_the_cost_of_tiers_is_what_was_simulated_for_a_hundred_million_over_a_da
 
 def test_what_is_due_at_once_costs_nothing_in_tiers():
     assert tiers_of(Demand(1, 1)) == tiers_of(Demand(1, 1, stretch=15, hashed=True))
-    assert plan(Demand(1, 1, stretch=15)).traffic.tiers == 0
+    assert size(Demand(1, 1, stretch=15)).traffic.tiers == 0
 
 
 def test_tiers_cost_cpu_for_each_look_and_each_record():
@@ -186,14 +186,14 @@ def test_tiers_cost_cpu_for_each_look_and_each_record():
         tiers = tiers_of(demand)
         assert tiers.looks == pytest.approx(21, rel=0.05)
         spent = tiers.looks * LOOK_MICROSECONDS + tiers.records * RECORD_MICROSECONDS
-        assert plan(demand).cpu == pytest.approx(CPU_MICROSECONDS + spent)
+        assert size(demand).cpu == pytest.approx(CPU_MICROSECONDS + spent)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.sampled_from([60.0, 600.0, 7200.0]), st.sampled_from([1, 10, 100]))
-def test_slice_never_costs_more_than_none(stretch, size):
+def test_slice_never_costs_more_than_none(stretch, per_record):
     sliced, hashed = (
-        plan(Demand(1, 1, stretch=stretch, recipients_per_record=size, hashed=hashed))
+        size(Demand(1, 1, stretch=stretch, recipients_per_record=per_record, hashed=hashed))
         for hashed in (False, True)
     )
     assert sliced.traffic.tier_records <= hashed.traffic.tier_records * 1.1
@@ -202,31 +202,31 @@ def test_slice_never_costs_more_than_none(stretch, size):
 # ── always ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def holds(found: Plan) -> bool:
-    demand = found.demand
+def holds(sizing: Sizing) -> bool:
+    demand = sizing.demand
     return (
-        found.processes * usable_slots(demand.in_flight) >= demand.rate * demand.latency
-        and found.processes >= demand.rate * found.cpu / 1e6
-        and found.partitions >= found.processes
-        and found.partitions * PARTITION_BYTES >= found.traffic.busiest_topic
+        sizing.processes * usable_slots(demand.in_flight) >= demand.rate * demand.latency
+        and sizing.processes >= demand.rate * sizing.cpu / 1e6
+        and sizing.partitions >= sizing.processes
+        and sizing.partitions * PARTITION_BYTES >= sizing.traffic.busiest_topic
     )
 
 
 @settings(deadline=None, max_examples=50)
 @given(DEMANDS)
 def test_there_are_never_fewer_slots_cores_or_partitions_than_it_takes(demand):
-    assert holds(plan(demand))
+    assert holds(size(demand))
     better = with_more_in_flight(demand)
     if better:
         assert holds(better)
-        assert better.processes < plan(demand).processes
+        assert better.processes < size(demand).processes
 
 
 @settings(deadline=None, max_examples=50)
 @given(DEMANDS, RATES)
 def test_a_higher_rate_never_needs_less(demand, rate):
     assume(rate >= demand.rate)
-    less, more = plan(demand), plan(replace(demand, rate=rate))
+    less, more = size(demand), size(replace(demand, rate=rate))
     assert more.processes >= less.processes
     assert more.partitions >= less.partitions
     assert more.traffic.written >= less.traffic.written
@@ -236,7 +236,7 @@ def test_a_higher_rate_never_needs_less(demand, rate):
 @given(DEMANDS, LATENCIES)
 def test_slower_answers_never_need_less(demand, latency):
     assume(latency >= demand.latency)
-    less, more = plan(demand), plan(replace(demand, latency=latency))
+    less, more = size(demand), size(replace(demand, latency=latency))
     assert more.processes >= less.processes
     assert more.partitions >= less.partitions
 
@@ -244,9 +244,9 @@ def test_slower_answers_never_need_less(demand, latency):
 @settings(deadline=None, max_examples=50)
 @given(DEMANDS)
 def test_what_decides_asks_for_the_most(demand):
-    found = plan(demand)
-    assert found.processes_for[found.decides] == max(found.processes_for.values())
-    assert found.partitions_for[found.decides_partitions] == found.partitions
+    sizing = size(demand)
+    assert sizing.processes_for[sizing.decides] == max(sizing.processes_for.values())
+    assert sizing.partitions_for[sizing.decides_partitions] == sizing.partitions
 
 
 @pytest.mark.parametrize(
