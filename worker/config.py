@@ -1,7 +1,7 @@
-"""The settings: one field for each environment variable, checked together, told about in one message.
+"""The settings: one field for each environment variable, all checked together, all problems in one message.
 
-Reads the mapping it is given and never `os.environ` itself; the only files looked at are those that a
-setting names, for whether they are there.
+Reads the mapping it is given, never `os.environ` itself; the only files it looks at are those that a setting
+names, to check that they exist and can be read.
 """
 
 import difflib
@@ -33,34 +33,34 @@ from worker.push.services import HostRule, parse_host_rules
 
 PREFIX = "PUSHMILL_"
 REBALANCE_TIMEOUT = 60.0
-"""Seconds that Kafka waits for a worker to let go of its partitions: all that drains must be done by then."""
+"""Seconds that Kafka waits for a worker to release its partitions: a drain must be over by then."""
 
 DRAIN_MARGIN = 5.0
-"""Seconds between the last request's time-out and the end of a drain, for the last checkpoint."""
+"""Seconds between the time-out of the last request and the end of a drain, for the last checkpoint."""
 
-_SHOWN_CHARS = 80
+_VALUE_MAX_CHARS = 80
 _SECRETS = {"kafka_sasl_password", "proxy_url"}
-# pydantic's own words for these leave the way out to guess, or show a pattern.
-_WORDS = {
-    "path_not_file": "is no file here; correct the path or mount it",
-    "path_not_directory": "is no folder here; correct the path or mount it",
-    "string_pattern_mismatch": "should be 200 characters at most, of A-Z, a-z, 0-9, '.', '_' and '-'",
+# pydantic's own messages for these do not say what to do, or show a pattern.
+_MESSAGES = {
+    "path_not_file": "is not an existing file; correct the path or mount it",
+    "path_not_directory": "is not an existing folder; correct the path or mount it",
+    "string_pattern_mismatch": "should be at most 200 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
     "string_too_short": "should not be blank",
 }
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
-# What Kubernetes adds to every pod beside a Service called pushmill: nobody's typing mistake.
+# Kubernetes sets these in every pod next to a Service called pushmill: they are no typing mistakes.
 _SERVICE_LINK = re.compile(PREFIX + r"(?:\w+_)?(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_[0-9]+_(?:TCP|UDP)\w*)?)")
 
 
 class ConfigError(ValueError):
-    """Settings that cannot be used; the text is one message for the operator, a line for each problem.
+    """Invalid settings; the text is one message for the operator, with a line for each problem.
 
     Attributes:
         problems: The lines, each beginning with the variable's name.
     """
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n  ".join(("the configuration cannot be used:", *problems)))
+        super().__init__("\n  ".join(("invalid configuration:", *problems)))
         self.problems = problems
 
 
@@ -68,14 +68,14 @@ def _count_or_auto(value: object) -> object:
     if value == "auto" or (isinstance(value, int) and value > 0):
         return value
     if not (isinstance(value, str) and value.isdecimal() and int(value) > 0):
-        raise ValueError("should be a whole number from 1 up, or auto")
+        raise ValueError("should be a whole number of 1 or more, or auto")
     return int(value)
 
 
 def _brokers(value: str) -> str:
     servers = [server.strip() for server in value.split(",")]
     if not all(_BROKER.fullmatch(server) for server in servers):
-        raise ValueError("should be host:port, with commas between several (kafka-0:9092,kafka-1:9092)")
+        raise ValueError("should be host:port, or several with commas between (kafka-0:9092,kafka-1:9092)")
     return ",".join(servers)
 
 
@@ -83,7 +83,7 @@ def _certificates(path: Path) -> Path:
     try:
         ssl.create_default_context().load_verify_locations(path)
     except (ssl.SSLError, OSError):
-        raise ValueError("holds no certificates that can be read; give a file of PEM certificates") from None
+        raise ValueError("has no readable certificates; use a file of PEM certificates") from None
     return path
 
 
@@ -92,13 +92,13 @@ Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _setting(meaning: str, default: Any = ..., *, shown: str | None = None, **limits: Any) -> Any:
-    """Declare a field: `shown` is what README says in the place of a default that is no text."""
+    """Declare a field; `shown` stands in for its default in the settings table."""
     extra: JsonDict = {"shown": shown} if shown else {}
     return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
 
 
 class KafkaSettings(BaseSettings):
-    """What it takes to reach Kafka and to name the topics; enough for commands that send nothing."""
+    """The connection to Kafka and the topics' prefix: enough for commands that send nothing."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
@@ -129,30 +129,30 @@ class KafkaSettings(BaseSettings):
     @classmethod
     def _check_sasl(cls, value: object, others: ValidationInfo) -> object:
         if value is None and others.data.get("kafka_security_protocol", "").startswith("SASL"):
-            raise ValueError("is needed where PUSHMILL_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT or SASL_SSL")
+            raise ValueError("is required if PUSHMILL_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT or SASL_SSL")
         return value
 
     @field_validator("kafka_ssl_keyfile")
     @classmethod
     def _check_pair(cls, key: Path | None, others: ValidationInfo) -> Path | None:
         if (key is None) != (others.data.get("kafka_ssl_certfile", key) is None):
-            raise ValueError("goes with PUSHMILL_KAFKA_SSL_CERTFILE; give both or neither")
+            raise ValueError("must be set together with PUSHMILL_KAFKA_SSL_CERTFILE; set both or neither")
         return key
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library gives it by name
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic passes it by name
         init_settings: PydanticBaseSettingsSource,
         *_: PydanticBaseSettingsSource,
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is given and nothing from the environment."""
+        """Read only the arguments, not the environment."""
         return (init_settings,)
 
 
 class Settings(KafkaSettings):
-    """Everything an operator can set; `PUSHMILL_` and the field in capitals is its variable.
+    """Everything an operator can set; a field's variable is `PUSHMILL_` and its name in capitals.
 
     Built by `load_settings`; a direct call reads no environment. Durations are seconds.
     """
@@ -219,7 +219,7 @@ class Settings(KafkaSettings):
         if url is not None:
             parse_proxy(url.get_secret_value())
             if others.data.get("transport") == "httptools":
-                raise ValueError("needs PUSHMILL_TRANSPORT=aiohttp; set that, or take the proxy away")
+                raise ValueError("needs PUSHMILL_TRANSPORT=aiohttp; set that, or remove the proxy")
         return url
 
     @field_validator("drain_timeout")
@@ -235,26 +235,26 @@ class Settings(KafkaSettings):
 
     @property
     def proxy(self) -> Proxy | None:
-        """`proxy_url`, read."""
+        """`proxy_url`, parsed."""
         return None if self.proxy_url is None else parse_proxy(self.proxy_url.get_secret_value())
 
     @property
     def host_rules(self) -> tuple[tuple[HostRule, ...], bool]:
-        """`endpoint_hosts` as rules, and whether any public host is allowed."""
+        """`endpoint_hosts` as rules, and whether every public host is allowed."""
         return parse_host_rules(self.endpoint_hosts)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read all settings from environment variables; an empty one counts as not given.
+    """Read all settings from environment variables; an empty variable counts as unset.
 
     Raises:
-        ConfigError: Anything is missing or wrong; says everything that is, and no secret.
+        ConfigError: Any setting is missing or wrong; names all of them, without secrets.
     """
     return _load(Settings, environ)
 
 
 def load_kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
-    """As `load_settings`, for what reaches Kafka alone: needs no keys."""
+    """Read only the settings for Kafka, as `load_settings` does; needs no VAPID keys."""
     return _load(KafkaSettings, environ)
 
 
@@ -272,22 +272,22 @@ def _load(kind: type[_Loaded], environ: Mapping[str, str]) -> _Loaded:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Find `PUSHMILL_*` variables that nothing reads.
+    """Find `PUSHMILL_*` variables that are not settings.
 
     Returns:
-        Each name with the setting that was probably meant, or None where none is close.
+        Each name with the setting that was probably meant, or None if none is close.
     """
     known = [variable for _, variable in _variables()]
-    strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
-        for name in strange
+        for name in unknown
         if not _SERVICE_LINK.fullmatch(name)
     }
 
 
 def settings_table() -> list[tuple[str, str, str]]:
-    """List every setting's variable, default and meaning, as README has them."""
+    """List every setting's variable, default and meaning, as in docs/settings.md."""
     fields = Settings.model_fields
     return [
         (variable, _default(fields[name]), fields[name].description or "") for name, variable in _variables()
@@ -314,9 +314,9 @@ def _problem(error: ErrorDetails) -> str:
     variable = PREFIX + field.upper()
     if error["type"] == "missing":
         return f"{variable} is required: {Settings.model_fields[field].description}"
-    wrong = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    wrong = _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["input"] is None:
         return f"{variable} {wrong}"
     if field in _SECRETS:
         return f"{variable}: {wrong}"
-    return f"{variable} is {str(error['input'])[:_SHOWN_CHARS]!r}: {wrong}"
+    return f"{variable} is {str(error['input'])[:_VALUE_MAX_CHARS]!r}: {wrong}"

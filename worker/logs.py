@@ -1,7 +1,7 @@
-"""Logs: JSON lines for machines or a console for people, and nothing in them that must stay secret.
+"""Logs: JSON lines for machines or a console for people, without secrets.
 
-What the worker logs and what its libraries log goes through one renderer. `redact` is the last line of
-defence only: code that logs an endpoint or a key is wrong, whatever this file makes of it.
+The worker's logs and its libraries' go through one renderer. `redact` is only the last line of defence: code
+that logs an endpoint or a key is wrong, even if this file removes it.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ _SECRET_KEY = re.compile(
     r"|subscription|variables|body)",
     re.IGNORECASE,
 )
-# An endpoint is a bearer token: scheme and host may be seen, what comes after them may not.
+# An endpoint is a bearer token: scheme and host may be logged, the rest may not.
 _URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#'\"<>\\]*)([/?#\\]\S*)?", re.IGNORECASE)
-# What is left of one without its host. No identifier or path in a traceback has such a run.
+# The remainder of an endpoint without its host. No identifier or path in a traceback has such a run.
 _TOKEN = re.compile(r"[A-Za-z0-9_:%=-]{40,}")
-# Ids are not taken for tokens: these texts are written by code, and by libraries above all.
+# Only these fields are searched for tokens: code, mostly libraries, writes them. Ids are left alone.
 _FREE_TEXT = frozenset({"event", "exception", "error", "problem", "stack"})
 _FIRST = ("timestamp", "level", "event")
 _CHATTY = {"aiokafka": logging.WARNING, "asyncio": logging.INFO}
@@ -40,7 +40,7 @@ Level = Literal["debug", "info", "warning", "error"]
 def configure(format: Format, level: Level, stream: TextIO) -> None:  # noqa: A002 - PUSHMILL_LOG_FORMAT
     """Send structlog's and the standard library's records of `level` and above to `stream`.
 
-    May be called again, for another stream or level.
+    Can be called again with another stream or level.
     """
     threshold = _LEVELS[level.upper()]
     renderer = _renderer(format, stream)
@@ -55,7 +55,7 @@ def configure(format: Format, level: Level, stream: TextIO) -> None:  # noqa: A0
 
 
 def redact(_logger: WrappedLogger | None, _method: str, event: EventDict) -> EventDict:
-    """Take out what must not be logged: secret keys' values, URL paths, long tokens in free text."""
+    """Remove what must not be logged: values of secret keys, URL paths, long tokens in free text."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 
@@ -75,7 +75,7 @@ _SHARED: list[Processor] = [
 def _renderer(format: Format, stream: TextIO) -> Processor:  # noqa: A002 - as in configure
     if format == "json":
         return structlog.processors.JSONRenderer()
-    # The default would print the local variables of every frame, keys and payloads among them.
+    # The default prints the local variables of every frame, including keys and payloads.
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
@@ -87,7 +87,7 @@ def _route_stdlib(renderer: Processor, threshold: int, stream: TextIO) -> None:
         root.removeHandler(handler)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(renderer))
-    handler.addFilter(_Repeating())
+    handler.addFilter(_Throttling())
     root.addHandler(handler)
     root.setLevel(threshold)
     for name, least in _CHATTY.items():
@@ -95,7 +95,7 @@ def _route_stdlib(renderer: Processor, threshold: int, stream: TextIO) -> None:
 
 
 class _Sink(io.TextIOBase):
-    """A stream that takes no harm from being full, closed or a broken pipe: the pushes matter more."""
+    """A stream that ignores a full disk, a closed file or a broken pipe: the pushes matter more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -111,7 +111,7 @@ class _Sink(io.TextIOBase):
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Renders records of the standard library as structlog's own are."""
+    """Renders records of the standard library like structlog's own."""
 
     def __init__(self, renderer: Processor) -> None:
         super().__init__(
@@ -145,11 +145,11 @@ def _clean_text(text: str, *, free: bool) -> str:
 
 
 class LogThrottle:
-    """Holds back what repeats: one line for each key in a period.
+    """Throttles repeated log lines: one for each key in a period.
 
     Args:
         every: Seconds between two lines of one key.
-        capacity: Keys remembered; of more, the one whose line is the longest ago is forgotten.
+        capacity: Keys remembered; beyond that, the key with the oldest line is forgotten.
     """
 
     def __init__(self, every: float = 10.0, capacity: int = 1000) -> None:
@@ -158,34 +158,34 @@ class LogThrottle:
         self._last: dict[Hashable, tuple[float, int]] = {}
 
     def allow(self, key: Hashable, now: float) -> int | None:
-        """Ask for a line about `key`.
+        """Ask whether a line about `key` may be logged now.
 
         Args:
-            key: What repeats, such as an event's name and a push service.
+            key: Identifies the line, such as an event's name and a push service.
             now: Monotonic seconds.
 
         Returns:
-            How many were held back since the last line, or None if this one is held back too.
+            The number of lines held back since the last one, or None if this one is held back too.
         """
-        last, held = self._last.get(key, (None, 0))
+        last, held_back = self._last.get(key, (None, 0))
         if last is not None and now - last < self._every:
-            self._last[key] = (last, held + 1)
+            self._last[key] = (last, held_back + 1)
             return None
-        self._last.pop(key, None)  # so that the dict stays in the order of the lines
+        self._last.pop(key, None)  # keeps the dict in order of the last line
         self._last[key] = (now, 0)
         if len(self._last) > self._capacity:
             del self._last[next(iter(self._last))]
-        return held
+        return held_back
 
     def warn(self, log: Any, key: Hashable, now: float, event: str, **fields: object) -> None:
-        """Write a warning to `log`, with how many were held back, unless one about `key` came just now."""
+        """Log a warning with the number of lines held back, unless one about `key` was logged just now."""
         held_back = self.allow(key, now)
         if held_back is not None:
             log.warning(event, **fields, more_held_back=held_back)
 
 
-class _Repeating(logging.Filter):
-    """Holds back what a library says again and again: without a broker, aiokafka says 80 things a second."""
+class _Throttling(logging.Filter):
+    """Throttles what libraries repeat: without a broker, aiokafka logs 80 lines a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class _Repeating(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info:
-            return True  # one kind of text for every kind of trouble
+            return True  # the text is the same for every kind of error
         held_back = self._throttle.allow((record.name, record.levelno, str(record.msg)), time.monotonic())
         if held_back:
             setattr(record, _HELD_BACK, held_back)

@@ -1,7 +1,7 @@
-"""Every metric of the contract, under its public name, with all known label values at 0 from the start.
+"""Every public metric, by its public name, with all known label values at 0 from the start.
 
-Children are bound once: the hot path writes `metrics.outcomes[service][status].inc()`, looks up two dicts
-and adds to a number. No label ever takes an id of a campaign, a site or a recipient.
+Children are bound once: the hot path writes `metrics.outcomes[service][status].inc()`, which is two dict
+look-ups and an addition. No label ever takes the id of a campaign, a site or a recipient.
 """
 
 import platform
@@ -28,15 +28,15 @@ WorkerState = Literal["starting", "running", "draining", "stopped"]
 WORKER_STATES: tuple[WorkerState, ...] = ("starting", "running", "draining", "stopped")
 
 NO_SERVICE = "none"
-"""The push service of an outcome whose endpoint was not usable."""
+"""The `push_service` of an outcome whose endpoint was not usable."""
 
 RETRY_REASONS = (
     *(failure.value for failure in TransportFailure if failure is not TransportFailure.ADDRESS_REFUSED),
     *("throttled", "unavailable", "server_error", "retry_now", "quarantined"),
 )
 DEFER_REASONS = ("not_due", "retry", "paused", "gate_closed", "surplus")
-"""Why recipients go to a tier: planned for later, to be tried again, the campaign is paused, the push
-service asked to wait, or their site holds too much of the buffer."""
+"""Why recipients go to a tier: they are planned for later, are to be tried again, the campaign is paused, the
+push service asked to wait, or their site holds too much of the buffer."""
 
 DEAD_LETTER_REASONS = ("bad_json", "bad_field", "unsupported_version", "internal_error")
 _USUAL_CODES = (201, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503)
@@ -52,7 +52,7 @@ _Child = TypeVar("_Child")
 
 
 class Children(dict[_Key, _Child], Generic[_Key, _Child]):
-    """A metric's children by label value; one that nobody named beforehand is bound when first asked for."""
+    """A metric's children by label value; values not known beforehand are bound on first use."""
 
     def __init__(self, bind: Callable[[_Key], _Child], known: Iterable[_Key] = ()) -> None:
         super().__init__((key, bind(key)) for key in known)
@@ -63,8 +63,8 @@ class Children(dict[_Key, _Child], Generic[_Key, _Child]):
         return child
 
 
-class Count:
-    """A counter's child. One thread counts and is asked: the library's own takes a lock each time."""
+class Counter:
+    """A counter's child without the lock of the library's own: a single thread counts and collects."""
 
     __slots__ = ("value",)
 
@@ -72,12 +72,12 @@ class Count:
         self.value = 0
 
     def inc(self, amount: int = 1) -> None:
-        """Count."""
+        """Add to the counter."""
         self.value += amount
 
 
 class Histogram:
-    """A histogram's child, for seconds; no lock, as `Count`."""
+    """A histogram's child, in seconds; without a lock, like `Counter`."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -87,52 +87,52 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, seconds: float, times: int = 1) -> None:
-        """Count a duration, or so many of this mean."""
+        """Observe a duration, or `times` durations with this mean."""
         self._counts[bisect_left(self._bounds, seconds)] += times
         self._sum += seconds * times
 
     def observe_each(self, durations: Sequence[float]) -> None:
-        """Count durations; one below 0, after the clock was set back, is as one of 0."""
+        """Observe durations; one below 0, after the clock was set back, counts as 0."""
         if min(durations, default=0.0) < 0:
             durations = [max(0.0, each) for each in durations]
         counts = self._counts
-        for place in map(bisect_left, repeat(self._bounds), durations):
-            counts[place] += 1
+        for bucket in map(bisect_left, repeat(self._bounds), durations):
+            counts[bucket] += 1
         self._sum += sum(durations)
 
-    def told(self) -> tuple[list[tuple[str, float]], float]:
-        """How many were no longer than each bound, and the sum of all."""
+    def buckets(self) -> tuple[list[tuple[str, float]], float]:
+        """Return the number of durations up to each bound, and the sum of all durations."""
         bounds = (*map(floatToGoString, self._bounds), "+Inf")
         return list(zip(bounds, map(float, accumulate(self._counts)), strict=True)), self._sum
 
 
 class _Family(Collector, Generic[_Child]):
-    """A metric and its children by label values, told in the library's terms when it is asked."""
+    """A metric and its children by label values, converted to the library's types when it is collected."""
 
     def __init__(
-        self, make: Callable[[], _Child], tell: Callable[[dict[tuple[str, ...], _Child]], Metric]
+        self, make: Callable[[], _Child], convert: Callable[[dict[tuple[str, ...], _Child]], Metric]
     ) -> None:
         self._make = make
-        self._tell = tell
+        self._convert = convert
         self._children: dict[tuple[str, ...], _Child] = {}
 
     def labels(self, *values: str) -> _Child:
-        """The child of these values."""
+        """Return the child for these label values."""
         child = self._children.get(values)
         if child is None:
             child = self._children[values] = self._make()
         return child
 
     def collect(self) -> Iterator[Metric]:
-        """As `Collector.collect`."""
-        yield self._tell(self._children)
+        """See `Collector.collect`."""
+        yield self._convert(self._children)
 
 
 class Metrics:
     """The process's metrics, in a registry that the caller owns; durations are seconds.
 
-    Tables are keyed in the order of their names: `requests[service][code]`, where a code is an HTTP status
-    or the `TransportFailure` in its place.
+    Tables are indexed label by label: `requests[service][code]`, where a code is an HTTP status or a
+    `TransportFailure`.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -145,17 +145,17 @@ class Metrics:
         self._declare_worker()
 
     def enter(self, state: WorkerState) -> None:
-        """Make `state` the worker's current one."""
+        """Make `state` the worker's current state."""
         for each, gauge in self._states.items():
             gauge.set(each == state)
 
     def count_signatures(self, total: int) -> None:
-        """Bring the number of signed tokens up to the `total` since the start."""
+        """Set the number of signed tokens to the `total` since the start."""
         self.vapid_signatures.inc(total - self._signatures)
         self._signatures = total
 
     def forget_partition(self, topic: str, partition: int) -> None:
-        """Stop telling the lag of a partition that another worker reads now."""
+        """Stop reporting the lag of a partition that is no longer assigned."""
         if self.consumer_lag.pop((topic, partition), None) is not None:
             self._lag.remove(topic, str(partition))
 
@@ -220,19 +220,19 @@ class Metrics:
 
     def _declare_kafka(self) -> None:
         consumed = self._counter("consumed_records", "Kafka records read", "topic")
-        self.consumed = Children[str, Count](consumed.labels)
+        self.consumed = Children[str, Counter](consumed.labels)
         resets = self._counter("offset_resets", "Partitions read on from their first record", "topic")
-        self.offset_resets = Children[str, Count](resets.labels)
+        self.offset_resets = Children[str, Counter](resets.labels)
         self._lag = self._gauge(
             "consumer_lag_records", "Kafka records not read yet, inputs only", "topic", "partition"
         )
-        self.consumer_lag = Children[tuple[str, int], Gauge](lambda place: self._lag.labels(*place))
+        self.consumer_lag = Children[tuple[str, int], Gauge](lambda partition: self._lag.labels(*partition))
         overdue = self._gauge(
             "tier_overdue_seconds", "How late the tier's next record is, in seconds", "tier"
         )
         self.tier_overdue = Children[str, Gauge](overdue.labels, (tier.name for tier in TIERS))
         dead = self._counter("dead_letters", "Records that could not be handled", "reason")
-        self.dead_letters = Children[str, Count](dead.labels, DEAD_LETTER_REASONS)
+        self.dead_letters = Children[str, Counter](dead.labels, DEAD_LETTER_REASONS)
 
     def _declare_worker(self) -> None:
         self.vapid_signatures = self._counter("vapid_signatures", "VAPID tokens signed").labels()
@@ -241,14 +241,14 @@ class Metrics:
         build = self._gauge("build_info", "Always 1; what runs is in the labels", "version", "python")
         build.labels(_version(), platform.python_version()).set(1)
 
-    def _counter(self, name: str, about: str, *labels: str) -> _Family[Count]:
-        def tell(children: dict[tuple[str, ...], Count]) -> Metric:
+    def _counter(self, name: str, about: str, *labels: str) -> _Family[Counter]:
+        def convert(children: dict[tuple[str, ...], Counter]) -> Metric:
             metric = CounterMetricFamily(f"pushmill_{name}", f"{about}.", labels=labels)
             for values, child in children.items():
                 metric.add_metric(values, child.value)
             return metric
 
-        return self._registered(_Family(Count, tell))
+        return self._registered(_Family(Counter, convert))
 
     def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
         return Gauge(f"pushmill_{name}", f"{about}.", labels, registry=self._registry)
@@ -256,13 +256,13 @@ class Metrics:
     def _histogram(
         self, name: str, about: str, bounds: tuple[float, ...], *labels: str
     ) -> _Family[Histogram]:
-        def tell(children: dict[tuple[str, ...], Histogram]) -> Metric:
+        def convert(children: dict[tuple[str, ...], Histogram]) -> Metric:
             metric = HistogramMetricFamily(f"pushmill_{name}_seconds", f"{about}, in seconds.", labels=labels)
             for values, child in children.items():
-                metric.add_metric(values, *child.told())
+                metric.add_metric(values, *child.buckets())
             return metric
 
-        return self._registered(_Family(partial(Histogram, bounds), tell))
+        return self._registered(_Family(partial(Histogram, bounds), convert))
 
     def _registered(self, family: _Family[_Child]) -> _Family[_Child]:
         self._registry.register(family)
@@ -274,7 +274,7 @@ def _per_service(bind: Callable[[str], _Child]) -> Children[str, _Child]:
 
 
 def _code_label(code: int | str) -> str:
-    # A push service may answer any number: those without a name share one label for their class.
+    # A push service may answer with any number: codes without a name share one label for their class.
     return str(code) if isinstance(code, str) or code in _NAMED_CODES else f"{code // 100}xx"
 
 

@@ -12,7 +12,7 @@ from worker.edges.process.status import StatusPortError
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [
-        (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: the configuration cannot be used:"),
+        (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: invalid configuration:"),
         (KafkaUnreachableError("cannot use Kafka"), 1, "pushmill: cannot use Kafka"),
         (MissingTopicsError("topics are missing"), 1, "pushmill: topics are missing"),
         (StatusPortError("port 9400 is taken"), 1, "pushmill: port 9400 is taken"),

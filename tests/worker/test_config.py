@@ -140,7 +140,7 @@ BAD = [
     ("ENDPOINT_HOSTS", "https://push.example.org/", "host name"),
     ("ALLOW_PRIVATE_ENDPOINTS", "2", "boolean"),
     ("CA_FILE", "/nowhere/ca.pem", "mount it"),
-    ("CA_FILE", __file__, "holds no certificates"),
+    ("CA_FILE", __file__, "has no readable certificates"),
     ("TRANSPORT", "curl", "'httptools' or 'aiohttp'"),
     ("PROCESSES", "0", "auto"),
     ("PROCESSES", "-1", "auto"),
@@ -202,7 +202,7 @@ def test_sasl_needs_user_name_and_password(refused, protocol):
         "PUSHMILL_KAFKA_SASL_PASSWORD",
     ]
     (problem,) = refused(KAFKA_SECURITY_PROTOCOL=protocol, KAFKA_SASL_USERNAME="mill")
-    assert problem.startswith("PUSHMILL_KAFKA_SASL_PASSWORD is needed")
+    assert problem.startswith("PUSHMILL_KAFKA_SASL_PASSWORD is required")
 
 
 @pytest.mark.parametrize("name", ["CERTFILE", "KEYFILE"])
