@@ -1,1 +1,1 @@
-"""Requests onto the wire and answers off it. Knows nothing of what a request is for."""
+"""Sends requests to push services and returns their answers. Does not know what a request is for."""

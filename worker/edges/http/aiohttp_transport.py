@@ -1,7 +1,7 @@
-"""Posting a request to a push service with aiohttp, and saying what came of it.
+"""A transport on aiohttp.
 
-For whoever needs what an HTTP client brings along, such as a way through a proxy; the other transport costs
-a fraction of its CPU time (benchmarks/results/results.md).
+For what a full HTTP client offers, such as a proxy; the other transport costs a fraction of its CPU time
+(benchmarks/results/results.md).
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names to public addresses alone: one that is not refuses the whole name."""
+    """Resolves names to public addresses only: one address that is not public refuses the name."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -42,7 +42,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Look a name up, and check each of its addresses.
+        """Look up a name, and check each of its addresses.
 
         Raises:
             AddressRefusedError: One of them is not public.
@@ -52,7 +52,7 @@ class GuardedResolver(AbstractResolver):
         return [_result(host, port, family, sockaddr[0]) for family, _, _, _, sockaddr in found]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: it holds no resources."""
 
 
 def _result(
@@ -69,14 +69,14 @@ def _result(
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Takes no idle connection on which bytes have come that nobody asked for, and drops broken ones at once.
+    """Does not reuse an idle connection that has received unsolicited bytes, and drops broken ones at once.
 
     aiohttp would take such bytes for the answer to the next request: a stale 408 or 410 for a push that was
-    taken. And it would wait half a minute for a server that hangs to end TLS, longer than the loop may live.
+    accepted. And it would wait half a minute for a hanging server to end TLS, longer than the loop may live.
 
     Args:
-        book: Where the addresses of endpoints are checked, if it is a proxy that connects to them.
-        how: As for `TCPConnector`.
+        book: Checks the addresses of endpoints if a proxy connects to them.
+        how: See `TCPConnector`.
     """
 
     def __init__(self, *, book: AddressBook | None, **how: Any) -> None:
@@ -109,30 +109,30 @@ class _Connector(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
 
 
-class _CalledBack(Exception):  # noqa: N818 - no error of anybody's, but the way out of aiohttp
-    """What had to wait may not go any more."""
+class _Recalled(Exception):  # noqa: N818 - not an error, but the way out of aiohttp
+    """A request that had to wait may no longer be sent."""
 
 
 _may_go: ContextVar[MayGo] = ContextVar("may_go", default=always)
-"""Of the request that a task is about, since aiohttp hands nothing of the caller's on."""
+"""For the task's own request, since aiohttp passes on nothing of the caller's."""
 
 
 class _Request(ClientRequest):
-    """Asks whether it may go, once it has its connection."""
+    """Calls `may_go` once it has a connection."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         if not _may_go.get()():
-            raise _CalledBack
+            raise _Recalled
         return await super().send(conn)
 
 
 class AiohttpTransport:
     """A `Transport` on one aiohttp session; must be created inside a running event loop.
 
-    With a proxy, all requests go through tunnels of it, with TLS from here to the push service. The proxy is
-    asked for names: aiohttp's CONNECT has the endpoint's name for its Host whatever it asks for, and proxies
-    let through what they know by name. So addresses are checked here before each tunnel, and the proxy, which
-    looks names up once more, must itself keep out of private networks.
+    With a proxy, all requests go through its tunnels, with TLS from here to the push service. The proxy is
+    given names, not addresses: aiohttp's CONNECT carries the endpoint's name as its Host in any case, and
+    proxies allow hosts by name. So addresses are checked here before each tunnel, and the proxy, which looks
+    names up again, must itself keep out of private networks.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ class AiohttpTransport:
         self._book = None if proxy is None or allow_private else AddressBook(allow_private=False)
         connector = _Connector(
             book=self._book,
-            limit=0,  # the limiter decides how many requests there are
-            # All that it resolves with a proxy is the proxy, which is the operator's and may be anywhere.
+            limit=0,  # the caller limits the number of requests
+            # With a proxy it resolves only the proxy's name, which the operator chose and may be private.
             resolver=GuardedResolver(allow_private=allow_private or proxy is not None),
             ttl_dns_cache=int(ADDRESSES_KEPT_SECONDS),
             keepalive_timeout=IDLE_SECONDS,
@@ -161,7 +161,7 @@ class AiohttpTransport:
             proxy=proxy.url if proxy else None,
         )
         login = proxy.authorization if proxy else None
-        self._for_proxy = {"Proxy-Authorization": login} if login else None
+        self._proxy_headers = {"Proxy-Authorization": login} if login else None
         self._tasks: set[asyncio.Task[Answer | None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -173,13 +173,13 @@ class AiohttpTransport:
         await self.close()
 
     def post(self, request: PushRequest, on_answer: OnAnswer, may_go: MayGo = always) -> None:
-        """As `Transport.post`."""
+        """See `Transport.post`."""
         task = asyncio.create_task(self._exchange(request, may_go))
         self._tasks.add(task)
         task.add_done_callback(partial(self._land, on_answer))
 
     async def close(self) -> None:
-        """As `Transport.close`."""
+        """See `Transport.close`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -188,20 +188,20 @@ class AiohttpTransport:
             self._book.close()
 
     def _land(self, on_answer: OnAnswer, task: asyncio.Task[Answer | None]) -> None:
-        # Not in the task itself: one that is cancelled before its first step runs no line of its own.
+        # Not in the task itself: a task that is cancelled before its first step never runs.
         self._tasks.discard(task)
         failed = task.cancelled() or task.exception() is not None
         answer = TransportFailure.RESET if failed else task.result()
         if answer is not None:
             on_answer(answer)
         if failed and not task.cancelled():
-            task.result()  # a mistake of our own, told by the event loop
+            task.result()  # a bug of ours, reported by the event loop
 
     async def _exchange(self, request: PushRequest, may_go: MayGo) -> Answer | None:
-        """What came of a request; None if it has been called back."""
+        """Return a request's answer, or None if it was recalled."""
         _may_go.set(may_go)
         if not self._allow_private and _is_private_literal(request.endpoint.origin.host):
-            return TransportFailure.ADDRESS_REFUSED  # aiohttp asks the resolver for names alone
+            return TransportFailure.ADDRESS_REFUSED  # aiohttp asks the resolver only for names
         url = URL(request.endpoint.origin.url + request.endpoint.target, encoded=True)
         try:
             response = await self._session.post(
@@ -209,12 +209,12 @@ class AiohttpTransport:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                proxy_headers=self._for_proxy,
+                proxy_headers=self._proxy_headers,
             )
-        except _CalledBack:
+        except _Recalled:
             return None
         except aiohttp.ClientHttpProxyError as error:
-            # The standard library's log, which tells it on standard error where nobody has set any up.
+            # The standard library's log, which writes to standard error if none is configured.
             _log.warning("the proxy refuses to connect to a push service: it answers %d", error.status)
             return TransportFailure.CONNECT
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -235,14 +235,14 @@ def _is_address(host: str) -> bool:
 
 
 async def _read(response: aiohttp.ClientResponse) -> PushResponse:
-    """Read what matters of an answer; its status is known, so nothing that follows can undo it."""
+    """Read the relevant part of an answer; its status is known, so nothing that follows can undo it."""
     headers = {name: response.headers[name] for name in ANSWER_HEADERS if name in response.headers}
     body = b""
     try:
         while len(body) < ANSWER_MAX_BYTES and not response.content.at_eof():
             body += await response.content.read(ANSWER_MAX_BYTES - len(body))
     except (aiohttp.ClientError, TimeoutError, OSError, asyncio.CancelledError):
-        pass  # cut off, too slow, or told to close: what the status says stands
+        pass  # cut off, too slow, or closed: the status stands
     finally:
         if response.content.at_eof():
             response.release()
@@ -252,7 +252,7 @@ async def _read(response: aiohttp.ClientResponse) -> PushResponse:
 
 
 def _failure(error: Exception) -> TransportFailure:
-    """Say whose fault a failed request is; the order matters, since aiohttp's errors inherit from many."""
+    """Return the kind of a failure; the order matters, since aiohttp's errors have several bases."""
     if isinstance(error.__cause__, AddressRefusedError) or isinstance(error, AddressRefusedError):
         return TransportFailure.ADDRESS_REFUSED
     return next((failure for kinds, failure in _FAILURES if isinstance(error, kinds)), TransportFailure.RESET)

@@ -1,7 +1,7 @@
-"""Keep-alive connections to push services: one request at a time on each, and what waits for one of them.
+"""Keep-alive connections to push services, one request at a time on each, and the requests that wait for one.
 
-Decides when a connection may be used again and when it must go, and when another one is worth its handshake.
-Sends nothing a second time: a request whose connection breaks has landed.
+Decides when a connection is used again and when it is closed, and when another one is worth its handshake.
+Never sends a request twice: if its connection breaks, it has landed. Does not know where connections go to.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from worker.edges.http.transport import MayGo, OnAnswer
 from worker.push.answers import TransportFailure
 
 BUFFER_BYTES = 16_384
-"""As long as a TLS record may be."""
+"""The maximum size of a TLS record."""
 
 HANDSHAKES = 16
-"""Connections to an origin that are opened at once: a burst of hundreds would keep them all from opening in
-time, while one that is open already may carry what waits."""
+"""Limit of simultaneous handshakes with an origin: in a burst of hundreds, none would finish in time, while a
+connection that is already open could carry what waits."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection, from the end of its TLS handshake on.
+    """One connection, from the end of its TLS handshake.
 
     Attributes:
-        since: When its last request was posted, or it was opened, in the loop's time.
-        closing: Says whether nothing more can be sent.
+        since: When its last request was posted, or else when it was opened, in the loop's time.
+        closing: Returns whether it can no longer send anything.
     """
 
     __slots__ = ("_on_answer", "_parser", "_pool", "_transport", "closing", "since")
@@ -39,20 +39,20 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request waits for its answer."""
+        """Whether a request is waiting for its answer."""
         return self._on_answer is not None
 
     def send(self, wire: bytes, on_answer: OnAnswer, since: float) -> None:
-        """Send a request, posted at `since`, on a connection that is neither busy nor closing."""
+        """Send a request that was posted at `since`; the connection must be neither busy nor closing."""
         self._on_answer = on_answer
         self.since = since
         try:
             self._transport.write(wire)
         except (OSError, RuntimeError):
-            self._transport.abort()  # some of it may be out: it lands once the connection is said to be lost
+            self._transport.abort()  # part of it may be sent: it lands when the connection is reported lost
 
     def cut(self, failure: TransportFailure) -> None:
-        """Close at once; a request that is under way lands as `failure`, unless its status has come."""
+        """Close at once; a request in flight lands as `failure`, unless its status has arrived."""
         self._pool.leave(self)
         self._transport.abort()
         if self._on_answer is not None:
@@ -68,11 +68,11 @@ class Connection(asyncio.BufferedProtocol):
         self._pool.enter(self)
 
     def get_buffer(self, _sizehint: int) -> memoryview:
-        """See asyncio.BufferedProtocol; one for all, since it is filled and read in one go."""
+        """See asyncio.BufferedProtocol; all share one buffer, since it is filled and read in one go."""
         return self._pool.buffer
 
     def buffer_updated(self, count: int) -> None:
-        """See asyncio.BufferedProtocol; bytes that nobody asked for would be taken for the next answer."""
+        """See asyncio.BufferedProtocol; unsolicited bytes would be taken for the next answer."""
         on_answer = self._on_answer
         if on_answer is None:
             self.cut(TransportFailure.RESET)
@@ -88,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
         on_answer(answer)
 
     def eof_received(self) -> None:
-        """See asyncio.BufferedProtocol; the end of some answers, too (RFC 9112 section 6.3)."""
+        """See asyncio.BufferedProtocol; this also ends some answers (RFC 9112 section 6.3)."""
         self.cut(TransportFailure.RESET)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -101,8 +101,8 @@ class Waiting(NamedTuple):
 
     Attributes:
         wire: Its bytes.
-        on_answer: Is told how it went.
-        may_go: Is asked right before it is written; after a no it is forgotten.
+        on_answer: Called with its answer.
+        may_go: Called right before it is written; if it returns False, the request is dropped.
         since: When it was posted, in the loop's time.
     """
 
@@ -113,20 +113,21 @@ class Waiting(NamedTuple):
 
 
 class Pool:
-    """All connections to one origin, and the requests that wait for one, the first one first.
+    """All connections to one origin, and the requests that wait for one, in order of arrival.
 
-    A handshake costs as much as a dozen pushes, and takes longer than most answers. So what finds no idle
-    connection waits for one in use, at most as long as a handshake took lately; then it is worth another one.
+    A handshake costs as much as a dozen pushes, and takes longer than most answers. So a request that finds
+    no idle connection waits for one in use, at most as long as the last handshake took; after that, a new
+    connection is worth its handshake.
 
     Args:
-        buffer: As the attribute.
-        idle_max: Idle connections that are kept.
-        patience_max: Seconds that a request waits at most for a connection in use.
+        buffer: See the attribute.
+        idle_max: Maximum number of idle connections.
+        patience_max: Maximum seconds that a request waits for a connection in use.
 
     Attributes:
-        buffer: What connections read into: without one of its own, each read is given 256 KiB anew.
-        waiting: Requests, only while no connection is idle.
-        opening: Handshakes under way.
+        buffer: Where connections read into: without it, asyncio would allocate 256 KiB for each read.
+        waiting: Requests without a connection; empty while one is idle.
+        opening: Number of handshakes in progress.
     """
 
     def __init__(self, buffer: memoryview, idle_max: int, patience_max: float) -> None:
@@ -136,20 +137,20 @@ class Pool:
         self._idle_max = idle_max
         self._patience = self._patience_max = patience_max
         self._open: set[Connection] = set()
-        self._idle: dict[Connection, None] = {}  # the last one used is the first one taken
+        self._idle: dict[Connection, None] = {}  # last in, first out
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """All that are open."""
+        """All open connections."""
         return tuple(self._open)
 
     @property
     def unused(self) -> bool:
-        """Whether there is neither a connection nor anybody who wants one."""
+        """Whether there is neither a connection nor a request for one."""
         return not (self._open or self.opening or self.waiting)
 
     def send(self, wire: bytes, on_answer: OnAnswer, may_go: MayGo, now: float) -> None:
-        """Send a request on an idle connection, or let it wait for one."""
+        """Send a request on an idle connection, or queue it."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if not connection.closing():
@@ -158,13 +159,13 @@ class Pool:
         self.waiting.append(Waiting(wire, on_answer, may_go, now))
 
     def impatient_at(self) -> float:
-        """When one more connection is worth its handshake, in the loop's time; `inf` if none is, so far."""
+        """Return when another connection is worth its handshake, in the loop's time; `inf` if none is yet."""
         if self.opening >= min(HANDSHAKES, len(self.waiting)):
             return math.inf
         return self.waiting[self.opening].since + self._patience if self._open else -math.inf
 
     def opened(self, connection: Connection, began: float, now: float) -> None:
-        """Take in a connection whose handshake began at `began`."""
+        """Use a new connection, whose handshake began at `began`."""
         self._patience = min(now - began, self._patience_max)
         connection.since = now
         if connection.closing():
@@ -173,12 +174,12 @@ class Pool:
             self.rest(connection)
 
     def fail(self, failure: TransportFailure) -> None:
-        """Let whoever waits longest land: the handshake that failed was begun for one of them."""
+        """Land the request that has waited longest: the failed handshake was begun for one of them."""
         if self.waiting:
             self.waiting.popleft().on_answer(failure)
 
     def rest(self, connection: Connection) -> None:
-        """Send what waits longest and may go, or keep the connection for later unless enough are kept."""
+        """Send the next request that may go; without one, keep the connection unless enough are idle."""
         while self.waiting and not connection.closing():
             first = self.waiting.popleft()
             if first.may_go():
@@ -190,16 +191,16 @@ class Pool:
             connection.cut(TransportFailure.RESET)
 
     def enter(self, connection: Connection) -> None:
-        """Take note of a new connection, which is not idle."""
+        """Register a new connection, which is not idle."""
         self._open.add(connection)
 
     def leave(self, connection: Connection) -> None:
-        """Forget a connection; once more does no harm."""
+        """Forget a connection; idempotent."""
         self._open.discard(connection)
         self._idle.pop(connection, None)
 
     def sweep(self, now: float, *, busy: float, idle: float) -> None:
-        """End what has waited too long, in seconds: for an answer, for a connection, or for a request."""
+        """End whatever has waited too long, in seconds: for an answer, a connection, or the next request."""
         for connection in self.connections:
             if now - connection.since >= (busy if connection.busy else idle):
                 connection.cut(TransportFailure.TIMEOUT)
@@ -207,7 +208,7 @@ class Pool:
             self.fail(TransportFailure.TIMEOUT)
 
     def close(self) -> None:
-        """Let all that is under way land as reset."""
+        """Land all requests as reset, and close all connections."""
         while self.waiting:
             self.fail(TransportFailure.RESET)
         for connection in self.connections:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as bytes: a request on its way out, and what is an answer to it; knows no sockets.
+"""HTTP/1.1 as bytes: writes requests and reads answers; knows no sockets.
 
-httptools (llhttp) says what the bytes mean. What is decided here: which part of an answer matters, how much
-of it is looked at, and whether its connection may carry another request.
+httptools (llhttp) parses the bytes. This module decides which parts of an answer matter, how much of it is
+read, and whether its connection can carry another request.
 """
 
 from functools import lru_cache
@@ -13,57 +13,56 @@ from worker.push.answers import ANSWER_HEADERS, Answer, PushResponse, TransportF
 from worker.push.request import PushRequest
 
 WIRE_MAX_BYTES = 65_536
-"""Of an answer in all: interim answers, headers, body, chunks and trailers."""
+"""Limit of a whole answer: interim answers, headers, body, chunks and trailers."""
 
-ORIGINS_KEPT = 4096
-"""Those that what all of their requests have in common is kept for: known push services have some dozens."""
+ORIGINS_CACHED = 4096
+"""Origins whose common part of all requests is cached: known push services have a few dozen."""
 
 _SCHEME_CHARS = len("https://")
 _KEPT = {name.encode(): name for name in ANSWER_HEADERS}
 _PLAIN = {status: PushResponse(status) for status in range(200, 600)}
-"""Answers of which nothing but the status matters: nearly all of them, and made once."""
+"""Answers of which only the status matters, made once: nearly all are like that."""
 
 
 def request_bytes(request: PushRequest) -> bytes:
-    """Put a request on the wire's own terms: head and body in one piece.
+    """Return a request as it is sent: head and body in one piece.
 
     Raises:
-        ValueError: A header holds what could be taken for another one, or is not ASCII.
+        ValueError: A header contains a line break, or is not ASCII.
     """
     endpoint, body = request.endpoint, request.body
-    head = f"POST {_within_a_line(endpoint.target)}{_after_target(endpoint.origin.url)}{len(body)}\r\n"
+    head = f"POST {_single_line(endpoint.target)}{_after_target(endpoint.origin.url)}{len(body)}\r\n"
     return b"".join((head.encode("ascii"), request.headers.lines, b"\r\n", body))
 
 
-@lru_cache(ORIGINS_KEPT)
+@lru_cache(ORIGINS_CACHED)
 def _after_target(origin: str) -> str:
-    """What stands between the target and the length of the body, for an `Origin.url`."""
-    host = _within_a_line(origin[_SCHEME_CHARS:])
+    """Return the part between the target and the length of the body, for an `Origin.url`."""
+    host = _single_line(origin[_SCHEME_CHARS:])
     return f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nContent-Length: "
 
 
-def _within_a_line(text: str) -> str:
+def _single_line(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError("an endpoint holds the end of a line")
+        raise ValueError("an endpoint contains a line break")
     return text
 
 
-class _StopParsing(Exception):  # noqa: N818 - no error of anybody's, but the way out of httptools' callbacks
-    """What follows is of no interest."""
+class _StopParsing(Exception):  # noqa: N818 - not an error, but the way out of httptools' callbacks
+    """The rest of the answer does not matter."""
 
 
 class AnswerParser:
-    """Reads one answer after the other, off one connection; what is fed after one belongs to the next.
+    """Reads the answers of one connection, one after the other; what is fed after one belongs to the next.
 
     Attributes:
-        reusable: Whether the last answer has come to its end, with nothing after it, and the connection
-            lives on.
+        reusable: Whether the last answer is complete, nothing followed it, and the connection stays open.
     """
 
     __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_status", "reusable")
 
     def __init__(self) -> None:
-        self._status = 0  # of the final answer, once all of its headers are there
+        self._status = 0  # of the final answer, once all of its headers have arrived
         self._headers: dict[str, str] = {}
         self._body = b""
         self._received = 0
@@ -72,7 +71,7 @@ class AnswerParser:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes | memoryview) -> Answer | None:
-        """Take in what has come; the answer, as soon as all of it that matters is there."""
+        """Take in bytes; return the answer as soon as everything that matters of it has arrived."""
         self._complete = False
         self._received += len(data)
         surplus = self._received - WIRE_MAX_BYTES
@@ -80,7 +79,7 @@ class AnswerParser:
             self._parser.feed_data(data[:-surplus] if surplus > 0 else data)
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, _StopParsing):
-                raise  # a mistake of our own
+                raise  # a bug of ours
             return self.cut(TransportFailure.BAD_ANSWER)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return self.cut(TransportFailure.BAD_ANSWER)
@@ -89,12 +88,12 @@ class AnswerParser:
         return self._answer() if self._complete else None
 
     def cut(self, failure: TransportFailure) -> Answer:
-        """Say what it comes to if no more is read: once the status is known, nothing can undo it."""
+        """Return the result if no more is read: once the status is known, nothing can undo it."""
         self.reusable = False
         return self._answer() if self._status else failure
 
     def _answer(self) -> PushResponse:
-        """Hand out what has been read: from here on nothing is known of the next answer."""
+        """Return what has been read, and start over for the next answer."""
         status = self._status
         self._status = self._received = 0
         if not self._headers and not self._body:
@@ -106,18 +105,18 @@ class AnswerParser:
     # ── httptools ───────────────────────────────────────────────────────────────────────────────────────
 
     def on_message_begin(self) -> None:
-        """See httptools; the second in a row answers nothing that was asked."""
+        """See httptools; a second answer in a row belongs to no request."""
         if self._complete:
             raise _StopParsing
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools; of repeated ones the first counts, and trailers do not."""
+        """See httptools; the first of repeated headers counts, and trailers are ignored."""
         name = name.lower()
         if name in _KEPT and not self._status:
             self._headers.setdefault(_KEPT[name], value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
-        """See httptools; interim answers (RFC 9110 section 15.2) are passed over."""
+        """See httptools; interim answers (RFC 9110 section 15.2) are skipped."""
         status = self._parser.get_status_code()
         if status in _PLAIN:
             self._status = status

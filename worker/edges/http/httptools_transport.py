@@ -1,4 +1,4 @@
-"""Posting requests on connections of our own, with httptools to read the answers: the hot path's transport.
+"""A transport with connections of its own and httptools as the parser: the one for the hot path.
 
 A request costs one write on an idle connection: no task, no timer, no object of an HTTP client. Decides where
 connections go to, and when time is up.
@@ -24,23 +24,25 @@ from worker.push.request import PushRequest
 from worker.push.services import Origin
 
 IDLE_MAX = 1024
-"""Idle connections to an origin: above what is commonly under way at once, since a handshake costs as much as
-a dozen pushes."""
+"""Idle connections to an origin: more than are commonly in use at once, since a handshake costs as much as a
+dozen pushes."""
 
 SWEEPS_A_TIMEOUT = 20
+"""How often time-outs are checked within one time-out: a request may take a twentieth longer."""
+
 NEXT_ADDRESS_SECONDS = 0.25
-"""After which the next address is tried besides: RFC 8305 section 5."""
+"""Delay before the next address is tried in parallel: RFC 8305 section 5."""
 
 
 class HttptoolsTransport:
     """A `Transport`; must be created inside a running event loop.
 
     Args:
-        timeout: Seconds for a request in all, a twentieth more at most.
+        timeout: Seconds for a whole request; it may take up to a twentieth longer.
         tls: How push services are verified.
-        allow_private: Whether addresses that are not public may be connected to.
-        idle_seconds: After a request, that its connection is kept for the next one.
-        idle_max: Idle connections to one origin.
+        allow_private: Whether it may connect to addresses that are not public.
+        idle_seconds: Seconds that an idle connection is kept.
+        idle_max: Maximum number of idle connections to one origin.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class HttptoolsTransport:
         buffer = memoryview(bytearray(BUFFER_BYTES))
         self._new_pool = partial(Pool, buffer, idle_max, patience_max=self._sweep_seconds)
         self._pools: dict[str, Pool] = {}
-        self._looks: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[Connection]] = set()
         self._closed = False
         self._sweeper = self._loop.call_later(self._sweep_seconds, self._sweep)
@@ -75,13 +77,13 @@ class HttptoolsTransport:
         await self.close()
 
     def post(self, request: PushRequest, on_answer: OnAnswer, may_go: MayGo = always) -> None:
-        """As `Transport.post`."""
+        """See `Transport.post`."""
         if self._closed:
             self._loop.call_soon(on_answer, TransportFailure.RESET)
             return
         try:
             wire = request_bytes(request)
-        except ValueError:  # as what any HTTP client would refuse to send
+        except ValueError:  # any HTTP client would refuse to send it
             self._loop.call_soon(on_answer, TransportFailure.BAD_ANSWER)
             return
         origin = request.endpoint.origin
@@ -89,16 +91,16 @@ class HttptoolsTransport:
         if pool is None:
             pool = self._pools[origin.url] = self._new_pool()
         pool.send(wire, on_answer, may_go, self._loop.time())
-        if pool.waiting and origin.url not in self._looks:
-            self._look(origin)
+        if pool.waiting and origin.url not in self._timers:
+            self._open_due(origin)
 
     async def close(self) -> None:
-        """As `Transport.close`."""
+        """See `Transport.close`."""
         self._closed = True
         self._sweeper.cancel()
         self._addresses.close()
-        for look in self._looks.values():
-            look.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
         for task in self._opening:
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
@@ -115,39 +117,39 @@ class HttptoolsTransport:
 
     # ── new connections ─────────────────────────────────────────────────────────────────────────────────
 
-    def _look(self, origin: Origin) -> None:
-        """Open the connections that are worth it by now, and look again when the next one may be."""
-        self._looks.pop(origin.url, None)
+    def _open_due(self, origin: Origin) -> None:
+        """Open the connections that are worth it by now, and schedule a look at the next one."""
+        self._timers.pop(origin.url, None)
         pool = self._pools.get(origin.url)
         if pool is None:
-            return  # nobody has wanted one for a while
+            return  # unused for a while
         now = self._loop.time()
         while (at := pool.impatient_at()) <= now:
             self._open(origin, pool, now)
         if at < math.inf:
-            self._looks[origin.url] = self._loop.call_at(at + TIMER_SECONDS, self._look, origin)
+            self._timers[origin.url] = self._loop.call_at(at + TIMER_SECONDS, self._open_due, origin)
 
     def _open(self, origin: Origin, pool: Pool, now: float) -> None:
         pool.opening += 1
         task = self._loop.create_task(self._connect(origin, pool, now + self._timeout))
         self._opening.add(task)
-        # Not in the task itself: one that is cancelled before its first step runs no line of its own.
+        # Not in the task itself: a task that is cancelled before its first step never runs.
         task.add_done_callback(partial(self._opened, origin, pool, now))
 
     def _opened(self, origin: Origin, pool: Pool, began: float, task: asyncio.Task[Connection]) -> None:
         self._opening.discard(task)
         pool.opening -= 1
         if self._closed or task.cancelled():
-            return  # what waits is seen to by `close`
+            return  # `close` lands what waits
         error = task.exception()
         if error is None:
             pool.opened(task.result(), began, self._loop.time())
         else:
             pool.fail(_failure(error))
-        if origin.url not in self._looks:
-            self._look(origin)
-        if error is not None and not isinstance(error, _OURS_TO_EXPECT):
-            raise error  # a mistake of our own, told by the event loop
+        if origin.url not in self._timers:
+            self._open_due(origin)
+        if error is not None and not isinstance(error, _EXPECTED):
+            raise error  # a bug of ours, reported by the event loop
 
     async def _connect(self, origin: Origin, pool: Pool, deadline: float) -> Connection:
         async with asyncio.timeout_at(deadline):
@@ -161,7 +163,7 @@ class HttptoolsTransport:
 
 
 def _failure(error: BaseException) -> TransportFailure:
-    """Say what keeps a connection from opening; the order matters, since most of these are OSErrors."""
+    """Return why a connection could not be opened; the order matters, since most of these are OSErrors."""
     return next((failure for kind, failure in _FAILURES if isinstance(error, kind)), TransportFailure.CONNECT)
 
 
@@ -172,5 +174,5 @@ _FAILURES: tuple[tuple[type[Exception], TransportFailure], ...] = (
     (TimeoutError, TransportFailure.TIMEOUT),
     (ssl.SSLError, TransportFailure.TLS),
 )
-# uvloop raises RuntimeError where a connection is gone before it is looked at.
-_OURS_TO_EXPECT = (OSError, UnicodeError, RuntimeError)
+# uvloop raises RuntimeError if a connection is gone before it is looked at.
+_EXPECTED = (OSError, UnicodeError, RuntimeError)

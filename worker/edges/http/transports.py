@@ -1,4 +1,4 @@
-"""The transports there are, by the names that the `transport` setting has for them."""
+"""All transports, by their names in the `transport` setting."""
 
 import ssl
 from typing import Literal
@@ -34,10 +34,10 @@ def make_transport(
     """Make a transport; must be called inside a running event loop.
 
     Raises:
-        ValueError: A proxy is given to a transport that goes through none.
+        ValueError: A proxy is given to a transport that does not support one.
     """
     if proxy is None:
         return TRANSPORTS[kind](timeout=timeout, tls=tls, allow_private=allow_private)
     if kind != "aiohttp":
-        raise ValueError(f"{kind} goes through no proxy")
+        raise ValueError(f"{kind} does not support a proxy")
     return AiohttpTransport(timeout=timeout, tls=tls, allow_private=allow_private, proxy=proxy)
