@@ -1,1 +1,1 @@
-"""RFC 8291 message encryption and RFC 8292 identification; knows nothing of the worker."""
+"""RFC 8291 message encryption and RFC 8292 identification; knows nothing about the worker."""

@@ -1,12 +1,11 @@
 """The `aes128gcm` content coding (RFC 8188), and push messages in it (RFC 8291).
 
-`encrypt` and `decrypt` speak Web Push: one record, keys agreed with ECDH. Below them,
-`encode_content` and `decode_content` are the general coding, any number of records with a key
-that both sides have.
+`encrypt` and `decrypt` are for Web Push: one record, keys agreed by ECDH. `encode_content` and
+`decode_content` are the general coding: any number of records, with a key that both sides have.
 
-Every HKDF here (RFC 5869) asks for 32 bytes at most, which is one block: an HMAC each for extract
-and expand. There are five of them in a message; written out on `hashlib` (RFC 2104), without a call
-for each, they cost some three fifths of what `hmac.digest` or the HKDF objects of cryptography do.
+Every HKDF here (RFC 5869) derives at most 32 bytes, which is one block: one HMAC to extract and one
+to expand. A message takes five HMACs; written out inline on `hashlib` (RFC 2104), they cost about
+three fifths of `hmac.digest` or of cryptography's HKDF objects.
 """
 
 from collections.abc import Sequence
@@ -21,9 +20,9 @@ from crypto.errors import DecryptionError, PayloadTooLargeError
 from crypto.keys import POINT_LENGTH, EphemeralKey, ReceiverKeys, SubscriptionKeys, load_point
 
 RECORD_SIZE = 4096
-"""Bytes in a push message's record; also what every push service takes as a body (RFC 8291, section 4)."""
+"""Record size of a push message; every push service accepts a body of this size (RFC 8291, section 4)."""
 MAX_PLAINTEXT = 3993
-"""Bytes of plaintext that fit a body of 4096: less the header (86), a delimiter (1) and the tag (16)."""
+"""Maximum bytes of plaintext: a body of 4096 less the header (86), a delimiter (1) and the tag (16)."""
 SALT_LENGTH = 16
 
 _TAG_LENGTH = 16
@@ -32,14 +31,14 @@ _FIXED_HEADER = SALT_LENGTH + 5
 _MORE = b"\x01"
 _LAST = b"\x02"
 
-# HMAC's two pads (RFC 2104): what they make of each byte of a key, and of the rest of SHA-256's block of 64
-# bytes behind a salt of 16 and a key of 32.
+# HMAC's two pads (RFC 2104): as tables that translate the bytes of a key, and as the rest of SHA-256's block
+# of 64 bytes after a salt of 16 or a key of 32.
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 _INNER_48, _OUTER_48 = _INNER[:1] * 48, _OUTER[:1] * 48
 _INNER_32, _OUTER_32 = _INNER[:1] * 32, _OUTER[:1] * 32
 
-# What an expand hashes behind a key, from the rest of the inner pad on; the 0x01 that ends each is
-# HKDF's block counter (RFC 5869, section 2.3).
+# Input of an expand's inner hash after the key: the rest of the inner pad, then the info. The final 0x01
+# is HKDF's block counter (RFC 5869, section 2.3).
 _PUSH_INFO = _INNER_32 + b"WebPush: info\x00"
 _KEY_INFO = _INNER_32 + b"Content-Encoding: aes128gcm\x00\x01"
 _NONCE_INFO = _INNER_32 + b"Content-Encoding: nonce\x00\x01"
@@ -49,13 +48,13 @@ _ECDH = ECDH()
 
 
 class Body(NamedTuple):
-    """An encoded body, taken apart (RFC 8188, section 2.1).
+    """The parts of an encoded body (RFC 8188, section 2.1).
 
     Attributes:
         salt: 16 bytes.
         record_size: bytes in every record but the last, which may be shorter.
         keyid: up to 255 bytes; in a push message the sender's public key, 65 bytes.
-        records: the encrypted records, one after the other.
+        records: the encrypted records, concatenated.
     """
 
     salt: bytes
@@ -89,22 +88,22 @@ def encrypt_each(
     ephemerals: Sequence[EphemeralKey],
     salts: Sequence[bytes],
 ) -> list[bytes]:
-    """Encrypt push messages, each as `encrypt` does: all agree on their keys before the first is sealed.
+    """Encrypt push messages, each as `encrypt` does: first all key agreements, then all encryptions.
 
-    In a row, the steps find warm caches.
+    Doing the same step for all messages in a row keeps caches warm.
 
     Args:
-        plaintexts: As in `encrypt`; so are the others, one each for every plaintext, in the same order.
-        keys: See there.
-        ephemerals: See there.
-        salts: See there.
+        plaintexts: one for each message; see `encrypt`.
+        keys: one for each plaintext, in the same order; likewise below.
+        ephemerals: one for each plaintext.
+        salts: one for each plaintext.
 
     Returns:
-        The bodies in the same order.
+        The bodies, in the same order.
 
     Raises:
-        PayloadTooLargeError: One of them is over 3993 bytes.
-        ValueError: One of the salts is not 16 bytes, or there are not as many of each.
+        PayloadTooLargeError: a plaintext is over 3993 bytes.
+        ValueError: a salt is not 16 bytes, or the sequences differ in length.
     """
     agreed = list(map(_exchange, ephemerals, keys))
     messages = zip(plaintexts, keys, ephemerals, agreed, salts, strict=True)
@@ -116,7 +115,7 @@ def decrypt(body: bytes, receiver: ReceiverKeys) -> bytes:
 
     Args:
         body: header and one record; padding is accepted.
-        receiver: the keys that its subscription belongs to.
+        receiver: the keys of its subscription.
 
     Raises:
         DecryptionError: anything but exactly one well-formed record for this receiver. In
@@ -159,10 +158,10 @@ def encode_content(
         ikm: the input keying material that both sides have.
         salt: 16 random bytes.
         record_size: bytes in a record, 18 to 2^32 - 1.
-        keyid: up to 255 bytes that tell the receiver which key it is.
+        keyid: up to 255 bytes that identify the key to the receiver.
 
     Raises:
-        ValueError: an argument is not as said here.
+        ValueError: an argument is outside these limits.
     """
     if not chunks or not max(map(len, chunks)) + _OVERHEAD <= record_size < 1 << 32:
         raise ValueError("chunks do not fit the records")
@@ -189,7 +188,7 @@ def decode_content(body: bytes, ikm: bytes) -> bytes:
 
 
 def parse_body(body: bytes) -> Body:
-    """Take a body apart without decrypting it (RFC 8188, section 2.1).
+    """Split a body into its parts without decrypting it (RFC 8188, section 2.1).
 
     Raises:
         DecryptionError: the header is cut short, or the record size is below 18.
@@ -204,12 +203,12 @@ def parse_body(body: bytes) -> Body:
 
 
 def _exchange(ephemeral: EphemeralKey, keys: SubscriptionKeys) -> bytes:
-    """ECDH: RFC 8291, section 3.1."""
+    """Return the ECDH secret (RFC 8291, section 3.1)."""
     return ephemeral.private_key.exchange(_ECDH, keys.public_key)
 
 
 def _seal(plaintext: bytes, keys: SubscriptionKeys, sender: bytes, secret: bytes, salt: bytes) -> bytes:
-    """A push message's body, once `sender` and receiver have agreed on `secret`."""
+    """Return the body of a push message; `secret` comes from `_exchange`."""
     if len(plaintext) > MAX_PLAINTEXT:
         raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
     key, nonce = _derive(_combine(secret, keys.auth, keys.p256dh + sender), salt)
@@ -217,7 +216,10 @@ def _seal(plaintext: bytes, keys: SubscriptionKeys, sender: bytes, secret: bytes
 
 
 def _combine(secret: bytes, auth: bytes, points: bytes) -> bytes:
-    """RFC 8291, section 3.3 and 3.4; `points` is the receiver's public key, then the sender's."""
+    """Return the keying material (RFC 8291, sections 3.3 and 3.4).
+
+    `points` is the receiver's public key followed by the sender's.
+    """
     inner = sha256(auth.translate(_INNER) + _INNER_48 + secret).digest()
     extracted = sha256(auth.translate(_OUTER) + _OUTER_48 + inner).digest()
     inner = sha256(extracted.translate(_INNER) + _PUSH_INFO + points + b"\x01").digest()
@@ -225,7 +227,7 @@ def _combine(secret: bytes, auth: bytes, points: bytes) -> bytes:
 
 
 def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """Content encryption key and nonce (RFC 8188, sections 2.2 and 2.3)."""
+    """Return the content encryption key and the nonce (RFC 8188, sections 2.2 and 2.3)."""
     if len(salt) != SALT_LENGTH:
         raise ValueError("salt must be 16 bytes")
     inner = sha256(salt.translate(_INNER) + _INNER_48 + ikm).digest()
@@ -237,7 +239,7 @@ def _derive(ikm: bytes, salt: bytes) -> tuple[bytes, bytes]:
 
 
 def _nth(nonce: bytes, index: int) -> bytes:
-    """The nonce of a record, counted from 0 (RFC 8188, section 2.3)."""
+    """Return the nonce of a record, counted from 0 (RFC 8188, section 2.3)."""
     return (int.from_bytes(nonce) ^ index).to_bytes(12)
 
 

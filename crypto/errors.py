@@ -1,16 +1,16 @@
-"""What can go wrong, named after whose fault it is.
+"""Errors, named after whose fault they are.
 
-No text or attribute here ever holds key material, an auth secret, a payload or a token: these
+No message or attribute ever contains key material, an auth secret, a payload or a token: these
 errors end up in logs.
 """
 
 
 class CryptoError(ValueError):
-    """Base of everything this package raises about what it was given."""
+    """Base class of all errors that this package raises about its input."""
 
 
 class SubscriptionKeyError(CryptoError):
-    """The subscription's keys cannot be used (RFC 8291, section 7): fix or drop the subscription.
+    """The subscription's keys are not usable (RFC 8291, section 7): fix or drop the subscription.
 
     Attributes:
         field: `p256dh` or `auth`.
@@ -27,7 +27,7 @@ class SubscriptionKeyError(CryptoError):
 
 
 class PayloadTooLargeError(CryptoError):
-    """The plaintext does not fit the one record there is (RFC 8291, section 4): shorten the message.
+    """The plaintext does not fit the single record (RFC 8291, section 4): shorten the message.
 
     Attributes:
         size: bytes given.
@@ -44,19 +44,19 @@ class PayloadTooLargeError(CryptoError):
 
 
 class DecryptionError(CryptoError):
-    """The body is not what its sender should have made of a message (RFC 8188, RFC 8291)."""
+    """The body is not a correctly encrypted message (RFC 8188, RFC 8291)."""
 
 
 class VapidKeyError(CryptoError):
-    """The PEM text holds no usable VAPID key: the operator replaces the file."""
+    """The PEM text contains no usable VAPID key: the operator must replace the file."""
 
 
 class VapidSubjectError(CryptoError):
-    """The VAPID subject would be refused by a push service: the operator changes the setting."""
+    """A push service would refuse the VAPID subject: the operator must change the setting."""
 
 
 class VapidTokenError(CryptoError):
-    """An Authorization value cannot be made, or is not valid (RFC 8292).
+    """An Authorization value cannot be made or is not valid (RFC 8292).
 
     Attributes:
         problem: one stable word: `malformed`, `bad_key`, `bad_signature`, `bad_header`,

@@ -1,6 +1,6 @@
-"""The three kinds of P-256 keys that a push message meets (RFC 8291, section 3).
+"""The three kinds of P-256 keys that a push message involves (RFC 8291, section 3).
 
-Private keys and auth secrets are kept out of every repr.
+Private keys and auth secrets never appear in a repr.
 """
 
 import os
@@ -31,7 +31,7 @@ _UNCOMPRESSED = PublicFormat.UncompressedPoint
 
 
 class SubscriptionKeys(Struct, frozen=True, gc=False):
-    """What a subscription gives a sender; made by `parse_subscription_keys`, which has checked it.
+    """A subscription's keys; made by `parse_subscription_keys`, which checks them.
 
     Attributes:
         public_key: the receiver's public key, a point on P-256.
@@ -64,7 +64,7 @@ class EphemeralKey(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class ReceiverKeys:
-    """What a browser keeps of a subscription: for tests and simulated push services.
+    """The browser's keys for a subscription: for tests and simulated push services.
 
     Attributes:
         private_key: the private half.
@@ -78,13 +78,13 @@ class ReceiverKeys:
 
     @classmethod
     def from_bytes(cls, secret: bytes) -> Self:
-        """Make the keys from what `to_bytes` gave, or from any 48 bytes a test likes.
+        """Make the keys from the result of `to_bytes`, or from 48 bytes chosen by a test.
 
         Args:
-            secret: 48 bytes, the private number (big-endian, 32) and then the auth secret (16).
+            secret: 48 bytes, the private number (big-endian, 32) followed by the auth secret (16).
 
         Raises:
-            ValueError: not 48 bytes, or a number outside of 1 to n - 1.
+            ValueError: not 48 bytes, or a number outside 1 to n - 1.
         """
         if len(secret) != _SCALAR_LENGTH + AUTH_LENGTH:
             raise ValueError("receiver keys must be 48 bytes")
@@ -115,7 +115,7 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
         auth: base64url text of 16 bytes.
 
     Raises:
-        SubscriptionKeyError: either of them is anything else; says which, and what is wrong.
+        SubscriptionKeyError: one of them is anything else; says which, and what is wrong.
     """
     point = _decode("p256dh", p256dh)
     if len(point) != POINT_LENGTH:
@@ -132,13 +132,13 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
 
 
 def generate_ephemeral_key() -> EphemeralKey:
-    """Make a fresh sender's key pair, for one message only (RFC 8291, section 3.1)."""
+    """Make a fresh key pair for the sender of one message (RFC 8291, section 3.1)."""
     [key] = generate_ephemeral_keys(1)
     return key
 
 
 def generate_ephemeral_keys(count: int) -> list[EphemeralKey]:
-    """Make fresh sender's key pairs, each for one message only; in a row they cost less."""
+    """Make fresh key pairs, each for the sender of one message; a batch costs less than single calls."""
     private_keys = [generate_private_key(_CURVE) for _ in range(count)]
     return [EphemeralKey(each, public_point(each)) for each in private_keys]
 
@@ -150,7 +150,7 @@ def generate_receiver_keys() -> ReceiverKeys:
 
 
 def load_point(point: bytes) -> EllipticCurvePublicKey:
-    """Make a public key of an encoded P-256 point (X9.62).
+    """Make a public key from an encoded P-256 point (X9.62).
 
     Raises:
         ValueError: not a point on the curve, or the point at infinity.

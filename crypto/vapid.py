@@ -1,4 +1,4 @@
-"""Voluntary Application Server Identification, VAPID (RFC 8292), on py-vapid.
+"""Voluntary Application Server Identification, VAPID (RFC 8292), built on py-vapid.
 
 A sender signs a token for each push service (`sign`) and uses it for hours (`TokenCache`); the
 receiving side checks it (`verify`).
@@ -29,13 +29,13 @@ from crypto.errors import VapidKeyError, VapidSubjectError, VapidTokenError
 from crypto.keys import load_point, public_point
 
 MAX_AHEAD = 86_400
-"""Seconds that a token's `exp` may lie ahead at most (RFC 8292, section 2)."""
+"""Maximum seconds that a token's `exp` may lie ahead (RFC 8292, section 2)."""
 MAX_LIFETIME = 43_200
-"""Seconds that our tokens live at most: half, so that a fast clock does not break the rule."""
+"""Maximum lifetime of our tokens in seconds: half of that, so that a fast clock does not break the rule."""
 CLOCK_SLACK = 1_200
 """Seconds that the clock may step back before a cached token counts as one from the future.
 
-As long as the shortest time in which Apple accepts a new token (20 minutes, native APNs)."""
+The shortest interval in which Apple accepts a new token (20 minutes, native APNs)."""
 
 _Shape = TypeVar("_Shape")
 _NEW_KEY = "make one with: openssl ecparam -name prime256v1 -genkey -noout"
@@ -43,7 +43,7 @@ _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]
 _SUBJECT = re.compile(
     rf"mailto:[!#-;=A-Z\[-~]+@(?P<mail>{_HOST})|https://(?P<web>{_HOST})(?::[0-9]{{1,5}})?(?:[/?#][!#-;=?-~]*)?"
 )
-# What Apple answers with BadJwtToken.
+# Apple answers these with BadJwtToken.
 _REFUSED_HOST = re.compile(r"(?:.*\.)?(?:localhost|local|invalid)", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[^/:\s]+(?::[0-9]+)?", re.IGNORECASE)
 _SCHEME = re.compile(r"vapid[ \t]+(?P<params>.+)", re.IGNORECASE)
@@ -74,13 +74,13 @@ class VapidKey:
 
 
 class VapidClaims(NamedTuple):
-    """What a valid token says (RFC 8292, section 2).
+    """The claims of a valid token (RFC 8292, section 2).
 
     Attributes:
         audience: origin of the push service that it is for.
         expires_at: Unix time in seconds.
         subject: contact of the sender, a `mailto:` or `https:` URL.
-        public_key: who signed it, 65 bytes, uncompressed (X9.62).
+        public_key: the signer's, 65 bytes, uncompressed (X9.62).
     """
 
     audience: str
@@ -104,7 +104,7 @@ def load_vapid_key(pem: bytes) -> VapidKey:
 
 
 def generate_vapid_key() -> VapidKey:
-    """Make a new identity. Subscriptions are bound to the one they were made with."""
+    """Make a new identity; subscriptions stay bound to the one they were made with."""
     return _vapid_key(generate_private_key(SECP256R1()))
 
 
@@ -116,7 +116,7 @@ def check_subject(subject: str) -> str:
             a dot in it.
 
     Raises:
-        VapidSubjectError: anything else, also what Apple alone refuses: spaces, angle brackets, and
+        VapidSubjectError: anything else, including what only Apple refuses: spaces, angle brackets, and
             hosts at localhost, .local or .invalid.
     """
     match = _SUBJECT.fullmatch(subject)
@@ -131,14 +131,14 @@ def sign(key: VapidKey, audience: str, subject: str, expires_at: int) -> str:
     """Sign a token, and return the Authorization value `vapid t=…,k=…` (RFC 8292, section 3).
 
     Args:
-        key: who signs.
+        key: the signer's key.
         audience: origin of the endpoint: scheme, host, and any port that is not the default.
         subject: contact, as `check_subject` returned it.
         expires_at: Unix time in seconds, above 0, at most 24 hours ahead.
 
     Raises:
-        VapidTokenError: `bad_audience`, not an origin (an IPv6 literal is none either); `expired`, a time
-            that is over for sure.
+        VapidTokenError: `bad_audience`, not an origin (IPv6 literals are not accepted); `expired`, a time
+            that is certainly past.
     """
     if expires_at <= 0:
         raise VapidTokenError("expired")
@@ -150,10 +150,10 @@ def sign(key: VapidKey, audience: str, subject: str, expires_at: int) -> str:
 
 
 class TokenCache:
-    """Signed tokens, one for each key and audience, used again until they are due for renewal.
+    """A cache of signed tokens, one for each key and audience, reused until they are due for renewal.
 
     A token is due `renew_before` seconds before it ends, or when the clock has stepped back so far
-    that push services could find it too far ahead. The least recently used ones are forgotten.
+    that push services could find it too far ahead. The least recently used ones are evicted.
 
     Attributes:
         signatures: tokens signed so far.
@@ -166,14 +166,14 @@ class TokenCache:
 
         Args:
             subject: contact that goes into every token.
-            lifetime: seconds from signing to `exp`, at most 12 hours.
-            renew_before: seconds before `exp` at which a new one is signed; Apple refuses new ones
-                within 20 minutes, so leave more than that between.
-            capacity: tokens kept at most.
+            lifetime: seconds from signing to `exp`, at most 43,200 (12 hours).
+            renew_before: seconds before `exp` at which a new token is signed; Apple refuses new ones
+                within 20 minutes of the last, so leave more time than that.
+            capacity: maximum number of tokens.
 
         Raises:
             VapidSubjectError: see `check_subject`.
-            ValueError: one of the numbers is out of its range.
+            ValueError: a number is out of range.
         """
         if not 0 < lifetime <= MAX_LIFETIME or not 0 <= renew_before < lifetime or capacity < 1:
             raise ValueError("must be: lifetime up to 43200, renew_before below it, capacity of 1 or more")
@@ -188,10 +188,10 @@ class TokenCache:
         return len(self._tokens)
 
     def authorization(self, key: VapidKey, audience: str, now: float) -> str:
-        """Return an Authorization value, signed now only if none is at hand.
+        """Return an Authorization value, and sign one only if none is cached.
 
         Args:
-            key: who signs.
+            key: the signer's key.
             audience: origin of the endpoint: scheme, host, and any port that is not the default.
             now: Unix time in seconds.
 
@@ -206,7 +206,7 @@ class TokenCache:
         return token[2]
 
     def _renew(self, key: VapidKey, audience: str, now: float) -> tuple[float, float, str]:
-        """Keeps from when, until when, and what."""
+        """Sign a token and cache it; return from when and until when it is used, and its header value."""
         header = sign(key, audience, self._subject, int(now) + self._lifetime)
         self.signatures += 1
         token = self._tokens[key.public, audience] = (now - CLOCK_SLACK, now + self._fresh_for, header)
@@ -220,7 +220,7 @@ def verify(authorization: str, audience: str, now: float) -> VapidClaims:
 
     Args:
         authorization: `vapid t=…, k=…`, in any order, with or without spaces; other parameters are
-            passed over.
+            ignored.
         audience: the origin that the token must be for.
         now: Unix time in seconds.
 
@@ -252,14 +252,14 @@ class _Claims(msgspec.Struct):
 
 def _load_pem(pem: bytes) -> PrivateKeyTypes:
     try:
-        # Any RSA key is refused anyway: to prove its numbers prime would take seconds.
+        # RSA keys are rejected anyway, and checking their primes would take seconds.
         return load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise VapidKeyError(
             "encrypted; remove the passphrase with: openssl pkey -in FILE -out FILE"
         ) from None
     except UnsupportedAlgorithm:
-        raise VapidKeyError(f"of a kind that is not supported, must be P-256; {_NEW_KEY}") from None
+        raise VapidKeyError(f"not a supported kind of key, must be P-256; {_NEW_KEY}") from None
     except ValueError:
         raise VapidKeyError(f"not a private key in PEM; {_NEW_KEY}") from None
 
