@@ -22,18 +22,18 @@ from typing import Any
 from benchmarks import node, worker_run
 from benchmarks.report import Figure, write
 from benchmarks.senders import SENDERS
-from benchmarks.services import Service, push_services
+from tests.harness.simulator import PushServiceClient, push_services
 
-Contestant = Callable[[Service, int], Awaitable[dict[str, float]]]
+Contestant = Callable[[PushServiceClient, int], Awaitable[dict[str, float]]]
 """Takes a push service and how many pushes; gives CPU microseconds for each, by what was measured."""
 
 
-async def stages(_service: Service, _count: int) -> dict[str, float]:
+async def stages(_service: PushServiceClient, _count: int) -> dict[str, float]:
     return {f"stage: {name}": cost for name, cost in (await _child("benchmarks.stages")).items()}
 
 
 def sender(name: str) -> Contestant:
-    async def run(service: Service, count: int) -> dict[str, float]:
+    async def run(service: PushServiceClient, count: int) -> dict[str, float]:
         subscriptions = await asyncio.to_thread(service.subscribe, count)
         task = {"ca": str(service.ca), "subscriptions": subscriptions}
         cost = await _child("benchmarks.senders", name, task=task)
@@ -43,7 +43,7 @@ def sender(name: str) -> Contestant:
     return run
 
 
-async def node_web_push(service: Service, count: int) -> dict[str, float]:
+async def node_web_push(service: PushServiceClient, count: int) -> dict[str, float]:
     subscriptions = await asyncio.to_thread(service.subscribe, count)
     cost = await node.run(service, subscriptions)
     await _check(service, "node web-push")
@@ -51,7 +51,7 @@ async def node_web_push(service: Service, count: int) -> dict[str, float]:
 
 
 def worker(name: str, case: worker_run.Case) -> Contestant:
-    async def run(_service: Service, count: int) -> dict[str, float]:
+    async def run(_service: PushServiceClient, count: int) -> dict[str, float]:
         result = await worker_run.run(worker_run.Case(**(asdict(case) | {"count": max(count, case.count)})))
         if result.wrong or result.repeats:
             raise RuntimeError(
@@ -62,7 +62,7 @@ def worker(name: str, case: worker_run.Case) -> Contestant:
     return run
 
 
-async def _check(service: Service, name: str) -> None:
+async def _check(service: PushServiceClient, name: str) -> None:
     repeats = await asyncio.to_thread(lambda: service.repeats)
     if repeats:
         raise RuntimeError(f"{name}: {repeats} pushes came more than once")
@@ -160,7 +160,7 @@ def in_turns(names: list[str]) -> list[str]:
 
 
 async def _take(
-    name: str, contestant: Contestant, service: Service, count: int, figures: dict[str, Figure]
+    name: str, contestant: Contestant, service: PushServiceClient, count: int, figures: dict[str, Figure]
 ) -> None:
     print(f"{name} …", end=" ", file=sys.stderr, flush=True)
     try:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.relay import Relay
+from tests.harness.worker_process import free_port
 from worker.demo.broker import EmbeddedBroker
 
 CHOICES = ("noida", "tansu")
@@ -51,9 +51,7 @@ async def running(name: str, relay: Relay | None = None) -> AsyncIterator[Broker
 @asynccontextmanager
 async def _tansu(relay: Relay | None) -> AsyncIterator[str]:
     binary = _tansu_binary()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     if relay is not None:
         relay.target = port
     address = f"127.0.0.1:{relay.port if relay else port}"

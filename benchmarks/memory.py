@@ -14,16 +14,15 @@ one answer.
 import argparse
 import asyncio
 import tempfile
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.brokers import CHOICES, Broker, running
-from tests.harness.world import WorkerProcess, World, job, recipient, until
+from tests.harness.upstream import campaign
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import WorkerProcess, memory_kib
+from tests.harness.world import World
 from worker.simulator.service import SimulatedPushService
-from worker.simulator.subscriptions import Subscription
 
 STRETCH_SECONDS = 3600.0
 WARM_UP = 10_000
@@ -48,17 +47,12 @@ class Result:
 
 async def run(recipients: int, seconds: float, broker_name: str) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        async with running(broker_name) as broker:
-            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder), partitions=1)
-            await world.prepare()
-            context = world.certificates.server_context()
-            async with SimulatedPushService(
-                "fcm", ssl_context=context, keep="none", decrypt_every=0
-            ) as service:
-                try:
-                    return await _campaign(world, service, recipients, seconds, broker)
-                finally:
-                    await world.close()
+        async with (
+            running(broker_name) as broker,
+            World(broker.address, Path(folder), "bench", partitions=1) as world,
+            world.push_service(keep="none", decrypt_every=0) as service,
+        ):
+            return await _campaign(world, service, recipients, seconds, broker)
 
 
 async def _campaign(
@@ -66,10 +60,10 @@ async def _campaign(
 ) -> Result:
     worker = await world.start_worker(service, **broker.environment)
     subscriptions = service.subscribe(1000)
-    await world.produce(*_jobs("warm", subscriptions, WARM_UP, {}))
-    await until(lambda: worker.metric("pushmill_outcomes_total") >= WARM_UP, "the warm-up is sent", 120)
+    await world.produce(*campaign(subscriptions, WARM_UP, name="warm", sliced=True))
+    await until_seen(lambda: worker.metric("pushmill_outcomes_total") >= WARM_UP, "the warm-up is sent", 120)
     warm = _peak(worker)
-    await world.produce(*_jobs("camp", subscriptions, recipients, {"stretch_time": STRETCH_SECONDS}))
+    await world.produce(*campaign(subscriptions, recipients, sliced=True, stretch_time=STRETCH_SECONDS))
     await asyncio.sleep(seconds)
     deferred = worker.metric("pushmill_deferred_recipients_total", reason="not_due")
     assert deferred > 0.9 * recipients, "not everything was taken in: --seconds is too short"
@@ -77,19 +71,7 @@ async def _campaign(
 
 
 def _peak(worker: WorkerProcess) -> float:
-    assert worker.process
-    status = Path(f"/proc/{worker.process.pid}/status").read_text(encoding="ascii")
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
-
-
-def _jobs(
-    name: str, subscriptions: list[Subscription], recipients: int, when: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    for first in range(0, recipients, 100):
-        people = [recipient(f"r{n}", subscriptions[n % 1000]) for n in range(first, first + 100)]
-        part = {"first": first, "total": recipients}
-        yield job(f"{name}-{first}", people, campaign_id=name, slice=part, **when)
+    return memory_kib(worker.pid, "VmHWM") / 1024
 
 
 async def main() -> None:

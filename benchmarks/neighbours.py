@@ -14,14 +14,14 @@ import asyncio
 import statistics
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.harness.world import World, job, recipient, until
+from tests.harness.upstream import campaign, moment
+from tests.harness.waiting import until
+from tests.harness.world import World
 from worker.demo.broker import EmbeddedBroker
-from worker.records.values import moment
 from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.faults import Faults
 from worker.simulator.service import SimulatedPushService
@@ -36,22 +36,13 @@ STRETCH_SECONDS = 15.0
 async def run(case: str, recipients: int) -> tuple[float, float]:
     """The seconds from the good site's first push to its last, and the 99th percentile of its lateness."""
     with tempfile.TemporaryDirectory() as folder:
-        async with EmbeddedBroker() as broker:
-            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder))
-            await world.prepare()
-            context = world.certificates.server_context()
-            async with (
-                SimulatedPushService(
-                    "fcm", ssl_context=context, decrypt_every=0, faults=Faults(latency=0.02)
-                ) as good,
-                SimulatedPushService(
-                    "fcm", ssl_context=context, decrypt_every=0, seed=1, faults=Faults(latency=3)
-                ) as slow,
-            ):
-                try:
-                    return await _campaigns(world, good, slow, case, recipients)
-                finally:
-                    await world.close()
+        async with (
+            EmbeddedBroker() as broker,
+            World(broker.address, Path(folder), "bench") as world,
+            world.push_service(decrypt_every=0, faults=Faults(latency=0.02)) as good,
+            world.push_service(decrypt_every=0, seed=1, faults=Faults(latency=3)) as slow,
+        ):
+            return await _campaigns(world, good, slow, case, recipients)
 
 
 async def _campaigns(
@@ -60,19 +51,15 @@ async def _campaigns(
     await world.start_worker(good, slow)
     ours = good.subscribe(recipients)
     start = time.time() + LEAD_SECONDS
-    jobs = list(_jobs("good", ours, start, STRETCH_SECONDS))
+    jobs = [_jobs("good", ours, start, STRETCH_SECONDS)]
     if case == THROTTLED:
         theirs = good.subscribe(recipients)
         for each in theirs:
             good.script(each, [ScriptedAnswer(429, retry_after=30)] * 8)
-        jobs = [one for pair in zip(jobs, _jobs("throttled", theirs, start, 0), strict=True) for one in pair]
+        jobs.append(_jobs("throttled", theirs, start, 0))
     if case == SLOW:
-        jobs = [
-            one
-            for pair in zip(jobs, _jobs("slow", slow.subscribe(recipients), start, 0), strict=True)
-            for one in pair
-        ]
-    await world.produce(*jobs)
+        jobs.append(_jobs("slow", slow.subscribe(recipients), start, 0))
+    await world.produce(*(job for side_by_side in zip(*jobs, strict=True) for job in side_by_side))
     due = {each.token: start + STRETCH_SECONDS * n / recipients for n, each in enumerate(ours)}
     await until(lambda: _arrived(good, due) >= recipients, "the good site is done", LIMIT_SECONDS)
     arrived = [(push.at, push.at - due[push.token]) for push in good.all_pushes() if push.token in due]
@@ -86,14 +73,10 @@ def _arrived(service: SimulatedPushService, due: dict[str, float]) -> int:
 
 
 def _jobs(
-    site: str, subscriptions: list[Subscription], start: float, stretch: float
+    site: str, subscriptions: Sequence[Subscription], start: float, stretch: float
 ) -> Iterator[dict[str, Any]]:
-    for first in range(0, len(subscriptions), 100):
-        part = enumerate(subscriptions[first : first + 100], first)
-        people = [recipient(f"{site}-{number}", each) for number, each in part]
-        when = {"start_at": moment(start).isoformat(), "stretch_time": stretch}
-        place = {"slice": {"first": first, "total": len(subscriptions)}}
-        yield job(f"{site}-{first}", people, site_id=site, campaign_id=site, **when, **place)
+    when = {"start_at": moment(start), "stretch_time": stretch}
+    return campaign(subscriptions, name=site, sliced=True, site_id=site, **when)
 
 
 async def main() -> None:

@@ -8,7 +8,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from benchmarks.services import Service, Subscriptions
+from tests.harness.simulator import PushServiceClient, Subscriptions
 
 VERSION = "3.6.7"
 IN_FLIGHT = 64
@@ -36,7 +36,7 @@ async function send(some) {
 """
 
 
-async def run(service: Service, subscriptions: Subscriptions) -> float | None:
+async def run(service: PushServiceClient, subscriptions: Subscriptions) -> float | None:
     """CPU microseconds a push of node's process; None where it cannot be had."""
     folder = await asyncio.to_thread(_installed)
     if folder is None:

@@ -25,10 +25,10 @@ import uvloop
 from py_vapid import Vapid02
 from pywebpush import webpush, webpush_async
 
-from benchmarks.services import Subscriptions
 from crypto.aes128gcm import encrypt
 from crypto.keys import generate_ephemeral_key, parse_subscription_keys
 from crypto.vapid import TokenCache, VapidKey, generate_vapid_key
+from tests.harness.simulator import Subscriptions
 from worker.edges.http.http1 import request_bytes
 from worker.edges.http.transports import (
     TRANSPORTS,

@@ -13,22 +13,19 @@ import asyncio
 import statistics
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.harness.world import World, job, recipient
+from tests.harness.upstream import campaign, moment
+from tests.harness.world import World
 from worker.demo.broker import EmbeddedBroker
 from worker.records.job import EncodedKeys, Recipient
 from worker.records.job import Subscription as JobSubscription
-from worker.records.values import moment
 from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 from worker.timing.schedule import Plan, times
 
-RECIPIENTS_A_RECORD = 100
 LEAD_SECONDS = 8.0
 
 
@@ -63,19 +60,12 @@ class Result:
 
 async def run(case: Case, recipients: int, stretch: float) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        async with EmbeddedBroker() as broker:
-            world = World(
-                broker.address, f"bench-{uuid.uuid4().hex[:8]}.", Path(folder), partitions=case.partitions
-            )
-            await world.prepare()
-            context = world.certificates.server_context()
-            async with SimulatedPushService(
-                "fcm", ssl_context=context, keep="digest", decrypt_every=0
-            ) as service:
-                try:
-                    return await _campaign(world, service, case, recipients, stretch)
-                finally:
-                    await world.close()
+        async with (
+            EmbeddedBroker() as broker,
+            World(broker.address, Path(folder), "bench", partitions=case.partitions) as world,
+            world.push_service(keep="digest", decrypt_every=0) as service,
+        ):
+            return await _campaign(world, service, case, recipients, stretch)
 
 
 async def _campaign(
@@ -86,7 +76,8 @@ async def _campaign(
     await asyncio.sleep(2 if case.workers > 1 else 0)  # joins on the embedded broker end generations at once
     subscriptions = service.subscribe(recipients)
     start = time.time() + LEAD_SECONDS
-    await world.produce(*_jobs(subscriptions, start, stretch, sliced=case.sliced))
+    when = {"start_at": moment(start), "stretch_time": stretch}
+    await world.produce(*campaign(subscriptions, sliced=case.sliced, **when))
     due = _due(subscriptions, start, stretch, sliced=case.sliced)
     if case.kill:
         await asyncio.sleep(start + stretch / 2 - time.time())
@@ -102,21 +93,11 @@ def _missing(service: SimulatedPushService, recipients: int) -> int:
     return recipients - (service.stats.taken - service.repeats())
 
 
-def _jobs(
-    subscriptions: list[Subscription], start: float, stretch: float, *, sliced: bool
-) -> Iterator[dict[str, Any]]:
-    for first in range(0, len(subscriptions), RECIPIENTS_A_RECORD):
-        part = subscriptions[first : first + RECIPIENTS_A_RECORD]
-        people = [recipient(f"r{number}", each) for number, each in enumerate(part, first)]
-        more = {"slice": {"first": first, "total": len(subscriptions)}} if sliced else {}
-        yield job(f"j{first}", people, start_at=moment(start).isoformat(), stretch_time=stretch, **more)
-
-
 _NOWHERE = JobSubscription("", EncodedKeys("", ""))  # due times do not depend on it
 
 
 def _due(
-    subscriptions: list[Subscription], start: float, stretch: float, *, sliced: bool
+    subscriptions: Sequence[Subscription], start: float, stretch: float, *, sliced: bool
 ) -> dict[str, float]:
     plan = Plan(start, stretch, 0 if sliced else None, len(subscriptions), 0, float("inf"), "camp")
     return {

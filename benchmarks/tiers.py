@@ -11,20 +11,17 @@ answers and the control topic count as well.
 import argparse
 import asyncio
 import tempfile
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 from benchmarks.brokers import running
 from benchmarks.relay import Relay
-from tests.harness.world import World, job, recipient, until
+from tests.harness.upstream import campaign
+from tests.harness.waiting import until_seen
+from tests.harness.world import World
 from worker.records.topics import TIERS
-from worker.simulator.service import SimulatedPushService
-from worker.simulator.subscriptions import Subscription
 
 QUIET_SECONDS = 5.0
 
@@ -51,33 +48,33 @@ class Result:
 
 async def run(recipients: int, stretch: float, partitions: int, *, sliced: bool) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        async with Relay() as relay, running("tansu", relay) as broker:
-            prefix = f"bench-{uuid.uuid4().hex[:8]}."
-            world = World(broker.address, prefix, Path(folder), partitions=partitions)
-            await world.prepare()
-            context = world.certificates.server_context()
-            async with SimulatedPushService(
-                "fcm", ssl_context=context, keep="none", decrypt_every=0
-            ) as service:
-                try:
-                    subscriptions = service.subscribe(1000)
-                    await world.produce(*_jobs(subscriptions, recipients, stretch, sliced=sliced))
-                    before = relay.bytes_to_clients
-                    worker = await world.start_worker(service, **broker.environment)
-                    sent = "pushmill_outcomes_total"
-                    await until(lambda: worker.metric(sent) >= recipients, "all is sent", stretch + 120)
-                    fetched = relay.bytes_to_clients - before
-                finally:
-                    await world.close()
-            jobs = await _in(relay, broker.address, [prefix + "jobs"])
-            tiers = await _in(relay, broker.address, [f"{prefix}{tier.topic}" for tier in TIERS])
-            return Result(jobs, tiers, fetched)
+        async with (
+            Relay() as relay,
+            running("tansu", relay) as broker,
+            World(broker.address, Path(folder), "bench", partitions=partitions) as world,
+        ):
+            async with world.push_service(keep="none", decrypt_every=0) as service:
+                subscriptions = service.subscribe(1000)
+                jobs = campaign(subscriptions, recipients, sliced=sliced, stretch_time=stretch)
+                await world.produce(*jobs)
+                before = relay.bytes_to_clients
+                worker = await world.start_worker(service, **broker.environment)
+                sent = "pushmill_outcomes_total"
+                await until_seen(lambda: worker.metric(sent) >= recipients, "all is sent", stretch + 120)
+                fetched = relay.bytes_to_clients - before
+            await world.kill_workers()
+            return Result(
+                jobs=await _size(relay, world, ["jobs"]),
+                tiers=await _size(relay, world, [tier.topic for tier in TIERS]),
+                fetched=fetched,
+            )
 
 
-async def _in(relay: Relay, address: str, topics: list[str]) -> int:
-    """Bytes that a consumer is sent which reads everything once, and pauses nothing."""
+async def _size(relay: Relay, world: World, topics: list[str]) -> int:
+    """Return how many bytes a consumer is sent that reads some topics once and pauses nothing."""
     before = relay.bytes_to_clients
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=address, auto_offset_reset="earliest")
+    names = [world.prefix + topic for topic in topics]
+    consumer = AIOKafkaConsumer(*names, bootstrap_servers=world.broker, auto_offset_reset="earliest")
     await consumer.start()
     try:
         while await consumer.getmany(timeout_ms=int(QUIET_SECONDS * 1000)):
@@ -85,15 +82,6 @@ async def _in(relay: Relay, address: str, topics: list[str]) -> int:
     finally:
         await consumer.stop()
     return relay.bytes_to_clients - before
-
-
-def _jobs(
-    subscriptions: list[Subscription], recipients: int, stretch: float, *, sliced: bool
-) -> Iterator[dict[str, Any]]:
-    for first in range(0, recipients, 100):
-        people = [recipient(f"r{n}", subscriptions[n % 1000]) for n in range(first, first + 100)]
-        part = {"slice": {"first": first, "total": recipients}} if sliced else {}
-        yield job(f"j{first}", people, stretch_time=stretch, **part)
 
 
 async def main() -> None:

@@ -16,16 +16,17 @@ import os
 import shlex
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from benchmarks.brokers import running
-from benchmarks.services import Service, Subscriptions, push_services
 from crypto.vapid import generate_vapid_key
-from tests.harness.world import Outcomes, WorkerProcess, World
+from tests.harness.simulator import PushServiceClient, Subscriptions, push_services
+from tests.harness.upstream import Outcomes
+from tests.harness.worker_process import WorkerProcess
+from tests.harness.world import World
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -123,26 +124,23 @@ async def run(case: Case) -> Result:
         async with (
             running(BROKER) as broker,
             push_services(folder / "services", case.services) as services,
+            World(broker.address, folder, "bench", partitions=PARTITIONS) as world,
         ):
-            world = World(broker.address, f"bench-{uuid.uuid4().hex[:8]}.", folder, partitions=PARTITIONS)
-            await world.prepare()
             _write_keys(world, case.sites)
-            told = broker.environment | {
+            settings = broker.environment | {
                 "PUSHMILL_CA_FILE": str(services[0].ca),
                 "PUSHMILL_TRANSPORT": case.transport,
                 "PUSHMILL_PROCESSES": str(case.processes),
                 "PUSHMILL_LOG_LEVEL": "warning",
             }
-            try:
-                worker = await world.start_worker(*services, **told)
-                return await _measure(world, worker, services, case)
-            finally:
-                await world.close()
+            worker = await world.start_worker(*services, **settings)
+            return await _measure(world, worker, services, case)
 
 
-async def _measure(world: World, worker: WorkerProcess, services: list[Service], case: Case) -> Result:
-    assert worker.process
-    pid = worker.process.pid
+async def _measure(
+    world: World, worker: WorkerProcess, services: list[PushServiceClient], case: Case
+) -> Result:
+    pid = worker.pid
     people = await asyncio.to_thread(_subscribe, services, WARM_UP + case.count)
     async with Outcomes(world) as outcomes:
         count = Count(outcomes)
@@ -171,7 +169,7 @@ async def _measure(world: World, worker: WorkerProcess, services: list[Service],
     )
 
 
-def _subscribe(services: list[Service], count: int) -> Subscriptions:
+def _subscribe(services: list[PushServiceClient], count: int) -> Subscriptions:
     shares = [each.subscribe(-(-count // len(services))) for each in services]
     return [each for together in zip(*shares, strict=True) for each in together][:count]
 

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.harness import requirements
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.world import WAIT_SECONDS, free_port
+from tests.harness.waiting import GENEROUS
+from tests.harness.worker_process import free_port
 from worker.demo import broker
 from worker.demo.broker import EmbeddedBroker
 
@@ -38,8 +39,8 @@ def _waits(item: pytest.Item) -> bool:
 @pytest.fixture
 async def embedded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedBroker]:
     # Killed while it still writes everything down, it loses what it acknowledged.
-    monkeypatch.setattr(broker, "STOP_SECONDS", WAIT_SECONDS)
-    monkeypatch.setattr(broker, "START_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(broker, "STOP_SECONDS", GENEROUS)
+    monkeypatch.setattr(broker, "START_SECONDS", GENEROUS)
     async with EmbeddedBroker(free_port()) as running:
         yield running
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
+
+from tests.harness.upstream import moment
 
 SITES = 4
 NOW, LATE = 0.2, 0.1
@@ -38,10 +39,10 @@ class Campaign:
             if first < first_late:
                 when: dict[str, Any] = {}
             elif first < first_stretched:
-                when = {"start_at": _moment(start + 0.6 * self.seconds)}
+                when = {"start_at": moment(start + 0.6 * self.seconds)}
             else:
                 part = {"first": first - first_stretched, "total": total - first_stretched}
-                when = {"start_at": _moment(start), "stretch_time": self.seconds, "slice": part}
+                when = {"start_at": moment(start), "stretch_time": self.seconds, "slice": part}
             yield self._record(first, when)
 
     def _record(self, first: int, when: dict[str, Any]) -> bytes:
@@ -60,7 +61,3 @@ class Campaign:
             **when,
         }
         return json.dumps(job).encode()
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()

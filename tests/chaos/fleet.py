@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.schedule import Kind
-from tests.harness.world import WorkerProcess, free_port
+from tests.harness.worker_process import WorkerProcess, free_port
 
 READY_SECONDS = 30.0
 DRAIN_SECONDS = 40.0

@@ -4,9 +4,7 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import time
-import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,8 +18,10 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.hand_ons import PASSING, HandOns
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
 from tests.chaos.verdict import Repeat, Verdict
+from tests.harness.json_process import JsonProcess, json_process
 from tests.harness.kafka.proxy import KafkaProxy, Witness
-from tests.harness.world import ROOT, Outcomes, World
+from tests.harness.upstream import Outcomes
+from tests.harness.world import World
 from worker.demo import broker as embedded
 from worker.demo.broker import EmbeddedBroker
 from worker.edges.kafka.consumer import SESSION_DYNAMIC, SESSION_STATIC
@@ -32,9 +32,6 @@ QUIET_SECONDS = 120.0
 
 LOGIN = {"PUSHMILL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "PUSHMILL_KAFKA_SASL_PASSWORD": "any"}
 """So that the proxy knows which process does what: each has a name of its own, and any password will do."""
-
-LINE_BYTES = 16 << 20
-"""Of what the push service's process says in one line."""
 
 EXPIRY_MARGIN = 3.0
 """Seconds that a frozen worker sleeps longer than its session."""
@@ -64,41 +61,6 @@ class Options:
     in_flight: int = 128
     per_record: int = 100
     say: Callable[[str], object] = len
-
-
-class Service:
-    """The push service's process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._asking = asyncio.Lock()
-
-    async def ask(self, command: str) -> dict[str, Any]:
-        assert self._process.stdin
-        async with self._asking:
-            self._process.stdin.write(command.encode() + b"\n")
-            return await self.hear()
-
-    async def hear(self) -> dict[str, Any]:
-        assert self._process.stdout
-        found: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return found
-
-
-@asynccontextmanager
-async def running_service(folder: Path, options: Options) -> AsyncIterator[tuple[Service, int]]:
-    command = ("-m", "tests.chaos.service", str(folder), str(options.seed), str(options.recipients))
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, cwd=ROOT, stdin=pipe, stdout=pipe, limit=LINE_BYTES
-    )
-    try:
-        service = Service(process)
-        yield service, (await service.hear())["port"]
-    finally:
-        assert process.stdin
-        process.stdin.close()
-        await process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +103,11 @@ class Run:
             embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
             kafka = await stack.enter_async_context(running_kafka(self._hand_ons))
             self._verdict.witnessed = kafka.proxy is not None
-            world = World(kafka.address, f"chaos-{uuid.uuid4().hex[:8]}.", self._folder, partitions=6)
-            await world.prepare()
-            service, port = await stack.enter_async_context(running_service(self._folder, options))
+            world = World(kafka.address, self._folder, "chaos", partitions=6)
+            await stack.enter_async_context(world)
+            arguments = (self._folder, options.seed, options.recipients)
+            service = await stack.enter_async_context(json_process("tests.chaos.service", *arguments))
+            port = (await service.hear())["port"]
             environments = [self._environment(world, port, number) for number in range(options.workers)]
             fleet = Fleet(environments, self._folder, self._verdict.note)
             stack.push_async_callback(fleet.close)
@@ -166,7 +130,7 @@ class Run:
             del environment["PUSHMILL_INSTANCE_ID"]
         return environment
 
-    async def _happen(self, fleet: Fleet, service: Service, kafka: Kafka) -> None:
+    async def _happen(self, fleet: Fleet, service: JsonProcess, kafka: Kafka) -> None:
         options = self._options
         await fleet.start()
         watching = asyncio.create_task(fleet.watch())
@@ -183,7 +147,7 @@ class Run:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _do(self, event: Event, fleet: Fleet, service: Service, kafka: Kafka) -> None:
+    async def _do(self, event: Event, fleet: Fleet, service: JsonProcess, kafka: Kafka) -> None:
         at = time.monotonic()
         if event.kind is Kind.CUT:
             self._verdict.note(event.kind, **await service.ask("drop"))
@@ -223,7 +187,7 @@ class Run:
                 environment["PUSHMILL_GROUP_ID"], environment["PUSHMILL_INSTANCE_ID"] + "-0"
             )
 
-    async def _wait_for_all(self, service: Service) -> None:
+    async def _wait_for_all(self, service: JsonProcess) -> None:
         """Until everybody has been reached, or nothing has come for too long."""
         quiet_since, taken = time.monotonic(), -1
         while time.monotonic() - quiet_since < QUIET_SECONDS:
@@ -234,7 +198,7 @@ class Run:
                 quiet_since, taken = time.monotonic(), told["taken"]
             await asyncio.sleep(0.5)
 
-    async def _account(self, world: World, service: Service) -> None:
+    async def _account(self, world: World, service: JsonProcess) -> None:
         """Read every outcome, as upstream would: the last one for a recipient counts."""
         last: dict[tuple[str, str], dict[str, Any]] = {}
         async with Outcomes(world) as outcomes:

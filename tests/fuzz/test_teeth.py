@@ -45,10 +45,13 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("target", "holder", "name", "mistake"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_found(monkeypatch, target, holder, name, mistake):
-    monkeypatch.setattr(holder, name, mistake)
-    with pytest.raises((AssertionError, LookupError, ValueError)):
-        feed(target)
+def test_a_mistake_is_found_and_leaves_nothing_behind(monkeypatch, target, holder, name, mistake):
+    with monkeypatch.context() as patch:
+        patch.setattr(holder, name, mistake)
+        with pytest.raises((AssertionError, LookupError, ValueError)):
+            feed(target)
+    for each in TARGETS:
+        feed(each)
 
 
 def feed(target):

@@ -10,7 +10,8 @@ from urllib.request import urlopen
 
 import yaml
 
-from tests.harness.world import free_port, until
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import free_port, get
 from tests.k8s.support import RULES, binary
 
 LABELS = {"namespace": "test", "pod": "pushmill-0"}
@@ -43,7 +44,7 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        await until(self._answers, f"Prometheus is ready; see {log.name}", 30)
+        await until_seen(self._answers, f"Prometheus is ready; see {log.name}", 30)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,11 +72,7 @@ class Prometheus:
                 return json.load(error)
 
     def _answers(self) -> bool:
-        try:
-            with urlopen(f"http://{self._url}/-/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return get(f"http://{self._url}/-/ready")[0] == 200
 
     def _configuration(self) -> dict[str, Any]:
         target = {"targets": [self._target], "labels": LABELS}

@@ -1,14 +1,42 @@
-"""Waiting for what happens in the same loop, and says nothing when it does."""
+"""Waiting for events that announce themselves to nobody, by looking again and again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-GENEROUS = 30.0
-"""Seconds in which it must have happened, on the slowest machine."""
+GENEROUS = 60.0
+"""Seconds that anything may take on the slowest machine."""
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Look again and again, in every turn of a few milliseconds."""
-    async with asyncio.timeout(GENEROUS):
-        while not condition():  # noqa: ASYNC110 - what is waited for offers no event, and should not
-            await asyncio.sleep(0.005)
+async def until(
+    condition: Callable[[], object], what: str = "the condition holds", seconds: float = GENEROUS
+) -> None:
+    """Wait until something in this event loop is true, looking every few milliseconds.
+
+    Raises:
+        AssertionError: It has not become true in time.
+    """
+
+    async def look() -> object:
+        return condition()
+
+    await _poll(look, what, seconds, 0.005)
+
+
+async def until_seen(condition: Callable[[], object], what: str, seconds: float = GENEROUS) -> None:
+    """Wait until other processes show that something is true; `condition` may block.
+
+    It runs in a thread: while a worker is asked, Kafka and the push service in this loop must answer it.
+
+    Raises:
+        AssertionError: It has not become true in time.
+    """
+    await _poll(lambda: asyncio.to_thread(condition), what, seconds, 0.05)
+
+
+async def _poll(look: Callable[[], Awaitable[object]], what: str, seconds: float, pause: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while not await look():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(pause)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds:g} s: {what}") from None

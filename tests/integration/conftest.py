@@ -1,5 +1,4 @@
 import os
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,12 +23,8 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def world(broker: str, tmp_path: Path) -> AsyncIterator[World]:
-    made = World(broker, f"test-{uuid.uuid4().hex[:8]}.", tmp_path)
-    await made.prepare()
-    try:
+    async with World(broker, tmp_path) as made:
         yield made
-    finally:
-        await made.close()
 
 
 @pytest.fixture
@@ -40,7 +35,5 @@ def faults() -> Faults:
 
 @pytest.fixture
 async def service(world: World, faults: Faults) -> AsyncIterator[SimulatedPushService]:
-    async with SimulatedPushService(
-        "fcm", ssl_context=world.certificates.server_context(), faults=faults
-    ) as running:
+    async with world.push_service(faults=faults) as running:
         yield running

@@ -4,7 +4,9 @@ import pytest
 
 from tests.harness.kafka.group import Error
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.world import Outcomes, World, campaign, until
+from tests.harness.upstream import Outcomes, send_campaign
+from tests.harness.waiting import until
+from tests.harness.world import World
 from worker.simulator.faults import Faults
 from worker.simulator.service import SimulatedPushService
 
@@ -28,7 +30,7 @@ async def test_commits_that_cannot_be_read_at_first_are_not_taken_for_none(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     """The error of such an answer names no partition, and aiokafka does not look at it."""
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT=str(IN_FLIGHT))
     await until(lambda: service.stats.taken > RECIPIENTS // 2, "it is at it")
     assert await worker.terminate() == 0

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.harness.world import Outcomes, Reader, World, job, recipient
+from tests.harness.upstream import Outcomes, Reader, job, recipient
+from tests.harness.world import World
 from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.service import SimulatedPushService
 

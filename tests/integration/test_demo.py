@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.harness.worker_process import unset_environment
+
 COMMAND = (sys.executable, "-m", "worker.cli", "demo")
 SECONDS = 150
 
@@ -15,10 +17,9 @@ SECONDS = 150
 @pytest.fixture
 def environment(tmp_path):
     """Without settings of ours but the broker's address, and with a temporary folder to look into."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PUSHMILL_")}
     broker = os.environ.get("PUSHMILL_TEST_BROKER")
     given = {"PUSHMILL_KAFKA_BOOTSTRAP_SERVERS": broker} if broker else {}
-    return {**inherited, **given, "TMPDIR": str(tmp_path), "COLUMNS": "120"}
+    return {**unset_environment(), **given, "TMPDIR": str(tmp_path), "COLUMNS": "120"}
 
 
 @pytest.fixture

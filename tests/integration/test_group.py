@@ -12,18 +12,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.waiting import until as until_here
-from tests.harness.world import (
-    WAIT_SECONDS,
-    Outcomes,
-    WorkerProcess,
-    World,
-    campaign,
-    free_port,
-    job,
-    recipient,
-    until,
-)
+from tests.harness.upstream import Outcomes, job, recipient, send_campaign
+from tests.harness.waiting import GENEROUS, until, until_seen
+from tests.harness.worker_process import WorkerProcess, free_port
+from tests.harness.world import World
 from worker.demo.broker import EmbeddedBroker
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.simulator.faults import Faults
@@ -31,7 +23,10 @@ from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 2000
 IN_FLIGHT = 32
-IMPATIENT = "from worker.edges import kafka; kafka.ANSWER_LIMIT = 5.0"
+ANSWER_SECONDS = 5.0
+IMPATIENT = f"from worker.edges.kafka import client; client.ANSWER_LIMIT = {ANSWER_SECONDS}"
+"""Set before the modules that use it take it from there."""
+
 LEASE = 1.0
 """Seconds."""
 
@@ -77,8 +72,8 @@ async def test_of_two_processes_with_one_instance_id_one_ends_and_says_why(
     ended, left = (first, twin) if first.ended else (twin, first)
     assert await ended.wait() == 1
     assert "PUSHMILL_INSTANCE_ID must be unique for each pod" in ended.log.read_text()
-    await until(lambda: left.status("/readyz") == 200, "the other one works")
-    await campaign(world, service, RECIPIENTS)
+    await until_seen(lambda: left.status("/readyz") == 200, "the other one works")
+    await send_campaign(world, service, RECIPIENTS)
     await everybody_is_accounted_for(world, service)
     assert not left.ended
 
@@ -91,11 +86,11 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     At any other moment it may well push again: a request that it was about to write, its lease already
     checked, or what the other one had pushed but not committed.
     """
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     frozen = await start_calmly(world, service)
     await until(lambda: service.stats.taken > 300, "it is at it")
     service.faults = Faults(latency=SLOW)
-    await until_here(lambda: service.stats.in_flight == FULL)
+    await until(lambda: service.stats.in_flight == FULL)
     frozen.signal(signal.SIGSTOP)  # nothing was awaited since that look, so no answer has freed a slot
     service.faults = faults
     heir = WorkerProcess(
@@ -106,12 +101,12 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     async with Outcomes(world) as outcomes:
         await outcomes.of(RECIPIENTS)
     await everything_is_committed(world)
-    await until_here(lambda: service.stats.in_flight == 0)  # answers wait in the frozen worker's sockets
+    await until(lambda: service.stats.in_flight == 0)  # answers wait in the frozen worker's sockets
     before = service.stats.taken
     assert before - service.repeats() == RECIPIENTS
     assert FULL <= service.repeats() <= FULL + CHECKPOINT_MAX
     frozen.signal(signal.SIGCONT)
-    await until(lambda: frozen.ended or heir.ended, "one of them has given the place up")
+    await until_seen(lambda: frozen.ended or heir.ended, "one of them has given the place up")
     await every_partition_is_worked_on(world, service)
     await everything_is_committed(world)
     assert service.stats.taken - before == world.partitions
@@ -120,7 +115,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
 async def test_a_restart_of_the_broker_needs_no_operator(
     kafka: KafkaProxy, world: World, service: SimulatedPushService, embedded: EmbeddedBroker
 ):
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     workers = [await start_calmly(world, service, number) for number in range(2)]
     await until(lambda: service.stats.taken > 300, "they are at it")
     async with kafka.down():
@@ -129,14 +124,14 @@ async def test_a_restart_of_the_broker_needs_no_operator(
     assert service.repeats() <= 2 * (IN_FLIGHT + CHECKPOINT_MAX)
     for worker in workers:
         assert not worker.ended, worker.log.read_text()
-        await until(lambda worker=worker: worker.status("/readyz") == 200, "it is ready")
+        await until_seen(lambda worker=worker: worker.status("/readyz") == 200, "it is ready")
 
 
 async def test_after_a_crash_of_the_broker_work_goes_on_or_the_process_says_why_it_ends(
     kafka: KafkaProxy, world: World, service: SimulatedPushService, embedded: EmbeddedBroker
 ):
     """The embedded broker forgets what it acknowledged last, and how far producers were: the worst case."""
-    await campaign(world, service, 1000)
+    await send_campaign(world, service, 1000)
     workers = [await start_calmly(world, service, number) for number in range(2)]
     await until(lambda: service.stats.taken > 300, "they are at it")
     async with kafka.down():
@@ -156,7 +151,7 @@ async def everything_is_committed(world: World) -> None:
     await admin.start()
     try:
         ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(GENEROUS):
             while True:
                 found = await admin.list_consumer_group_offsets(f"{world.prefix}group", partitions=[*ends])
                 if {place: commit.offset for place, commit in found.items()} == ends:
@@ -199,7 +194,7 @@ async def start_again(workers: list[WorkerProcess]) -> None:
 async def test_while_the_broker_is_frozen_nothing_is_pushed_once_the_lease_has_run_out(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     worker = await start_calmly(world, service)
     await until(lambda: service.stats.taken > 300, "it is at it")
     async with kafka.frozen():
@@ -215,11 +210,12 @@ async def test_while_the_broker_is_frozen_nothing_is_pushed_once_the_lease_has_r
 async def test_a_broker_that_stays_frozen_ends_the_process_without_a_flush(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     worker = await start_calmly(world, service, changed=IMPATIENT)
     await until(lambda: service.stats.taken > 300, "it is at it")
     async with kafka.frozen():
         assert await worker.wait() == 1
+    assert f"within {ANSWER_SECONDS:g} s" in worker.log.read_text()
     said = worker.log.read_text()
     assert "exiting at once without cleanup" in said
     assert "did not stop in time" not in said

@@ -2,18 +2,19 @@
 
 import json
 import random
-from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.harness.world import Outcomes, Reader, World, job, recipient, until
+from tests.harness.upstream import Outcomes, Reader, job, recipient
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import memory_kib
+from tests.harness.world import World
 from worker.config import load_settings
 from worker.edges.kafka.producer import RecordProducer
 from worker.records.envelope import Publication
 from worker.records.topics import DEAD_LETTERS
 from worker.simulator.answers import Fault
 from worker.simulator.faults import Faults, FaultShare
-from worker.simulator.service import SimulatedPushService
 
 MALFORMED = 100_000
 RECORD_MAX_BYTES = 1_048_588
@@ -35,12 +36,6 @@ def malformed(count: int) -> list[bytes]:
     return [dice.choice(kinds)() for _ in range(count)]
 
 
-def resident(pid: int) -> int:
-    """Resident memory of a process now, in KiB."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
-
-
 async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memory(world: World, service):
     [subscription] = service.subscribe(1)
     records = malformed(MALFORMED)
@@ -50,16 +45,15 @@ async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memo
     def dead() -> float:
         return worker.metric("pushmill_dead_letters_total")
 
-    await until(lambda: dead() >= MALFORMED // 2, "the first half is dead", 120)
-    assert worker.process
-    half_way = resident(worker.process.pid)
+    await until_seen(lambda: dead() >= MALFORMED // 2, "the first half is dead", 120)
+    half_way = memory_kib(worker.pid, "VmRSS")
     await world.produce(*records[MALFORMED // 2 :], job("good", [recipient("r", subscription)]))
     async with Outcomes(world) as outcomes, Reader(world, "dead-letters") as letters:
         assert (await outcomes.of(1, 120))["good", "r"][0]["status"] == "sent"
         await letters.read(lambda: len(letters.records) >= MALFORMED, "all are dead letters", 120)
         assert sorted(record.value for record in letters.records) == sorted(records)
         assert all(dict(record.headers)["error-code"] for record in letters.records)
-    assert resident(worker.process.pid) < half_way * 1.3
+    assert memory_kib(worker.pid, "VmRSS") < half_way * 1.3
 
 
 async def test_records_at_the_size_limit_hold_up_nobody(world: World, service):
@@ -119,10 +113,7 @@ async def test_no_secret_leaves_a_noisy_run(world: World):
         FaultShare(fault, 0.08) for fault in (Fault.RESET_EARLY, Fault.GARBAGE, Fault.FORBIDDEN, Fault.GONE)
     ]
     shares += [FaultShare(Fault.TOO_MANY, 0.1, retry_after=1), FaultShare(Fault.ENDLESS_BODY, 0.05)]
-    context = world.certificates.server_context()
-    async with SimulatedPushService(
-        "fcm", ssl_context=context, faults=Faults(seed=3, shares=tuple(shares))
-    ) as service:
+    async with world.push_service(faults=Faults(seed=3, shares=tuple(shares))) as service:
         subscriptions = service.subscribe(300)
         people = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]
         people[0]["subscription"]["keys"]["p256dh"] += "AA"

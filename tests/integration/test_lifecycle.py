@@ -2,10 +2,14 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_port, until
+from tests.harness.upstream import Outcomes, send_campaign
+from tests.harness.waiting import until, until_seen
+from tests.harness.worker_process import WorkerProcess, free_port
+from tests.harness.world import World
 from worker.simulator.faults import Faults
 from worker.simulator.service import SimulatedPushService
 
@@ -20,14 +24,20 @@ def faults() -> Faults:
     return Faults(seed=1, latency=0.02, jitter=0.04)
 
 
-async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(
-    world: World, service: SimulatedPushService
-):
-    await campaign(world, service, RECIPIENTS)
+async def three_in_mid_campaign(world: World, service: SimulatedPushService) -> AsyncIterator[WorkerProcess]:
+    """Start three workers, each when the one before has ended, and give each once it has sent 300 pushes."""
     for _ in range(3):
         worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT="16")
         before = service.stats.taken
         await until(lambda before=before: service.stats.taken > before + 300, "some pushes are through")
+        yield worker
+
+
+async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(
+    world: World, service: SimulatedPushService
+):
+    await send_campaign(world, service, RECIPIENTS)
+    async for worker in three_in_mid_campaign(world, service):
         assert await worker.terminate() == 0, worker.log.read_text()
     await world.start_worker(service)
     async with Outcomes(world) as outcomes:
@@ -40,7 +50,7 @@ async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(
 
 async def test_workers_that_come_and_go_send_everything_once(world: World, service: SimulatedPushService):
     """Every join and leave revokes every partition: what is settled travels in the commits' metadata."""
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     first = await world.start_worker(service, number=0, PUSHMILL_MAX_IN_FLIGHT="32")
     await until(lambda: service.stats.taken > 200, "the first worker is at it")
     second = await world.start_worker(service, number=1, PUSHMILL_MAX_IN_FLIGHT="32")
@@ -58,11 +68,8 @@ async def test_workers_that_come_and_go_send_everything_once(world: World, servi
 async def test_kill_9_loses_nothing_and_repeats_at_most_what_was_at_risk(
     world: World, service: SimulatedPushService
 ):
-    await campaign(world, service, RECIPIENTS)
-    for _ in range(3):
-        worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT="16")
-        before = service.stats.taken
-        await until(lambda before=before: service.stats.taken > before + 300, "some pushes are through")
+    await send_campaign(world, service, RECIPIENTS)
+    async for worker in three_in_mid_campaign(world, service):
         await worker.kill()
     await world.start_worker(service)
     async with Outcomes(world) as outcomes:
@@ -73,15 +80,13 @@ async def test_kill_9_loses_nothing_and_repeats_at_most_what_was_at_risk(
 
 async def test_readiness_ends_with_the_first_signal_and_a_second_one_forces(world: World):
     faults = Faults(seed=1, latency=60.0)
-    async with SimulatedPushService(
-        "fcm", ssl_context=world.certificates.server_context(), faults=faults
-    ) as service:
+    async with world.push_service(faults=faults) as service:
         worker = await world.start_worker(service, **PATIENT)
-        await campaign(world, service, 10)
+        await send_campaign(world, service, 10)
         await until(lambda: service.stats.in_flight > 0, "a push is in flight")
         assert worker.status("/healthz") == 200
         worker.signal(signal.SIGTERM)
-        await until(lambda: worker.status("/readyz") == 503, "readiness is gone")
+        await until_seen(lambda: worker.status("/readyz") == 503, "readiness is gone")
         worker.signal(signal.SIGTERM)
         assert await worker.wait(20) == 1
 

@@ -8,9 +8,9 @@ import asyncio
 import json
 import re
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,10 @@ import pytest
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.prometheus import Prometheus
 from tests.harness.requirements import require
-from tests.harness.world import WorkerProcess, World, job, recipient, until
+from tests.harness.upstream import job, moment, recipient
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import WorkerProcess
+from tests.harness.world import World
 from tests.k8s.support import DASHBOARD, alerts, kustomized, recordings
 from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.faults import Faults
@@ -122,8 +125,8 @@ def _filled_in(expression: Expression) -> str:
     return text
 
 
-def moment(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+def from_now(seconds: float) -> str:
+    return moment(time.time() + seconds)
 
 
 class Scenario:
@@ -153,7 +156,7 @@ class Scenario:
         for _ in range(4):
             await self.send(100)
         await self.send(20, topic="jobs.urgent")
-        await self.send(20, start_at=moment(60))
+        await self.send(20, start_at=from_now(60))
         await self.send(5, ScriptedAnswer(410))
         await self.send(3, ScriptedAnswer(201, headers=(("TTL", "10"),)))
 
@@ -167,13 +170,13 @@ class Scenario:
         await self.send(20, ScriptedAnswer(503), ScriptedAnswer(201))
 
     async def lateness(self) -> None:
-        await self.send(60, start_at=moment(-100))
-        await self.send(20, start_at=moment(-20), topic="jobs.urgent")
+        await self.send(60, start_at=from_now(-100))
+        await self.send(20, start_at=from_now(-20), topic="jobs.urgent")
 
     async def flood(self) -> None:
         """More than memory holds, to a push service that takes its time; a tier's record must wait, too."""
         self._service.faults = Faults(latency=4.0)
-        await self.send(20, start_at=moment(18))
+        await self.send(20, start_at=from_now(18))
         for _ in range(3):
             await self.send(1000)
         subscriptions = self._service.subscribe(1)
@@ -192,7 +195,7 @@ class Scenario:
         for _ in range(2):
             assert await self._worker.terminate() == 0, self._worker.log.read_text()
             await self._worker.start()
-            await until(self._is_scraped, "this start is scraped before the next one")
+            await until_seen(self._is_scraped, "this start is scraped before the next one")
 
     def _is_scraped(self) -> bool:
         found = self._prometheus.query("process_start_time_seconds")
@@ -240,7 +243,7 @@ async def test_every_metric_is_told_and_every_expression_gives_data_in_its_time(
     target = worker.url.removeprefix("http://")
     async with Prometheus(world.folder, target) as prometheus:
         scenario = Scenario(world, service, worker, prometheus)
-        await until(lambda: len(prometheus.query("pushmill_build_info[10s]")) > 0, "it is scraped")
+        await until_seen(lambda: len(prometheus.query("pushmill_build_info[10s]")) > 0, "it is scraped")
         await scenario.load()
         await _check_ordinary(prometheus)
         await _check_metrics(prometheus)
@@ -277,7 +280,7 @@ async def _check_troubles(prometheus: Prometheus, scenario: Scenario, kafka: Kaf
     await _make(prometheus, "refusals", scenario.refusals)
     await _make(prometheus, "lateness", scenario.lateness)
     await _make(prometheus, "freezes", scenario.freezes, tries=3)  # a scrape may miss the moment after
-    await scenario.send(20, start_at=moment(12))  # waits in memory, so that a checkpoint is due all the time
+    await scenario.send(20, start_at=from_now(12))  # keeps a checkpoint due all the time
     async with kafka.frozen():
         await _make(prometheus, "a silent Kafka")
     await _make(prometheus, "a Kafka that was silent")

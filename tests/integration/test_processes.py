@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.world import Outcomes, WorkerProcess, World, campaign, free_port, until
+from tests.harness.upstream import Outcomes, send_campaign
+from tests.harness.waiting import until, until_seen
+from tests.harness.worker_process import WorkerProcess, free_port
+from tests.harness.world import World
 from tests.integration.test_lifecycle import PATIENT
 from worker.edges.process.supervisor import UNBEGUN
 from worker.simulator.faults import Faults
@@ -47,10 +50,9 @@ def members(worker: WorkerProcess) -> set[str]:
 
 async def test_processes_share_the_work_and_the_status_port(world: World, service: SimulatedPushService):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
-    assert worker.process
-    pids = children(worker.process.pid)
+    pids = children(worker.pid)
     assert len(pids) == 2
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     async with Outcomes(world) as outcomes:
         assert len(await outcomes.of(RECIPIENTS)) == RECIPIENTS
         writers = {batch["worker"] for batch in outcomes.values}
@@ -68,15 +70,14 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
     world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2", PUSHMILL_MAX_IN_FLIGHT="32")
-    assert worker.process
-    await campaign(world, service, RECIPIENTS)
+    await send_campaign(world, service, RECIPIENTS)
     await until(lambda: service.stats.taken > 300, "some pushes are through")
-    first, second = children(worker.process.pid)
+    first, second = children(worker.pid)
     os.kill(first, signal.SIGKILL)
-    await until(lambda: worker.status("/readyz") == 503, "one is missing")
+    await until_seen(lambda: worker.status("/readyz") == 503, "one is missing")
     assert worker.status("/healthz") == 200
-    await until(lambda: worker.status("/readyz") == 200, "it is back")
-    assert second in children(worker.process.pid)
+    await until_seen(lambda: worker.status("/readyz") == 200, "it is back")
+    assert second in children(worker.pid)
     async with Outcomes(world) as outcomes:
         assert len(await outcomes.of(RECIPIENTS)) == RECIPIENTS
     assert service.stats.taken - service.repeats() == RECIPIENTS
@@ -85,8 +86,7 @@ async def test_a_process_that_is_killed_comes_back_and_nothing_is_lost(
 
 async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, service: SimulatedPushService):
     worker = await world.start_worker(service, PUSHMILL_PROCESSES="2")
-    assert worker.process
-    pids = children(worker.process.pid)
+    pids = children(worker.pid)
     await worker.kill()
     await until(lambda: not any(map(is_there, pids)), "its processes end", 20)
     assert worker.log.read_text().count('"stopped"') == 2  # they drained
@@ -94,16 +94,13 @@ async def test_no_process_outlives_a_supervisor_that_is_killed(world: World, ser
 
 async def test_a_second_signal_forces_all_of_them(world: World):
     faults = Faults(seed=1, latency=60.0)
-    async with SimulatedPushService(
-        "fcm", ssl_context=world.certificates.server_context(), faults=faults
-    ) as service:
+    async with world.push_service(faults=faults) as service:
         worker = await world.start_worker(service, PUSHMILL_PROCESSES="2", **PATIENT)
-        assert worker.process
-        pids = children(worker.process.pid)
-        await campaign(world, service, RECIPIENTS)
+        pids = children(worker.pid)
+        await send_campaign(world, service, RECIPIENTS)
         await until(lambda: service.stats.in_flight > 0, "pushes are in flight")
         worker.signal(signal.SIGTERM)
-        await until(lambda: worker.status("/readyz") == 503, "readiness is gone")
+        await until_seen(lambda: worker.status("/readyz") == 503, "readiness is gone")
         worker.signal(signal.SIGTERM)
         assert await worker.wait(20) == 1
         await until(lambda: not any(map(is_there, pids)), "all have ended", 20)
@@ -127,7 +124,7 @@ async def test_without_kafka_it_goes_on_trying_until_it_is_stopped(world: World)
     worker = WorkerProcess(environment, world.folder / "worker.log")
     world.workers.append(worker)
     await worker.start(ready=False)
-    await until(lambda: "restarting it" in worker.log.read_text(), "a process has ended")
+    await until_seen(lambda: "restarting it" in worker.log.read_text(), "a process has ended")
     assert (worker.status("/healthz"), worker.status("/readyz")) == (200, 503)
     assert await worker.terminate() == 0
     log = worker.log.read_text()

@@ -2,17 +2,11 @@
 
 import asyncio
 
-import pytest
-
 from tests.harness.connect_proxy import ConnectProxy
-from tests.harness.world import Outcomes, World, job, recipient, until
+from tests.harness.upstream import Outcomes, job, recipient
+from tests.harness.waiting import until
+from tests.harness.world import World
 from worker.simulator.service import SimulatedPushService
-
-
-@pytest.fixture
-async def service(world: World):
-    async with SimulatedPushService("fcm", ssl_context=world.certificates.server_context()) as running:
-        yield running
 
 
 async def test_what_the_proxy_refuses_settles_nobody_and_goes_out_once_it_lets_through(

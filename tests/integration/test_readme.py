@@ -9,11 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.world import ROOT, free_port, until
+from tests.harness.waiting import until, until_seen
+from tests.harness.worker_process import ROOT, free_port, get, unset_environment
 
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
@@ -32,7 +31,7 @@ class Terminal:
         self._folder = folder
         self._ports = ports
         self._exports = ""
-        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("PUSHMILL_")}
+        self._environment = unset_environment()
 
     def type(self, block: str) -> str:
         done = subprocess.run(
@@ -74,20 +73,13 @@ class Terminal:
         return script
 
 
-def answers(port: str) -> bool:
-    try:
-        with urlopen(f"http://localhost:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
-
-
 async def test_what_it_says_to_type_works_word_for_word(
     kafka: KafkaProxy,  # of its own: the commands use the topics' usual names
     broker: str,
     tmp_path: Path,
 ):
     status = str(free_port())
+    ready = f"http://localhost:{status}/readyz"
     ports = {"8443": str(free_port()), "localhost:9092": broker}
     second, third = Terminal(tmp_path, ports), Terminal(tmp_path, ports)
     simulate, send = section("Your own job, by hand")
@@ -96,7 +88,7 @@ async def test_what_it_says_to_type_works_word_for_word(
         await until((tmp_path / "simulate/subscriptions.jsonl").exists, "it gives subscriptions")
         assert (await asyncio.to_thread(second.type, send)).splitlines()[-1].startswith("sent 201 ")
         with second.typing(f"export PUSHMILL_STATUS_PORT={status}\n{run}") as log:
-            await until(lambda: answers(status), f"it is ready; see {log}")
+            await until_seen(lambda: get(ready)[0] == 200, f"it is ready; see {log}")
             await asyncio.to_thread(third.type, write)
             settings = f"export PUSHMILL_KAFKA_BOOTSTRAP_SERVERS={broker}\n"
             told = ""

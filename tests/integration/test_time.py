@@ -4,18 +4,16 @@ import asyncio
 import statistics
 import sys
 import time
-from datetime import UTC, datetime
 
-from tests.harness.world import ROOT, Outcomes, World, job, recipient, until
+from tests.harness.upstream import Outcomes, campaign, job, moment, recipient
+from tests.harness.waiting import until, until_seen
+from tests.harness.worker_process import ROOT
+from tests.harness.world import World
 from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 600
 EARLY = 0.002
 """Seconds that the two processes' reading of one clock may differ by."""
-
-
-def moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 async def command(world: World, *arguments: str) -> tuple[int, str]:
@@ -44,14 +42,8 @@ async def stretched(
 ) -> dict:
     """Write a campaign of `RECIPIENTS`, 50 a record; gives each subscription's place in it."""
     subscriptions = service.subscribe(RECIPIENTS)
-    jobs = []
-    for first in range(0, RECIPIENTS, 50):
-        part = enumerate(subscriptions[first : first + 50], first)
-        more = {"slice": {"first": first, "total": RECIPIENTS}} if sliced else {}
-        people = [recipient(f"r{number}", each) for number, each in part]
-        more |= {"campaign_id": name, "start_at": moment(start), "stretch_time": stretch}
-        jobs.append(job(f"{name}-{first}", people, **more))
-    await world.produce(*jobs)
+    when = {"start_at": moment(start), "stretch_time": stretch}
+    await world.produce(*campaign(subscriptions, name=name, per_record=50, sliced=sliced, **when))
     return {each.token: number for number, each in enumerate(subscriptions)}
 
 
@@ -84,11 +76,11 @@ async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(worl
     worker = await world.start_worker(service)
     due = time.time() + 20
     await world.produce(job("later", [recipient("r", subscription)], start_at=moment(due)))
-    await until(
+    await until_seen(
         lambda: worker.metric("pushmill_deferred_recipients_total", tier="10s") == 1, "it goes to its tier"
     )
     # Before that a kill may repeat it: its record would be read again, and go to the tier once more.
-    await until(
+    await until_seen(
         lambda: worker.metric("pushmill_checkpoint_duration_seconds_count") >= 1, "its checkpoint is made"
     )
     await worker.kill()
@@ -102,7 +94,7 @@ async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(worl
 
 async def test_a_campaign_is_paused_resumed_and_cancelled_within_seconds(world: World, service):
     workers = [await world.start_worker(service, number=number) for number in range(2)]
-    await until(lambda: all(worker.status("/readyz") == 200 for worker in workers), "both are ready")
+    await until_seen(lambda: all(worker.status("/readyz") == 200 for worker in workers), "both are ready")
     start, stretch = time.time() + 1, 60.0
     await stretched(world, service, start, stretch, sliced=True)
     await until(lambda: service.stats.taken > 25, "it is under way")

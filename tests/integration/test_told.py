@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+import time
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.world import Outcomes, WorkerProcess, World, job, recipient, until
+from tests.harness.upstream import Outcomes, campaign, job, moment, recipient
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import WorkerProcess
+from tests.harness.world import World
 from worker.pipeline.actionable import REFUSED
 from worker.simulator.answers import ScriptedAnswer
 from worker.simulator.service import SimulatedPushService
@@ -57,7 +60,7 @@ async def test_jobs_that_retention_removed_unread_are_counted_and_what_comes_aft
         await world.produce(job(f"lost-{number}", [next(subscriptions)]))
     await world.remove("jobs")
     await worker.start()
-    await until(lambda: worker.metric("pushmill_offset_resets_total") > 0, "it is counted")
+    await until_seen(lambda: worker.metric("pushmill_offset_resets_total") > 0, "it is counted")
     for number in range(20):
         await world.produce(job(f"last-{number}", [next(subscriptions)]))
     async with Outcomes(world) as outcomes:
@@ -81,18 +84,19 @@ async def test_a_kafka_that_does_not_acknowledge_is_told_and_its_return_too(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
     worker = await world.start_worker(service)
-    later = (datetime.now(UTC) + timedelta(seconds=12)).isoformat()
-    await world.produce(job("j", people(service, 3), start_at=later))
-    await until(lambda: worker.metric("pushmill_buffered_recipients") == 3, "they wait in memory")
-    await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") < 2, "checkpoints go on")
+    await world.produce(job("j", people(service, 3), start_at=moment(time.time() + 12)))
+    await until_seen(lambda: worker.metric("pushmill_buffered_recipients") == 3, "they wait in memory")
+    await until_seen(lambda: worker.metric("pushmill_checkpoint_age_seconds") < 2, "checkpoints go on")
     async with kafka.frozen():
-        await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") > 3, "it is counted")
-    await until(lambda: bool(told(worker, "checkpoints are acknowledged again")), "it is over")
+        await until_seen(lambda: worker.metric("pushmill_checkpoint_age_seconds") > 3, "it is counted")
+    await until_seen(lambda: bool(told(worker, "checkpoints are acknowledged again")), "it is over")
     [line] = told(worker, "no checkpoint is being acknowledged; sending is suspended until one is")
     assert (line["open"], line["level"]) == (3, "warning")
     [slow] = told(worker, "a checkpoint was slow")
     assert slow["seconds"] > 2
-    await until(lambda: worker.metric("pushmill_checkpoint_age_seconds") == 0, "nothing is open any more")
+    await until_seen(
+        lambda: worker.metric("pushmill_checkpoint_age_seconds") == 0, "nothing is open any more"
+    )
 
 
 async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_campaign(
@@ -102,13 +106,12 @@ async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_cam
     subscriptions = service.subscribe(20)
     for subscription in subscriptions:
         service.script(subscription, (ScriptedAnswer(403),))
-    everybody = [recipient(f"r{number}", each) for number, each in enumerate(subscriptions)]
-    await world.produce(job("j", everybody, campaign_id="camp_7", site_id="shop"))
+    await world.produce(*campaign(subscriptions, name="camp_7", site_id="shop"))
     async with Outcomes(world) as outcomes:
         await outcomes.of(20)
     assert await worker.terminate() == 0  # a checkpoint's line comes after its outcomes
     [line] = told(worker, REFUSED)
-    assert (line["site"], line["job"], line["campaign"]) == ("shop", "j", "camp_7")
+    assert (line["site"], line["job"], line["campaign"]) == ("shop", "camp_7-0", "camp_7")
     assert line["push_service"] == "other"
     assert "localhost" not in json.dumps(line)
 
@@ -131,8 +134,7 @@ async def control(world: World, *values: bytes) -> None:
 
 
 def paused(name: str) -> bytes:
-    at = datetime.now(UTC).isoformat()
-    return json.dumps({"v": 1, "campaign_id": name, "state": "paused", "at": at}).encode()
+    return json.dumps({"v": 1, "campaign_id": name, "state": "paused", "at": moment(time.time())}).encode()
 
 
 async def test_what_was_decided_long_ago_is_told_in_one_line_and_what_is_new_in_its_own(
@@ -141,7 +143,7 @@ async def test_what_was_decided_long_ago_is_told_in_one_line_and_what_is_new_in_
     await control(world, *(paused(f"old-{number}") for number in range(30)), b"{", b"{")
     worker = await world.start_worker(service)
     await control(world, paused("new"))
-    await until(lambda: bool(told(worker, "campaign control")), "the new one is told")
+    await until_seen(lambda: bool(told(worker, "campaign control")), "the new one is told")
     assert [line["campaign"] for line in told(worker, "campaign control")] == ["new"]
     assert [line["records"] for line in told(worker, "read the campaign controls")] == [30]
     assert len(told(worker, "skipping a control record that cannot be read")) == 1

@@ -16,7 +16,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from tests.harness.kafka.group import Error
 from tests.harness.kafka.proxy import KafkaProxy
-from tests.harness.world import until
+from tests.harness.waiting import until
 
 PARTITIONS = 4
 PLACES = [TopicPartition("jobs", number) for number in range(PARTITIONS)]

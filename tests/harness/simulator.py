@@ -1,8 +1,8 @@
-"""Simulated push services in a process of their own, and how a benchmark talks to them.
+"""Simulated push services in a process of their own, and a client that talks to one from outside.
 
-    python -m benchmarks.services FOLDER COUNT
+    python -m tests.harness.simulator FOLDER COUNT
 
-They check headers and tokens, decrypt nothing, and keep a row for each push, so that what came twice shows.
+They check headers and tokens but decrypt nothing, and keep a row for each push, so that repeats show.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 
 import uvloop
 
+from tests.harness.json_process import json_process
 from worker.simulator.certificates import Certificates
 from worker.simulator.service import SimulatedPushService
 
@@ -26,8 +27,8 @@ Subscriptions = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Service:
-    """A push service as its clients know it."""
+class PushServiceClient:
+    """A simulated push service as its clients know it; each request blocks."""
 
     origin: str
     ca: Path
@@ -37,19 +38,18 @@ class Service:
         return int(self.origin.rpartition(":")[2])
 
     def subscribe(self, count: int) -> Subscriptions:
-        return self._ask("POST", "/subscribe", {"count": count})
-
-    def forget(self) -> None:
-        self._ask("DELETE", "/stats")
+        subscriptions: Subscriptions = self._ask("POST", "/subscribe", {"count": count})
+        return subscriptions
 
     @property
     def stats(self) -> dict[str, Any]:
-        return self._ask("GET", "/stats")
+        stats: dict[str, Any] = self._ask("GET", "/stats")
+        return stats
 
     @property
     def repeats(self) -> int:
         """Pushes to a subscription beyond its first."""
-        return self._ask("GET", "/repeats")["repeats"]
+        return int(self._ask("GET", "/repeats")["repeats"])
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -59,21 +59,11 @@ class Service:
 
 
 @asynccontextmanager
-async def push_services(folder: Path, count: int = 1) -> AsyncIterator[list[Service]]:
+async def push_services(folder: Path, count: int = 1) -> AsyncIterator[list[PushServiceClient]]:
     """Run push services in another process."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.services", str(folder), str(count)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        origins = json.loads(await process.stdout.readline())
-        yield [Service(origin, folder / "ca.pem") for origin in origins]
-    finally:
-        process.stdin.close()
-        await process.wait()
+    async with json_process(__name__, folder, count) as process:
+        origins = await process.hear()
+        yield [PushServiceClient(origin, folder / "ca.pem") for origin in origins]
 
 
 async def _serve(folder: Path, count: int) -> None:
@@ -87,7 +77,7 @@ async def _serve(folder: Path, count: int) -> None:
             )
             for number in range(count)
         ]
-        print(json.dumps([service.origin for service in services]), flush=True)
+        print(json.dumps([service.origin for service in services]), flush=True)  # noqa: T201 - read by whoever starts it
         await asyncio.to_thread(sys.stdin.buffer.read)
 
 
