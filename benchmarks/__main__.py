@@ -1,10 +1,10 @@
-"""All contestants in one run, in turns: `make bench`.
+"""All contestants in one run, taking turns: `make bench`.
 
     python -m benchmarks [--rounds 3] [--count 15000] [--only NAME ...] [--sweeps]
 
-Each round runs every contestant once, each in a process of its own, and those that are divided by each other
-several times, turn by turn; what is told is the median over all turns, of the figures and of their quotients,
-and the least and the most beside it. The figure is CPU time: wall time is noise on a shared machine.
+Each round runs every contestant once, in a process of its own; contestants whose figures are divided by each
+other run several times, side by side. The report gives median, least and most over all turns, of the figures
+and of their quotients. A figure is CPU time: wall time is noise on a shared machine.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from benchmarks.senders import SENDERS
 from tests.harness.simulator import PushServiceClient, push_services
 
 Contestant = Callable[[PushServiceClient, int], Awaitable[dict[str, float]]]
-"""Takes a push service and how many pushes; gives CPU microseconds for each, by what was measured."""
+"""Takes a push service and a number of pushes; returns CPU microseconds a push, by what was measured."""
 
 
 async def stages(_service: PushServiceClient, _count: int) -> dict[str, float]:
@@ -55,7 +55,7 @@ def worker(name: str, case: worker_run.Case) -> Contestant:
         result = await worker_run.run(worker_run.Case(**(asdict(case) | {"count": max(count, case.count)})))
         if result.wrong or result.repeats:
             raise RuntimeError(
-                f"{name}: {result.wrong} recipients without one outcome, {result.repeats} twice"
+                f"{name}: {result.wrong} recipients without exactly one outcome, {result.repeats} repeats"
             )
         return {f"worker: {name}": result.cpu, f"memory, MiB: {name}": result.rss}
 
@@ -65,7 +65,7 @@ def worker(name: str, case: worker_run.Case) -> Contestant:
 async def _check(service: PushServiceClient, name: str) -> None:
     repeats = await asyncio.to_thread(lambda: service.repeats)
     if repeats:
-        raise RuntimeError(f"{name}: {repeats} pushes came more than once")
+        raise RuntimeError(f"{name}: {repeats} pushes arrived more than once")
 
 
 async def _child(module: str, *arguments: str, task: object = None) -> Any:
@@ -76,11 +76,11 @@ async def _child(module: str, *arguments: str, task: object = None) -> Any:
     )
     out, _ = await process.communicate(json.dumps(task).encode())
     if process.returncode:
-        raise RuntimeError(f"{module} {arguments} ended with {process.returncode}")
+        raise RuntimeError(f"{module} {arguments} exited with status {process.returncode}")
     return json.loads(out)
 
 
-# ── what takes part ─────────────────────────────────────────────────────────────────────────────────────────
+# ── contestants ─────────────────────────────────────────────────────────────────────────────────────────────
 
 Case = partial(worker_run.Case, count=15_000)
 
@@ -93,7 +93,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "1 a record": worker("1 a record", Case(a_record=1)),
 }
 
-# Runs that are compared with 10,000 sites or 1,000 campaigns send as many: a longer run is another one.
+# The runs of 10,000 sites or 1,000 campaigns are only comparable with a run of the same length.
 MANY = 100_000
 OWN_TEXTS = "1 a record, each its own text"
 SWEEPS: dict[str, Contestant] = {
@@ -119,8 +119,8 @@ COMPARED = (
     (5, ("stages", "bare", "pywebpush async", "100 a record", "1 a record", OWN_TEXTS, "2 processes")),
     (3, ("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record")),
 )
-"""Turns a round, and who takes them side by side, to be divided by each other: a quotient that is close to
-what is asked for needs many."""
+"""Turns a round, and the contestants that take them side by side because their figures are divided by each
+other: a quotient close to its target needs many."""
 
 
 @dataclass
@@ -146,13 +146,13 @@ async def main(options: Options) -> None:
 
 
 def in_turns(names: list[str]) -> list[str]:
-    """A round: those that are compared take their turns all along it, between the others.
+    """Order the turns of a round: compared contestants are spread over it, between the others.
 
-    A shared machine changes its speed within minutes, which is no matter where it is the same for both.
+    A shared machine changes its speed within minutes; that does not matter if both meet the same speed.
     """
     compared = {name for _, together in COMPARED for name in together}
     others = [name for name in names if name not in compared]
-    turns = [((place + 0.5) / len(others), [name]) for place, name in enumerate(others)]
+    turns = [((position + 0.5) / len(others), [name]) for position, name in enumerate(others)]
     for times, together in COMPARED:
         some = [name for name in together if name in names]
         turns += [((turn + 0.5) / times, some) for turn in range(times)]
@@ -178,10 +178,10 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=15_000, help="pushes a contestant and round")
+    parser.add_argument("--count", type=int, default=15_000, help="pushes per contestant and turn")
     parser.add_argument("--only", nargs="*", metavar="NAME", choices=[*CONTESTANTS, *SWEEPS])
     parser.add_argument(
-        "--sweeps", action="store_true", help="sites, campaigns, sizes, processes, backlog as well"
+        "--sweeps", action="store_true", help="also vary sites, campaigns, sizes, processes, backlog"
     )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     asyncio.run(main(Options(**vars(parser.parse_args()))))

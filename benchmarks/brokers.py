@@ -1,4 +1,4 @@
-"""Which broker a benchmark runs against: a Kafka of your own, or one of two that pip installs."""
+"""The broker that a benchmark runs against: a Kafka of your own, or one of two that pip installs."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ CHOICES = ("noida", "tansu")
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker that runs; `environment` is what a worker needs to get along with it."""
+    """A running broker; `environment` holds the settings that a worker needs for it."""
 
     name: str
     address: str
@@ -27,13 +27,13 @@ class Broker:
 
 @asynccontextmanager
 async def running(name: str, relay: Relay | None = None) -> AsyncIterator[Broker]:
-    """Give the Kafka of `PUSHMILL_TEST_BROKER` if that is set, else start the one of that name.
+    """Yield the Kafka of `PUSHMILL_TEST_BROKER` if that is set, else start the named broker.
 
-    With a relay, which is only for tansu, clients reach the broker through it.
+    With a relay (tansu only), clients reach the broker through it.
 
     noida-db keeps idle consumers busy and answers a fetch with a partition's whole backlog, whatever limit
-    the consumer sets; tansu does neither, but knows no idempotent producer, lets no static member join, and
-    keeps no commit metadata.
+    the consumer sets. tansu does neither, but it has no idempotent producer, refuses static members, and
+    drops commit metadata.
     """
     given = os.environ.get("PUSHMILL_TEST_BROKER")
     if given:

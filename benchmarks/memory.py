@@ -2,13 +2,13 @@
 
     python -m benchmarks.memory [--small 100000] [--big 1000000] [--seconds 150] [--broker tansu]
 
-Writes a campaign that is stretched over an hour (with `slice`, 100 recipients a record), lets one worker
-take it in and send for `--seconds`, and reads the worker's peak resident memory (VmHWM); first the small one,
-then the big one, each with a worker and a broker of its own. Nothing of it may grow with the campaign.
-Before it the worker sends 10,000 at once, so that what grows with the pushes in flight, connections above
-all (50 KiB each), is there in both. One partition a topic, so that the small campaign, too, fills the one
-fetch that each may hold. By default against tansu, since noida-db hands out a partition's whole backlog in
-one answer.
+Writes a campaign stretched over an hour (with `slice`, 100 recipients a record), lets one worker accept it
+and send for `--seconds`, and reads the worker's peak resident memory (VmHWM): first a small campaign, then a
+big one, each with a worker and a broker of its own. The peak must not grow with the campaign.
+The worker first sends 10,000 at once, so that memory that grows with the pushes in flight, above all for
+connections (50 KiB each), is included in both. Each topic has one partition, so that even the small campaign
+fills the one fetch that a partition may hold. By default it runs against tansu, since noida-db returns a
+partition's whole backlog in one answer.
 """
 
 import argparse
@@ -30,12 +30,12 @@ WARM_UP = 10_000
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run.
+    """The figures of a run.
 
     Attributes:
         warm: Peak resident memory before the campaign, MiB.
         peak: Peak resident memory at the end, MiB.
-        deferred: Recipients that went into a tier, each as often as it did.
+        deferred: Recipients written to a tier, counted each time.
         sent: Recipients that were sent.
     """
 
@@ -66,7 +66,7 @@ async def _campaign(
     await world.produce(*campaign(subscriptions, recipients, sliced=True, stretch_time=STRETCH_SECONDS))
     await asyncio.sleep(seconds)
     deferred = worker.metric("pushmill_deferred_recipients_total", reason="not_due")
-    assert deferred > 0.9 * recipients, "not everything was taken in: --seconds is too short"
+    assert deferred > 0.9 * recipients, "the worker has not accepted the whole campaign: increase --seconds"
     return Result(warm, _peak(worker), deferred, worker.metric("pushmill_outcomes_total"))
 
 
@@ -75,7 +75,6 @@ def _peak(worker: WorkerProcess) -> float:
 
 
 async def main() -> None:
-    """Measure both, and print them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

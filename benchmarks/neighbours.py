@@ -1,12 +1,12 @@
-"""What one customer's, or one push service's, trouble costs another.
+"""How much trouble at one customer or push service costs another.
 
     python -m benchmarks.neighbours [--recipients 6000] [--rounds 3]
 
-A good site sends at a pace of its own (recipients over 15 s) to a push service that answers after 20 ms. How
-long it takes, from its first push to its last, and how late its pushes are, is measured alone; beside a site
-on the same push service with as many recipients, due at once, whose every push is answered 429; and beside a
-push service that answers after 3 s. The three take turns; medians are printed, and the ratio to being alone.
-Worker, broker and push services share two cores: what is measured is manners, not the want of a core.
+A good site sends at its own pace (recipients over 15 s) to a push service that answers after 20 ms. The
+benchmark measures the time from its first push to its last, and how late its pushes are: alone; beside a site
+on the same push service with as many recipients, all due at once, whose pushes are all answered 429; beside
+a push service that answers after 3 s. The three take turns; medians are printed, and the ratio to running
+alone. Worker, broker and push services share two cores: this is about politeness, not about a lack of CPU.
 """
 
 import argparse
@@ -34,7 +34,7 @@ STRETCH_SECONDS = 15.0
 
 
 async def run(case: str, recipients: int) -> tuple[float, float]:
-    """The seconds from the good site's first push to its last, and the 99th percentile of its lateness."""
+    """Return the seconds from the good site's first push to its last, and its 99th percentile of lateness."""
     with tempfile.TemporaryDirectory() as folder:
         async with (
             EmbeddedBroker() as broker,
@@ -68,7 +68,7 @@ async def _campaigns(
 
 
 def _arrived(service: SimulatedPushService, due: dict[str, float]) -> int:
-    enough = service.stats.taken >= len(due)  # before that, counting is not worth its time
+    enough = service.stats.taken >= len(due)  # before that, counting is a waste of time
     return sum(push.token in due for push in service.all_pushes()) if enough else 0
 
 
@@ -80,7 +80,6 @@ def _jobs(
 
 
 async def main() -> None:
-    """Take turns, and print medians."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

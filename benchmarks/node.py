@@ -1,4 +1,4 @@
-"""node's `web-push` as a contestant, where node and npm are there and npm can install it."""
+"""node's `web-push` as a contestant, if node and npm are present and npm can install it."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ async function send(some) {
 
 
 async def run(service: PushServiceClient, subscriptions: Subscriptions) -> float | None:
-    """CPU microseconds a push of node's process; None where it cannot be had."""
+    """Return the CPU microseconds a push of node's process; None if it cannot run here."""
     folder = await asyncio.to_thread(_installed)
     if folder is None:
         return None
@@ -51,14 +51,14 @@ async def run(service: PushServiceClient, subscriptions: Subscriptions) -> float
 
 @cache
 def _installed() -> Path | None:
-    import subprocess  # noqa: PLC0415 - here alone
+    import subprocess  # noqa: PLC0415 - only used here
 
     if not (shutil.which("node") and shutil.which("npm")):
-        print("node or npm is missing: left out", file=sys.stderr)
+        print("node or npm is missing: skipped", file=sys.stderr)
         return None
     folder = Path(tempfile.mkdtemp(prefix="pushmill-node-"))
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", f"web-push@{VERSION}"]
     if subprocess.run(command, cwd=folder, check=False).returncode:
-        print("npm cannot install web-push: left out", file=sys.stderr)
+        print("npm cannot install web-push: skipped", file=sys.stderr)
         return None
     return folder

@@ -1,19 +1,17 @@
-"""A relay in front of a broker that counts the bytes which go to its clients; looks at none of them."""
+"""A relay in front of a broker that counts the bytes sent to clients, without looking at them."""
 
 import asyncio
-from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
-PIECE_BYTES = 1 << 18
+from tests.harness.serving import pump
 
 
 class Relay:
-    """Listens on loopback; the broker must advertise this address, or clients go past it.
+    """Listens on loopback; the broker must advertise this address, or clients bypass it.
 
     Attributes:
-        target: The broker's port, to be set before the first client connects.
-        bytes_to_clients: Sent to clients so far.
+        target: The broker's port; set it before the first client connects.
+        bytes_to_clients: Bytes sent to clients so far.
     """
 
     def __init__(self) -> None:
@@ -23,7 +21,6 @@ class Relay:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -31,25 +28,12 @@ class Relay:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._server.close()
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         from_broker, to_broker = await asyncio.open_connection("127.0.0.1", self.target)
-        with suppress(OSError):
-            await asyncio.gather(
-                self._pass_on(from_client, to_broker), self._pass_on(from_broker, to_client, to_clients=1)
-            )
+        await asyncio.gather(pump(from_client, to_broker), pump(from_broker, to_client, self._count))
 
-    async def _pass_on(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, to_clients: int = 0
-    ) -> None:
-        try:
-            while piece := await source.read(PIECE_BYTES):
-                self.bytes_to_clients += to_clients * len(piece)
-                sink.write(piece)
-                await sink.drain()
-        finally:
-            sink.close()
+    def _count(self, size: int) -> None:
+        self.bytes_to_clients += size

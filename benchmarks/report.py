@@ -1,4 +1,4 @@
-"""Results of a run as a table for people, JSON for machines, and a plot; with the machine beside them."""
+"""The results of a run as a Markdown table, JSON and a plot, with a description of the machine."""
 
 import json
 import os
@@ -17,7 +17,7 @@ OURS_OF_TEN = "worker: 10 a record"
 
 
 class Quotient(NamedTuple):
-    """What is divided by what, and what was asked of it."""
+    """Two figures to divide, and the target of their quotient."""
 
     what: str
     above: str
@@ -49,7 +49,7 @@ QUOTIENTS = (
 
 @dataclass
 class Figure:
-    """What was measured in each turn: CPU microseconds a push, unless its name says otherwise."""
+    """The measurements of all turns: CPU microseconds a push, unless the name says otherwise."""
 
     rounds: list[float] = field(default_factory=list)
 
@@ -115,9 +115,9 @@ def _table(figures: dict[str, Figure], about: dict[str, str]) -> str:
 
 
 def quotients(figures: dict[str, Figure]) -> dict[Quotient, Figure]:
-    """Divide turn by turn: the machine may change its speed between two turns, and hardly within one.
+    """Divide turn by turn: the machine may change its speed between two turns but hardly within one.
 
-    Left out is what did not take part, or failed in a turn, so that the turns no longer belong together.
+    Contestants that did not take part, or failed in a turn, are left out: their turns no longer match.
     """
     found = {}
     for each in QUOTIENTS:
@@ -128,18 +128,18 @@ def quotients(figures: dict[str, Figure]) -> dict[Quotient, Figure]:
 
 
 def _verdict(figures: dict[str, Figure]) -> str:
-    told = "".join(
+    rows = "".join(
         f"| {each.what} | {each.asked} | {figure.median:.2f} | {min(figure.rounds):.2f} "
         f"| {max(figure.rounds):.2f} |\n"
         for each, figure in quotients(figures).items()
     )
     head = "\n| of the same turn | asked | median | least | most |\n|---|---|---|---|---|\n"
-    return head + told if told else ""
+    return head + rows if rows else ""
 
 
 def _plot(figures: dict[str, Figure], path: Path) -> None:
     try:
-        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - an extra, and only here
+        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - from an extra, only used here
     except ModuleNotFoundError:
         print("no plot: matplotlib is not installed")
         return
@@ -154,10 +154,10 @@ def _plot(figures: dict[str, Figure], path: Path) -> None:
     ]
     colours = ["#2a6f97" if name.startswith("worker") else "#a9b4bd" for name in names]
     axes.barh(names, medians, xerr=spread, color=colours, ecolor="#444444", capsize=2)
-    for place, name in enumerate(names):
+    for row, name in enumerate(names):
         most = max(shown[name].rounds)
-        text = f"{medians[place]:.0f}"
-        axes.annotate(text, (most, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        text = f"{medians[row]:.0f}"
+        axes.annotate(text, (most, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_xlabel("CPU microseconds a push: median, least and most of the rounds")
     axes.spines[["top", "right"]].set_visible(False)
     canvas.savefig(path, dpi=120)

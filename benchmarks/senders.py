@@ -1,9 +1,9 @@
-"""Posting pushes over TLS, by whatever sends them: CPU microseconds of this process a push.
+"""Posting pushes over TLS with different senders: CPU microseconds a push of this process.
 
     python -m benchmarks.senders NAME < task.json
 
-A task says to whom, how many at once and how large; the first tenth of the pushes opens connections and is
-not counted.
+A task gives the subscriptions, the requests at once and the size; the first tenth of the pushes opens the
+connections and is not counted.
 """
 
 import asyncio
@@ -58,13 +58,13 @@ class Task:
         return b"x" * self.size
 
     def halves(self, items: list[Any]) -> tuple[list[Any], list[Any]]:
-        """What warms up, and what is measured."""
+        """Split items into those that warm up and those that are measured."""
         cut = max(self.in_flight, int(len(items) * WARM_UP))
         return items[:cut], items[cut:]
 
 
 class RequestBuilder:
-    """The worker's own steps from a subscription to a request, without the worker."""
+    """The worker's own steps from a subscription to a request, in isolation."""
 
     def __init__(self, key: VapidKey | None = None) -> None:
         self._key = key or generate_vapid_key()
@@ -95,7 +95,7 @@ class RequestBuilder:
 
 
 class Bare(asyncio.Protocol):
-    """Writes the next request when anything has come back: the least that TLS and the loop cost."""
+    """Writes the next request as soon as any data arrives: the least that TLS and the event loop cost."""
 
     def __init__(self, wires: Iterator[bytes], ended: Callable[[], None]) -> None:
         self._wires = wires
@@ -116,9 +116,9 @@ class Bare(asyncio.Protocol):
 
 
 async def bare(task: Task) -> float:
-    """TLS write and read on an asyncio protocol, of requests made beforehand."""
-    press = RequestBuilder()
-    wires = [request_bytes(press.request(each, task.text)) for each in task.subscriptions]
+    """Write requests made beforehand to an asyncio protocol over TLS, and read the answers."""
+    builder = RequestBuilder()
+    wires = [request_bytes(builder.request(each, task.text)) for each in task.subscriptions]
     port = int(task.subscriptions[0]["endpoint"].split("/")[2].rpartition(":")[2])
     loop = asyncio.get_running_loop()
     made = [
@@ -138,7 +138,7 @@ async def bare(task: Task) -> float:
                 done.set_result(None)
 
         for _, protocol in made:
-            protocol._wires, protocol._ended = wires, ended  # noqa: SLF001 - once more for each part
+            protocol._wires, protocol._ended = wires, ended  # noqa: SLF001 - set again for each part
             protocol.go()
         await done
 
@@ -146,7 +146,7 @@ async def bare(task: Task) -> float:
 
 
 async def timed(task: Task, items: list[Any], send: Callable[[list[Any]], Awaitable[None]]) -> float:
-    """Send a first part, then the rest, of which the CPU seconds are told."""
+    """Send a first part, then the rest; return the CPU microseconds a push of the rest."""
     first, rest = task.halves(items)
     await send(first)
     began = time.process_time()
@@ -155,11 +155,11 @@ async def timed(task: Task, items: list[Any], send: Callable[[list[Any]], Awaita
 
 
 def transport_only(name: str) -> Callable[[Task], Awaitable[float]]:
-    """One of the worker's transports, with requests made beforehand."""
+    """Post requests made beforehand with one of the worker's transports."""
 
     async def run(task: Task) -> float:
-        press = RequestBuilder()
-        made = [press.request(each, task.text) for each in task.subscriptions]
+        builder = RequestBuilder()
+        made = [builder.request(each, task.text) for each in task.subscriptions]
         async with _opened(name, task) as transport:
             return await timed(task, made, lambda some: _post_all(transport, iter(some), task.in_flight))
 
@@ -170,11 +170,11 @@ def core(name: str, batch: int = 1) -> Callable[[Task], Awaitable[float]]:
     """Parse, encrypt, authorize, build and post, without Kafka or outcomes."""
 
     async def run(task: Task) -> float:
-        press = RequestBuilder()
+        builder = RequestBuilder()
 
         def made(some: Subscriptions) -> Iterator[PushRequest]:
             for first in range(0, len(some), batch):
-                yield from [press.request(each, task.text) for each in some[first : first + batch]]
+                yield from [builder.request(each, task.text) for each in some[first : first + batch]]
 
         async with _opened(name, task) as transport:
             return await timed(
@@ -216,7 +216,7 @@ async def _post_all(transport: Transport, requests: Iterator[PushRequest], in_fl
 
 
 async def pywebpush_async(task: Task) -> float:
-    """`webpush_async` on one shared aiohttp session, as many at once as the others have."""
+    """Send with `webpush_async` on one shared aiohttp session, as many at once as the others."""
     vapid = Vapid02()
     vapid.generate_keys()
     connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context(cafile=task.ca))

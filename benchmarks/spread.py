@@ -1,11 +1,11 @@
-"""How evenly a stretched campaign goes out: nothing early, the gap to the plan, lateness.
+"""How evenly a stretched campaign is sent: earliest push, gap to the plan, lateness.
 
     python -m benchmarks.spread [--recipients 20000] [--stretch 60]
 
-Real worker processes, the embedded broker, one simulated push service over TLS in this process. Every line
-is a run of its own. The gap is the largest distance, at any moment, between the planned and the actual share
-of the campaign that is out; lateness is the push's arrival minus its due time. Other load on the machine
-shows here.
+Real worker processes, the embedded broker, and one simulated push service over TLS in this process. Every
+line is a separate run. The gap is the largest difference, at any moment, between the planned and the actual
+share of the campaign that has been sent; lateness is a push's arrival minus its due time. Other load on the
+machine affects the figures.
 """
 
 import argparse
@@ -73,7 +73,7 @@ async def _campaign(
 ) -> Result:
     for number in range(case.workers):
         await world.start_worker(service, number=number)
-    await asyncio.sleep(2 if case.workers > 1 else 0)  # joins on the embedded broker end generations at once
+    await asyncio.sleep(2 if case.workers > 1 else 0)  # a join ends the embedded broker's generation at once
     subscriptions = service.subscribe(recipients)
     start = time.time() + LEAD_SECONDS
     when = {"start_at": moment(start), "stretch_time": stretch}
@@ -84,7 +84,7 @@ async def _campaign(
         await world.workers[0].kill()
         await world.workers[0].start()
     limit = start + stretch + 60
-    while _missing(service, recipients) and time.time() < limit:  # noqa: ASYNC110 - other processes' doing
+    while _missing(service, recipients) and time.time() < limit:  # noqa: ASYNC110 - other processes send
         await asyncio.sleep(0.2)
     return _judge(service, due, recipients)
 
@@ -122,7 +122,7 @@ def _judge(service: SimulatedPushService, due: dict[str, float], recipients: int
 
 
 def _gap(planned: list[float], actual: list[float]) -> int:
-    """The largest difference, at any moment, between how many are due and how many are out."""
+    """Return the largest difference, at any moment, between the pushes due and the pushes arrived."""
     largest = done = 0
     for number, at in enumerate(planned):
         while done < len(actual) and actual[done] <= at:
@@ -137,7 +137,7 @@ async def main() -> None:
     )
     parser.add_argument("--recipients", type=int, default=20_000)
     parser.add_argument("--stretch", type=float, default=60.0)
-    parser.add_argument("--only", type=int, nargs="*", help="numbers of the cases, counted from 0")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the cases, from 0")
     options = parser.parse_args()
     print("slice  partitions  workers  kill   sent    repeats  earliest  largest gap  p50 late  p99 late")
     for number, case in enumerate(CASES):

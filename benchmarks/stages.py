@@ -1,9 +1,9 @@
-"""What the steps of the path cost by themselves, in one process without any I/O: CPU microseconds each.
+"""The cost of each step of the path on its own, in one process without I/O: CPU microseconds.
 
 python -m benchmarks.stages
 
-A receiver's public key is used once in a campaign, so what agrees with one is given a freshly loaded one each
-time: the library prepares a key for its first use, and keeps that.
+A receiver's public key is used once in a campaign, so each key agreement here gets a freshly loaded one: the
+library prepares a key at its first use and keeps the result.
 """
 
 import json
@@ -40,13 +40,14 @@ from worker.records.envelope import Partition, Record
 from worker.records.job import Urgency
 
 SLICES = 45
-"""That each step is measured in, in turns with the others: a shared machine changes its speed in seconds."""
+"""Slices in which each step is measured, in turn with the others: a shared machine changes its speed within
+seconds."""
 
 REPEATS = 6000
-"""Of a step, in all slices together."""
+"""Calls of each step, in all slices together."""
 
 RECEIVERS = 256
-"""Whose keys are loaded, again for each use."""
+"""Different receivers, whose keys are loaded anew for each use."""
 
 ANSWER = (
     b"HTTP/1.1 201 Created\r\nLocation: https://localhost:1/0\r\nTTL: 60\r\nContent-Length: 0\r\n"
@@ -55,12 +56,12 @@ ANSWER = (
 
 
 class Step(NamedTuple):
-    """What is measured.
+    """A step to measure.
 
     Attributes:
-        run: The step; takes what `given` makes.
-        pushes: For how many one call of it is made.
-        given: Makes what one call is given, which is not measured.
+        run: The step.
+        pushes: How many pushes one call serves.
+        given: Makes the argument of one call; not measured.
     """
 
     run: Callable[[Any], object]
@@ -69,7 +70,7 @@ class Step(NamedTuple):
 
 
 def measure(step: Step, repeats: int) -> float:
-    """CPU microseconds of one call, the mean of so many."""
+    """Return the mean CPU microseconds of one call."""
     first, *given = [step.given() for _ in range(1 + repeats)]
     step.run(first)
     began = time.process_time()
@@ -79,13 +80,13 @@ def measure(step: Step, repeats: int) -> float:
 
 
 def agree() -> Callable[[EllipticCurvePublicKey], object]:
-    """Key generation and ECDH of the library alone: what no encryption of pushes can do without."""
+    """Make the least that any encryption of pushes needs: the library's key generation and ECDH."""
     curve, ecdh = SECP256R1(), ECDH()
     return lambda receiver: generate_private_key(curve).exchange(ecdh, receiver)
 
 
 def stages(recipients: int = 100) -> dict[str, float]:
-    """Measure all of them, with a payload of 300 bytes: medians of the slices."""
+    """Measure all steps with a payload of 300 bytes; return the medians of the slices."""
     steps = _steps(recipients)
     slices: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(SLICES):
@@ -113,7 +114,7 @@ def _steps(recipients: int) -> dict[str, Step]:
         return parse_subscription_keys(*next(subscriptions))
 
     def encrypt_burst(burst: list[SubscriptionKeys]) -> None:
-        """As the worker does it: all keys and salts of a burst, then its messages."""
+        """Encrypt as the worker does: all keys and salts of a burst, then its messages."""
         count = len(burst)
         encrypt_each([text] * count, burst, entropy.ephemeral_keys(count), entropy.salts(count))
 

@@ -1,11 +1,11 @@
-"""Bytes fetched from the tiers, against the bytes in them.
+"""Bytes fetched from the tiers, compared with the bytes in them.
 
     python -m benchmarks.tiers [--recipients 50000] [--stretch 240]
 
-A stretched campaign, sent to its end by one worker on tansu, through a relay that counts what the broker
-answers. Afterwards a plain consumer reads jobs and tiers once, through the same relay: that is what is in
-them. What the worker fetched beyond the jobs came out of the tiers, or was fetched in vain; heartbeats, empty
-answers and the control topic count as well.
+One worker on tansu sends a stretched campaign to its end, through a relay that counts the broker's answers.
+Then a plain consumer reads jobs and tiers once through the same relay, which gives their size. Everything
+that the worker fetched beyond the jobs came from the tiers or was fetched in vain; heartbeats, empty answers
+and the control topic count as well.
 """
 
 import argparse
@@ -28,12 +28,12 @@ QUIET_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Result:
-    """Bytes, as the broker sends them: compressed.
+    """Bytes as the broker sends them: compressed.
 
     Attributes:
-        jobs: In the jobs.
-        tiers: In the tiers.
-        fetched: By the worker, jobs and all.
+        jobs: Size of the jobs.
+        tiers: Size of the tiers.
+        fetched: Fetched by the worker, jobs included.
     """
 
     jobs: int

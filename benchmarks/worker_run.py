@@ -4,9 +4,9 @@
                                     [--services 1] [--processes 1] [--transport httptools] [--texts 0]
                                     [--watch COMMAND]
 
-A real `pushmill run`. Counted from when the warm-up's outcomes are there to when the last outcome is, and
-then every id is looked for: once in the outcomes, once at the push service. A command to watch with, say a
-profiler, is started along; `{pid}` in it stands for the worker.
+A real `pushmill run`, measured from the last outcome of the warm-up to the last outcome of all. Then every
+recipient must have one outcome and one push. `--watch` starts a command during the measurement, such as a
+profiler; `{pid}` in it stands for the worker.
 """
 
 import argparse
@@ -31,18 +31,18 @@ from tests.harness.world import World
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 BROKER = "tansu"
-"""noida-db keeps an idle consumer busy, in the very process that is measured."""
+"""Not noida-db: it keeps an idle consumer busy, in the very process that is measured."""
 
 WARM_UP = 2000
 PARTITIONS = 4
 PATIENCE = 180.0
 SHELL_BYTES = 205
-"""Of a notification's JSON without its text."""
+"""Size of a notification's JSON without its text."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is run; `texts` is how many different notifications its jobs bring, 0 for one a campaign."""
+    """A run; `texts` is the number of different notifications in its jobs, 0 for one a campaign."""
 
     count: int = 10_000
     a_record: int = 100
@@ -58,14 +58,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run.
+    """The figures of a run.
 
     Attributes:
-        cpu: Microseconds of the worker's processes, a notification.
-        wall: Microseconds on the clock, a notification.
-        rss: MiB of the worker's processes, at the end.
-        handshakes: Connections to the push services, the warm-up's included.
-        arrived: Pushes taken, the warm-up's included.
+        cpu: CPU microseconds a notification, all processes of the worker.
+        wall: Microseconds a notification on the clock.
+        rss: Resident memory at the end in MiB, all processes of the worker.
+        handshakes: Connections to the push services, including the warm-up's.
+        arrived: Pushes accepted, including the warm-up's.
         repeats: Pushes to a subscription beyond its first.
         wrong: Recipients without exactly one outcome, `sent`.
     """
@@ -79,10 +79,10 @@ class Result:
     wrong: int
 
 
-class Count:
-    """How many recipients have an outcome in what has been read; looks at no record twice.
+class OutcomeCount:
+    """Counts the recipients in the outcomes read so far; looks at each record once.
 
-    In the raw text, too: whoever measures must leave the other core and the memory to what is measured.
+    It counts in the raw text: the other core and the memory are for the worker.
     """
 
     def __init__(self, outcomes: Outcomes) -> None:
@@ -98,7 +98,7 @@ class Count:
 
 
 def processes_of(pid: int) -> list[int]:
-    """A process and all below it."""
+    """Return the ids of a process and all its descendants."""
     found = [pid]
     for each in found:
         for task in Path(f"/proc/{each}/task").iterdir():
@@ -107,13 +107,13 @@ def processes_of(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process and all below it: user and system."""
+    """Return the CPU time of a process and its descendants, user and system."""
     stats = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in processes_of(pid)]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICK
 
 
 def rss_mib(pid: int) -> float:
-    """Of a process and all below it."""
+    """Return the resident memory of a process and its descendants."""
     pages = (int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in processes_of(pid))
     return sum(pages) * PAGE_KIB / 1024
 
@@ -143,7 +143,7 @@ async def _measure(
     pid = worker.pid
     people = await asyncio.to_thread(_subscribe, services, WARM_UP + case.count)
     async with Outcomes(world) as outcomes:
-        count = Count(outcomes)
+        count = OutcomeCount(outcomes)
         await world.produce(*_jobs(case, people[:WARM_UP], "warm"))
         await outcomes.read(lambda: count.recipients() >= WARM_UP, "the warm-up", PATIENCE)
         jobs = list(_jobs(case, people[WARM_UP:], "job"))
@@ -175,27 +175,27 @@ def _subscribe(services: list[PushServiceClient], count: int) -> Subscriptions:
 
 
 def _write_keys(world: World, sites: int) -> None:
-    """Give every site a VAPID key of its own, where there are several."""
+    """Write a VAPID key for each site, if there are several."""
     for number in range(sites if sites > 1 else 0):
         (world.folder / "vapid" / f"site-{number}.pem").write_bytes(generate_vapid_key().to_pem())
 
 
 def _jobs(case: Case, people: Subscriptions, name: str) -> Iterator[bytes]:
-    for number, first in enumerate(range(0, len(people), case.a_record)):
+    for position, first in enumerate(range(0, len(people), case.a_record)):
         some = people[first : first + case.a_record]
         job: dict[str, Any] = {
             "v": 1,
-            "job_id": f"{name}-{number}",
-            "campaign_id": f"campaign-{number % case.campaigns}",
-            "site_id": f"site-{number % case.sites}",
+            "job_id": f"{name}-{position}",
+            "campaign_id": f"campaign-{position % case.campaigns}",
+            "site_id": f"site-{position % case.sites}",
             "notification": {
                 "title": "Hello {{name|there}}",
                 "url": "https://shop.example/{{sku}}",
-                "body": str(number % (case.texts or case.campaigns)).ljust(case.size - SHELL_BYTES, "x"),
+                "body": str(position % (case.texts or case.campaigns)).ljust(case.size - SHELL_BYTES, "x"),
             },
             "recipients": [
-                {"id": f"r{place}", "subscription": each, "variables": {"name": "Ada", "sku": "a1"}}
-                for place, each in enumerate(some, first)
+                {"id": f"r{number}", "subscription": each, "variables": {"name": "Ada", "sku": "a1"}}
+                for number, each in enumerate(some, first)
             ],
         }
         yield json.dumps(job).encode()

@@ -14,7 +14,7 @@ from worker.demo.broker import EmbeddedBroker
 
 HERE = Path(__file__).parent
 WAITING = (HERE / "integration", HERE / "harness/kafka")
-"""Folders of tests that look at real processes in real time: they do little but wait."""
+"""Folders of tests that watch real processes in real time: they mostly wait."""
 
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
@@ -26,7 +26,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those begin, one after the other: `pytest -n 2 --dist loadgroup` does all else beside them."""
+    """Start with these, one after the other: `pytest -n 2 --dist loadgroup` runs all others beside them."""
     items.sort(key=lambda item: not _waits(item))
     for item in filter(_waits, items):
         item.add_marker(pytest.mark.xdist_group("waiting"))
@@ -38,7 +38,7 @@ def _waits(item: pytest.Item) -> bool:
 
 @pytest.fixture
 async def embedded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedBroker]:
-    # Killed while it still writes everything down, it loses what it acknowledged.
+    # Killed while it still writes to disk, it loses records that it acknowledged.
     monkeypatch.setattr(broker, "STOP_SECONDS", GENEROUS)
     monkeypatch.setattr(broker, "START_SECONDS", GENEROUS)
     async with EmbeddedBroker(free_port()) as running:
@@ -47,6 +47,6 @@ async def embedded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedBro
 
 @pytest.fixture
 async def kafka(embedded: EmbeddedBroker) -> AsyncIterator[KafkaProxy]:
-    """The embedded broker, behaving as Apache Kafka does; and who waits for records keeps no core busy."""
+    """The embedded broker, behaving like Apache Kafka; consumers that wait for records use no CPU."""
     async with KafkaProxy(embedded.address) as proxy:
         yield proxy

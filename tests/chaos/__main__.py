@@ -1,6 +1,6 @@
-"""`python -m tests.chaos`: the long chaos run; ends with 1 if the guarantee does not hold.
+"""`python -m tests.chaos`: the long chaos run; exits with 1 if the guarantee does not hold.
 
-python -m tests.chaos --only kill             # one claim by itself: 50 kill -9, and nothing else
+python -m tests.chaos --only kill             # a single claim: 50 kill -9, and nothing else
 python -m tests.chaos --only join --dynamic   # 50 joins and leaves of a group without static membership
 """
 
@@ -31,10 +31,10 @@ COUNTS = {
     Kind.COMMIT_FAILS: 4,
     Kind.COMMIT_HANGS: 2,
 }
-"""What is done to a run, and how often."""
+"""The events of a run, and how many of each."""
 
 SECONDS = {Kind.JOIN: 8.0, Kind.FREEZE: 10.0, Kind.EXPIRE: 50.0, Kind.COMMIT_HANGS: 1.0}
-"""About what one takes; the campaign is stretched over them all."""
+"""About how long an event takes; the campaign is stretched over all of them."""
 
 SECONDS_OF_OTHERS = 3.0
 
@@ -54,7 +54,7 @@ def parsed(arguments: list[str]) -> Options:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dynamic", action="store_true", help="workers without instance ids")
     parser.add_argument("--rest", type=float, default=1.0, help="mean seconds between two events")
-    parser.add_argument("--seconds", type=float, help="what the campaign is stretched over")
+    parser.add_argument("--seconds", type=float, help="over which the campaign is stretched")
     parser.add_argument("--only", nargs="+", choices=[_name(kind) for kind in COUNTS], metavar="KIND")
     for kind, count in COUNTS.items():
         parser.add_argument(f"--{_name(kind)}", type=int, default=count, metavar="N", help=kind)
@@ -65,7 +65,7 @@ def parsed(arguments: list[str]) -> Options:
         if (not given.only or _name(kind) in given.only) and not (TEST_BROKER and kind in OF_OUR_OWN_KAFKA)
     }
     if given.dynamic:
-        counts.pop(Kind.FREEZE, None)  # nobody can take a place that has no name
+        counts.pop(Kind.FREEZE, None)  # without an instance id there is nothing to take over
     each = (
         SECONDS.get(kind, SECONDS_OF_OTHERS) * count + given.rest * count for kind, count in counts.items()
     )
@@ -92,7 +92,7 @@ def main() -> int:
     _say(f"seed {options.seed}; the workers' logs are in {folder}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         verdict = runner.run(Run(options, folder).run())
-    (folder / "verdict.json").write_bytes(msgspec.json.encode(verdict))  # to look into what a table sums up
+    (folder / "verdict.json").write_bytes(msgspec.json.encode(verdict))  # the details behind the table
     _say(verdict.table())
     problems = verdict.problems()
     for problem in problems:

@@ -1,4 +1,4 @@
-"""The campaign of a run: partly due now, partly stretched over it, partly due in its second half."""
+"""The campaign of a run: part of it due now, part stretched over the run, part due in its second half."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,20 @@ from tests.harness.upstream import moment
 
 SITES = 4
 NOW, LATE = 0.2, 0.1
-"""Shares of recipients that are due at once, and at three fifths of the run; the others are stretched."""
+"""Shares of the recipients that are due at once and at three fifths of the run; the others are stretched."""
 
 
 def recipient_id(number: int) -> str:
-    """Of the recipient with the subscription of this number."""
+    """Return the id of the recipient with the subscription of this number."""
     return f"r{number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """Who is sent to.
+    """The recipients of a run, and when they are due.
 
     Attributes:
-        subscriptions: Of each recipient, as `PushSubscription.toJSON()` gives them.
+        subscriptions: One for each recipient, as `PushSubscription.toJSON()` gives it.
         seconds: How long the run is meant to last.
         per_record: Recipients in a record.
     """
@@ -32,7 +32,7 @@ class Campaign:
     per_record: int = 100
 
     def records(self, start: float) -> Iterator[bytes]:
-        """The jobs, as upstream writes them; `start` is now, in seconds since the epoch."""
+        """Yield the jobs as upstream writes them; `start` is now, in seconds since the epoch."""
         total = len(self.subscriptions)
         first_late, first_stretched = int(total * NOW), int(total * (NOW + LATE))
         for first in range(0, total, self.per_record):

@@ -1,4 +1,4 @@
-"""The workers of a run, and what is done to them; one that ends by itself is started again."""
+"""The workers of a run, and everything that is done to them; one that exits by itself is started again."""
 
 import asyncio
 import signal
@@ -16,21 +16,20 @@ POLL_SECONDS = 0.2
 
 
 class Worker:
-    """One place in the group: its instance id, and the process that has it."""
+    """One instance id of the group, and the process that has it now."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self.environment = environment
         self._log = log
         self._started = 0
         self.process = self._new()
-        self.in_hand = False
+        self.is_busy = False
 
     def _new(self) -> WorkerProcess:
         name = f"{self._log.stem}-{self._started}"
         own = {
-            "PUSHMILL_STATUS_PORT": str(
-                free_port()
-            ),  # one that is frozen or dying may still hold the last one
+            # A new port: a process that is frozen or dying may still hold the last one.
+            "PUSHMILL_STATUS_PORT": str(free_port()),
             "PUSHMILL_VAPID_SUBJECT": f"mailto:{name}@chaos.example",
             "PUSHMILL_KAFKA_SASL_USERNAME": name,
         }
@@ -39,17 +38,17 @@ class Worker:
 
     @property
     def name(self) -> str:
-        """Of the process that has the place now, as the push service and Kafka see it."""
+        """Name of the current process, as the push service and Kafka see it."""
         return self.process.environment["PUSHMILL_KAFKA_SASL_USERNAME"]
 
     async def start(self) -> None:
-        """Start a process in this place, and wait until it works; it may die before that."""
+        """Start a process with this instance id and wait until it is ready; it may die before that."""
         self.process = process = self._new()
         await process.start(ready=False)
         await self.ready()
 
     async def ready(self) -> bool:
-        """Wait until it works, has ended, or has had time enough."""
+        """Wait until it is ready; return whether it is, before it exits or time runs out."""
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
                 while not self.process.ended:
@@ -60,11 +59,11 @@ class Worker:
 
 
 UNHEARD = -signal.SIGTERM
-"""Status of a process that SIGTERM met before it handled signals, and so before it did anything."""
+"""Exit status of a process that got SIGTERM before it handled signals, and so before it did anything."""
 
 
 class Fleet:
-    """All workers; `note` is told what is done to which process, and of those that end by themselves."""
+    """All workers; `note` is called with each event, the process, and those that exit by themselves."""
 
     def __init__(self, environments: list[dict[str, str]], folder: Path, note: Callable[..., object]) -> None:
         self.workers = [
@@ -72,7 +71,7 @@ class Fleet:
             for number, environment in enumerate(environments)
         ]
         self.unclean: list[str] = []
-        """Processes whose drain did not end with status 0."""
+        """Processes whose drain did not exit with status 0."""
         self._folder = folder
         self._note = note
         self._others: list[WorkerProcess] = []
@@ -82,10 +81,10 @@ class Fleet:
         await asyncio.gather(*(worker.start() for worker in self.workers))
 
     async def watch(self) -> None:
-        """Start again what has ended by itself, until cancelled."""
+        """Restart processes that exit by themselves, until cancelled."""
         while True:
             for worker in self.workers:
-                if worker.process.ended and not worker.in_hand:
+                if worker.process.ended and not worker.is_busy:
                     self._note(Kind.EXIT, time.monotonic(), worker.name)
                     await worker.start()
             await asyncio.sleep(POLL_SECONDS)
@@ -95,22 +94,22 @@ class Fleet:
             await process.kill()
 
     async def kill(self, worker: Worker) -> None:
-        worker.in_hand = True
+        worker.is_busy = True
         self._note(Kind.KILL, time.monotonic(), worker.name)
         await worker.process.kill()
         await worker.start()
-        worker.in_hand = False
+        worker.is_busy = False
 
     async def terminate(self, worker: Worker) -> None:
-        worker.in_hand = True
+        worker.is_busy = True
         await self._drain(worker, Kind.TERM)
         await worker.start()
-        worker.in_hand = False
+        worker.is_busy = False
 
     async def _drain(self, worker: Worker, kind: Kind) -> None:
         process = worker.process
         self._note(Kind.EXIT if process.ended else kind, time.monotonic(), worker.name)
-        if process.ended:  # by itself, a moment ago
+        if process.ended:  # exited by itself a moment ago
             return
         process.signal(signal.SIGTERM)
         try:
@@ -123,7 +122,7 @@ class Fleet:
             self._note(Kind.EXIT, time.monotonic(), worker.name)
 
     async def visit(self, environment: dict[str, str], seconds: float) -> None:
-        """Let one more worker join, stay for a while, and leave."""
+        """Let one more worker join, stay for a while and leave."""
         self._guests += 1
         guest = Worker(environment, self._folder / f"guest-{self._guests}.log")
         self._note(Kind.JOIN, time.monotonic(), guest.name)
@@ -135,20 +134,20 @@ class Fleet:
             await guest.process.kill()
 
     async def pause(self, worker: Worker, kind: Kind, seconds: float) -> None:
-        """Freeze it and thaw it; nobody is started in its place."""
-        process, at, who = worker.process, time.monotonic(), worker.name
+        """Freeze and thaw a worker; no process is started in its place."""
+        process, at, name = worker.process, time.monotonic(), worker.name
         with suppress(ProcessLookupError):
             process.signal(signal.SIGSTOP)
             await asyncio.sleep(seconds)
             process.signal(signal.SIGCONT)
         thawed_at = time.monotonic()
-        self._note(kind, at, who, thawed_at=thawed_at, over_at=thawed_at)
+        self._note(kind, at, name, thawed_at=thawed_at, over_at=thawed_at)
         await worker.ready()
 
     async def freeze(self, worker: Worker, seconds: float) -> None:
-        """Freeze it, give its place to another process, and thaw it: one of the two must go."""
-        frozen, at, who = worker.process, time.monotonic(), worker.name
-        worker.in_hand = True
+        """Freeze a process, start another with its instance id, and thaw it: one of the two must exit."""
+        frozen, at, name = worker.process, time.monotonic(), worker.name
+        worker.is_busy = True
         self._others.append(frozen)
         with suppress(ProcessLookupError):
             frozen.signal(signal.SIGSTOP)
@@ -159,9 +158,9 @@ class Fleet:
         thawed_at, heir = time.monotonic(), worker.name
         await self._one_is_left(worker, frozen)
         over_at = time.monotonic()
-        self._note(Kind.FREEZE, at, who, thawed_at=thawed_at, over_at=over_at)
+        self._note(Kind.FREEZE, at, name, thawed_at=thawed_at, over_at=over_at)
         self._note(Kind.EVICT, thawed_at, heir, over_at=over_at)
-        worker.in_hand = False
+        worker.is_busy = False
         await worker.ready()
 
     async def _one_is_left(self, worker: Worker, frozen: WorkerProcess) -> None:

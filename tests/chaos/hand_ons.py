@@ -1,4 +1,4 @@
-"""Who has handed which recipients on to a tier, and never committed it: they are open in two places."""
+"""Recipients that a process wrote to a tier without ever committing it: they are open in two places."""
 
 import time
 from collections import defaultdict
@@ -10,7 +10,7 @@ from tests.chaos.verdict import HandOn
 from tests.harness.kafka.group import Error
 
 PASSING = (Error.COORDINATOR_LOAD_IN_PROGRESS, Error.COORDINATOR_NOT_AVAILABLE, Error.NOT_COORDINATOR)
-"""Answers to a commit after which it is tried again."""
+"""Errors after which a commit is tried again."""
 
 
 class _Recipient(msgspec.Struct):
@@ -25,26 +25,26 @@ _later = msgspec.json.Decoder(_Later)
 
 
 class HandOns:
-    """What the workers of a run hand on, until it is committed.
+    """The hand-ons of a run's workers that are not committed yet.
 
-    A process writes nothing more before the commit of its last checkpoint is answered: whatever commit of its
-    own is stored next settles all that it has handed on.
+    A process writes nothing more before the commit of its last checkpoint is answered: the next commit of its
+    own that is stored settles everything that it has handed on.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, list[HandOn]] = defaultdict(list)
         self._refused: list[HandOn] = []
         self.stuck: set[str] = set()
-        """Who waits for a commit that is never answered, and so must end by itself."""
+        """Processes that wait for a commit that is never answered, and so must exit by themselves."""
 
     def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
-        """Note whom the records of a tier bring back."""
+        """Note the recipients in records written to a tier."""
         if ".later." in topic:
             at = time.monotonic()
             self._open[user] += (HandOn(each, at, user) for value in values for each in _recipients(value))
 
     def commits(self, user: str, error: Error | None) -> None:
-        """Forget what is settled; keep what was refused for good, as its process may go on committing."""
+        """Drop settled hand-ons; keep those that were refused for good, as the process may commit again."""
         if error is None:
             self.stuck.add(user)
             return
@@ -55,7 +55,7 @@ class HandOns:
 
     @property
     def uncommitted(self) -> Iterator[HandOn]:
-        """Recipients that are, or were, in a tier and still open where they came from."""
+        """Yield the recipients that are, or were, in a tier while still open where they came from."""
         yield from self._refused
         for left in self._open.values():
             yield from left

@@ -1,4 +1,4 @@
-"""A run: broker, push service and workers as in production, a campaign, and everything that can happen."""
+"""A run: broker, push service and workers as in production, a campaign, and everything that can go wrong."""
 
 import asyncio
 import json
@@ -28,27 +28,27 @@ from worker.edges.kafka.consumer import SESSION_DYNAMIC, SESSION_STATIC
 
 TEST_BROKER = os.environ.get("PUSHMILL_TEST_BROKER")
 QUIET_SECONDS = 120.0
-"""In which something must come to an end, once nothing is done to the run any more."""
+"""Without progress for so long after the last event, the run ends."""
 
 LOGIN = {"PUSHMILL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "PUSHMILL_KAFKA_SASL_PASSWORD": "any"}
-"""So that the proxy knows which process does what: each has a name of its own, and any password will do."""
+"""A login for each process, with its own name and any password, tells the proxy which process does what."""
 
 EXPIRY_MARGIN = 3.0
-"""Seconds that a frozen worker sleeps longer than its session."""
+"""Seconds that a worker stays frozen beyond its session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large, and how bad.
+    """The size of a run, and its events.
 
     Attributes:
         counts: Events of each kind.
-        seconds: What the campaign is stretched over.
+        seconds: Seconds over which the campaign is stretched.
         rest: Mean seconds between two events.
-        static: Whether workers have instance ids, and keep their places when they are started again.
+        static: Whether workers have instance ids, and so keep their partitions over a restart.
         in_flight: Requests at once, each worker.
         per_record: Recipients in a record.
-        say: Is told of each event.
+        say: Called with a line about each event.
     """
 
     counts: dict[Kind, int]
@@ -65,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """What a run works against; `broker` and `proxy` are None where it is nobody's to break."""
+    """The Kafka of a run; `broker` and `proxy` are None if it is not ours to break."""
 
     address: str
     broker: EmbeddedBroker | None = None
@@ -74,9 +74,9 @@ class Kafka:
 
 @asynccontextmanager
 async def running_kafka(witness: Witness) -> AsyncIterator[Kafka]:
-    """Give `PUSHMILL_TEST_BROKER`, or the embedded broker behind a coordinator like Apache Kafka's.
+    """Yield `PUSHMILL_TEST_BROKER`, or the embedded broker behind a coordinator like Apache Kafka's.
 
-    Only the latter has a witness: what is left in two places cannot be told apart on another broker.
+    Only the latter has a witness: on another broker nobody sees which recipients are open in two places.
     """
     if TEST_BROKER:
         yield Kafka(TEST_BROKER)
@@ -99,7 +99,7 @@ class Run:
     async def run(self) -> Verdict:
         options = self._options
         async with AsyncExitStack() as stack:
-            # It writes everything when it stops; killed in the middle, it loses what it acknowledged.
+            # It writes to disk when it stops; killed meanwhile, it loses records that it acknowledged.
             embedded.STOP_SECONDS = embedded.START_SECONDS = 120.0
             kafka = await stack.enter_async_context(running_kafka(self._hand_ons))
             self._verdict.witnessed = kafka.proxy is not None
@@ -139,9 +139,11 @@ class Run:
             for event in schedule(options.seed, options.counts, options.workers, options.rest):
                 await asyncio.sleep(event.rest)
                 await self._do(event, fleet, service, kafka)
-                told = await service.ask("tell")
-                repeats, before = told["repeated"] - before, told["repeated"]
-                options.say(f"{event.kind}, worker {event.worker}: {repeats} repeats, {told['taken']} pushed")
+                counts = await service.ask("count")
+                repeats, before = counts["repeated"] - before, counts["repeated"]
+                options.say(
+                    f"{event.kind}, worker {event.worker}: {repeats} repeats, {counts['taken']} pushes"
+                )
             await self._wait_for_all(service)
         finally:
             watching.cancel()
@@ -175,7 +177,7 @@ class Run:
                 await fleet.pause(worker, event.kind, event.lasts)
 
     async def _let_join(self, event: Event, fleet: Fleet, kafka: Kafka) -> None:
-        """Let a guest come and go; an instance id has to be removed, or keeps its place for a session."""
+        """Let a guest join and leave; its instance id must be removed, or it stays for a session."""
         self._guests += 1
         environment = dict(fleet.workers[0].environment)
         instance = environment.get("PUSHMILL_INSTANCE_ID")
@@ -188,18 +190,18 @@ class Run:
             )
 
     async def _wait_for_all(self, service: JsonProcess) -> None:
-        """Until everybody has been reached, or nothing has come for too long."""
+        """Wait until every recipient has been reached, or no push has arrived for too long."""
         quiet_since, taken = time.monotonic(), -1
         while time.monotonic() - quiet_since < QUIET_SECONDS:
-            told = await service.ask("tell")
-            if told["reached"] >= self._options.recipients:
+            counts = await service.ask("count")
+            if counts["reached"] >= self._options.recipients:
                 return
-            if told["taken"] != taken:
-                quiet_since, taken = time.monotonic(), told["taken"]
+            if counts["taken"] != taken:
+                quiet_since, taken = time.monotonic(), counts["taken"]
             await asyncio.sleep(0.5)
 
     async def _account(self, world: World, service: JsonProcess) -> None:
-        """Read every outcome, as upstream would: the last one for a recipient counts."""
+        """Read every outcome, as upstream would; the last one of a recipient counts."""
         last: dict[tuple[str, str], dict[str, Any]] = {}
         async with Outcomes(world) as outcomes:
             quiet_since = time.monotonic()
@@ -211,11 +213,11 @@ class Run:
                     for outcome in batch["outcomes"]:
                         last[batch["job_id"], outcome["recipient_id"]] = outcome
                 outcomes.records.clear()
-        told = await service.ask("tell")
+        counts = await service.ask("count")
         verdict = self._verdict
         verdict.statuses = Counter(outcome["status"] for outcome in last.values())
         verdict.retried = sum(outcome["attempts"] > 1 for outcome in last.values())
-        verdict.reached, verdict.taken, verdict.gap = told["reached"], told["taken"], told["gap"]
+        verdict.reached, verdict.taken, verdict.gap = counts["reached"], counts["taken"], counts["gap"]
         repeats = [Repeat(*each) for each in (await service.ask("repeats"))["repeats"]]
         verdict.note_repeats(
             repeats, {outcome["recipient_id"]: outcome["attempts"] for outcome in last.values()}

@@ -1,4 +1,4 @@
-"""What is done to a run, and when: seeded, so that a bad run can be had again."""
+"""The events of a run and their times, from a seed, so that a bad run can be repeated."""
 
 import random
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What can be done, or happens by itself.
+    """The kinds of event: done to the run, or happening by itself.
 
-    Not among it: a kill -9 of the embedded broker, which loses what it acknowledged in the last second or
-    two (measured: 6,260 of 15,580 records). No worker can make good for that, and Apache Kafka does not.
+    A kill -9 of the embedded broker is not among them: it loses the records that it acknowledged in the last
+    second or two (measured: 6,260 of 15,580). No worker can make up for that; Apache Kafka does not do it.
     """
 
     KILL = "kill -9"
@@ -28,30 +28,30 @@ class Kind(StrEnum):
     COMMIT_HANGS = "commit hangs"
 
     LEAVE = "leave"
-    """Of who has joined."""
+    """A guest that has joined leaves again."""
 
     EVICT = "place taken back"
-    """By the process that had it before it was frozen: the two evict each other until one of them ends."""
+    """By the process that had it before it was frozen: the two evict each other until one of them exits."""
 
     EXIT = "ended by itself"
-    """With a reason in its log; it is started again."""
+    """With a reason in its log; the process is restarted."""
 
 
 OF_OUR_OWN_KAFKA = frozenset(
     {Kind.KAFKA_RESTART, Kind.KAFKA_FREEZE, Kind.KAFKA_CUT, Kind.MOVE, Kind.COMMIT_FAILS, Kind.COMMIT_HANGS}
 )
-"""Nobody does that to another one."""
+"""Only done to a Kafka that the run itself started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that is done.
+    """One event of the schedule.
 
     Attributes:
-        kind: What.
-        worker: To which; of no meaning for Kafka and the push service.
-        rest: Seconds after the one before it has been got over.
-        lasts: Seconds, for what lasts.
+        kind: The kind.
+        worker: Number of the worker; meaningless for events of Kafka and the push service.
+        rest: Seconds to wait after the previous event is over.
+        lasts: Seconds, for events that last.
     """
 
     kind: Kind
@@ -61,7 +61,7 @@ class Event:
 
 
 def schedule(seed: int, counts: Mapping[Kind, int], workers: int, rest: float) -> list[Event]:
-    """Shuffle so many events of each kind; `rest` is the mean of the seconds between two."""
+    """Return the events in random order; `rest` is the mean number of seconds between two."""
     chance = random.Random(seed)
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     chance.shuffle(kinds)

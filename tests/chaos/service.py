@@ -1,7 +1,7 @@
 """`python -m tests.chaos.service FOLDER SEED COUNT`: the push service of a run, in a process of its own.
 
-Writes FOLDER/ca.pem and COUNT subscriptions to FOLDER/subscriptions.json, and says its port. Then each line
-of its stdin is a command, answered with a line of JSON; it ends with its stdin.
+Writes FOLDER/ca.pem and COUNT subscriptions to FOLDER/subscriptions.json, and prints its port. Then it
+answers each line of its stdin, a command, with a line of JSON, and exits at the end of its stdin.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from worker.simulator.service import SimulatedPushService
 
 LATENCY, JITTER = 0.02, 0.06
 SHARES = ("429=0.0005:retry_after=2", "503=0.0005:retry_after=1", "reset_early=0.002", "500=0.0005")
-"""None takes a push and hides it: what is repeated is the worker's doing, but for what `drop` cuts."""
+"""None accepts a push and hides it: every repeat is the worker's doing, except after a `drop`."""
 
 
 class Counts:
-    """What came, by subscription and plaintext: when it came, in monotonic seconds, and of whom."""
+    """The pushes by subscription and plaintext: their times in monotonic seconds, and their senders."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, int], tuple[float, str]] = {}
@@ -51,19 +51,19 @@ class Counts:
         else:
             self._first[mark] = (now, sender)
 
-    def told(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
         return {"reached": len(self._first), "repeated": len(self.repeats), "gap": self.gap}
 
 
 def _recipient(plaintext: bytes | None) -> str:
-    """Whom the notification of a run greets."""
+    """Return the recipient whom a notification of the run greets."""
     title: str = json.loads(plaintext or b"{}")["notification"]["title"]
     return title.removeprefix("Hello ")
 
 
 @lru_cache
 def _sender(authorization: bytes) -> str:
-    """Who signed a push: each process of a run has a VAPID subject of its own."""
+    """Return the process that signed a push: each has its own VAPID subject."""
     claims = authorization.partition(b"t=")[2].split(b".")[1]
     subject: str = json.loads(base64url.decode(claims.decode()))["sub"]
     return subject.removeprefix("mailto:").partition("@")[0]
@@ -92,7 +92,7 @@ async def _done(command: str, service: SimulatedPushService, counts: Counts) -> 
         return {"at": at, "cut": [recipient_id(subscription.number) for subscription in unanswered]}
     if command == "repeats":
         return {"repeats": counts.repeats}
-    return {**counts.told(), "taken": service.stats.taken}
+    return {**counts.totals(), "taken": service.stats.taken}
 
 
 async def _lines() -> Any:

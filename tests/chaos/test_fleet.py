@@ -1,4 +1,4 @@
-"""What the chaos run counts as a clean end."""
+"""Which exits the chaos run counts as clean."""
 
 import signal
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from tests.chaos.schedule import Kind
 
 
 class Process:
-    """Ends with a status once it is asked to."""
+    """Exits with a status on a signal."""
 
     def __init__(self, status: int) -> None:
         self.status = status

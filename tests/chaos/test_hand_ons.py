@@ -1,4 +1,4 @@
-"""What of a run's hand-ons is never committed."""
+"""Which hand-ons of a run are never committed."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which repeat comes of what, and what is too many."""
+"""The cause of each repeat, and how many are too many."""
 
 from math import inf
 
@@ -26,7 +26,7 @@ def sent(at: float, by: str = "c", again_at: float = 99.0, again_by: str = "d") 
 
 
 def verdict(*kinds: Kind, repeats: list[Repeat]) -> Verdict:
-    """What is done first is done at 10 s, to process 0; and so on."""
+    """Make a verdict with events at 10 s, 20 s, …, of processes 0, 1, …"""
     made = Verdict(recipients=0, in_flight=IN_FLIGHT, repeats=repeats)
     for number, kind in enumerate(kinds):
         made.note(kind, 10.0 * (number + 1), str(number))
@@ -72,7 +72,7 @@ def test_a_kill_may_repeat_what_was_in_flight_and_a_checkpoint_and_no_more():
 
 def test_one_kill_does_not_pay_for_another():
     [problem] = verdict(Kind.KILL, Kind.KILL, repeats=[sent(9.9, "0")] * 2 * CHECKPOINT_MAX).problems()
-    assert "of one 'kill -9'" in problem
+    assert "by one 'kill -9'" in problem
 
 
 def test_a_drain_may_repeat_nothing_even_next_to_a_kill():
@@ -85,14 +85,14 @@ def test_what_can_be_put_down_to_nothing_may_be_no_more_than_deaths_leave():
     assert verdict(Kind.TERM, repeats=[stray]).problems()
     assert not verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray]).problems()
     [problem] = verdict(Kind.KILL, repeats=[of_it] * (of_one - 1) + [stray] * 2).problems()
-    assert "2 repeats that come of nothing, where 1 are allowed" in problem
+    assert "2 repeats without a cause (allowed: 1)" in problem
 
 
 def test_where_every_hand_on_is_known_nothing_may_come_of_nothing():
     made = verdict(Kind.KILL, repeats=[sent(15.0)])
     assert not made.problems()
     made.witnessed = True
-    assert made.problems() == ["1 repeats that come of nothing, where 0 are allowed"]
+    assert made.problems() == ["1 repeats without a cause (allowed: 0)"]
 
 
 CUT = Happened(Kind.CUT, 10.0, allowed=1, cut=frozenset({"r1"}))
@@ -104,7 +104,7 @@ def test_who_is_not_answered_for_a_cut_may_be_sent_to_again_once():
     made.note(Kind.CUT, 10.0, cut=["r1"])
     assert not made.problems()
     made.repeats.append(AGAIN._replace(again_at=13.0, between=[(12.0, "d")]))
-    assert made.problems() == ["1 repeats that come of nothing, where 0 are allowed"]
+    assert made.problems() == ["1 repeats without a cause (allowed: 0)"]
 
 
 def test_a_cut_pays_for_nobody_else_and_not_for_what_was_sent_after_it():
@@ -133,7 +133,7 @@ def test_who_thaws_may_send_again_what_it_had_in_flight_and_no_more():
     assert by_the_thawed([freeze, killed], found) == {freeze: 1}
     made = verdict(repeats=[sent(9.9, "b", 61.0, "a")] * (IN_FLIGHT + 1))
     made.happened.append(freeze)
-    assert made.problems() == [f"{IN_FLIGHT + 1} pushes by a of what others had taken over"]
+    assert made.problems() == [f"{IN_FLIGHT + 1} pushes by a after others had taken over"]
 
 
 def handed_on(at: float, by: str = "b", refused_at: float = inf) -> HandOn:
@@ -141,7 +141,7 @@ def handed_on(at: float, by: str = "b", refused_at: float = inf) -> HandOn:
 
 
 TWICE = Repeat(90.0, "d", 92.0, "d", "r1")
-"""Long after everything, and of one process that lives."""
+"""Long after all events, both pushes by one process that lives."""
 
 
 def test_what_a_death_left_in_two_places_comes_of_it_whoever_sends_it_and_whenever():
@@ -158,7 +158,7 @@ def test_the_same_without_what_made_it_is_broken():
     made = verdict(Kind.KILL, Kind.COMMIT_FAILS, repeats=[])
     kill, failing = made.happened
     made.note_repeats([sent(failing.at - 1, "d", failing.at + 1, "d")._replace(recipient="r1")], {})
-    assert made.problems() == ["1 repeats of one 'commit fails', where 0 are allowed"]
+    assert made.problems() == ["1 repeats by one 'commit fails' (allowed: 0)"]
     made.note_hand_ons([handed_on(kill.at - 1, "0")])
     assert not made.problems()
     assert "open in two places    1" in made.table().splitlines()
@@ -203,7 +203,7 @@ def test_what_is_handed_on_counts_with_the_rest_that_a_death_repeats():
     made.note_repeats(twice[:1], {})
     made.note_hand_ons(hand_ons[:1])
     [problem] = made.problems()
-    assert f"{IN_FLIGHT + CHECKPOINT_MAX + 1} repeats of one 'kill -9'" in problem
+    assert f"{IN_FLIGHT + CHECKPOINT_MAX + 1} repeats by one 'kill -9'" in problem
 
 
 def test_what_was_left_in_two_places_is_nothing_that_others_had_taken_over():
@@ -233,7 +233,7 @@ def test_the_table_says_the_most_at_one():
     found = [sent(9.9, "0"), sent(9.9, "0"), sent(19.9, "1"), sent(40.0)]
     rows = verdict(Kind.KILL, Kind.KILL, repeats=found).table().splitlines()
     assert rows[1].split() == ["kill", "-9", "2", "3", "2", str(IN_FLIGHT + CHECKPOINT_MAX)]
-    assert rows[2].split() == ["long", "after", "1"]
+    assert rows[2].split() == ["without", "a", "cause", "1"]
 
 
 def test_a_recipient_without_an_outcome_is_lost_and_so_is_one_that_nothing_reached():

@@ -1,4 +1,4 @@
-"""What a run has shown: who is accounted for, what came twice and after what, and whether it may."""
+"""The verdict of a run: who is accounted for, which pushes were repeated and why, and what is allowed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,27 +11,27 @@ from worker.edges.kafka.client import ANSWER_LIMIT
 from worker.ledger.ledger import CHECKPOINT_MAX
 
 DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EVICT, Kind.EXIT})
-"""Of one worker, without a chance to clean up: each may repeat what it had in flight and one checkpoint.
+"""Ends of one worker without a chance to clean up: each may repeat its requests in flight and one checkpoint.
 
-Nothing else may repeat anything, but for answers that are cut off on their way.
+Nothing else may repeat anything, except answers that are cut off on their way.
 """
 
 FREEZES = frozenset({Kind.FREEZE, Kind.EXPIRE})
 
 GRACE_SECONDS = 0.5
-"""So long after something has happened the push service may still count what had been sent before it."""
+"""For so long after an event the push service may still count pushes that were sent before it."""
 
 MEMORY_SECONDS = 5.0
-"""What was sent longer before something happened has nothing to do with it..."""
+"""Pushes that were sent longer before an event have nothing to do with it..."""
 
 STUCK_SECONDS = ANSWER_LIMIT + MEMORY_SECONDS
-"""... unless its sender dies: it may have waited for Kafka all the time, without sending more."""
+"""... unless their sender dies: it may have waited for Kafka all the time, without sending more."""
 
 
 class Repeat(NamedTuple):
-    """A push that came again: when, in monotonic seconds, of which processes, and to whom.
+    """A push that arrived again: when (in monotonic seconds), from which processes, to which recipient.
 
-    `between` are those that had come again before, if this is the third one or a later one.
+    `between` are the earlier repeats, if this is the third push or a later one.
     """
 
     first_at: float
@@ -43,15 +43,15 @@ class Repeat(NamedTuple):
 
     @property
     def earlier(self) -> Iterator[tuple[float, str]]:
-        """All pushes before this one, the last one first."""
+        """Yield all pushes before this one, the last one first."""
         yield from reversed(self.between)
         yield self.first_at, self.first_by
 
 
 class HandOn(NamedTuple):
-    """A recipient that a process has handed on to a tier, at monotonic seconds, and could not commit.
+    """A recipient that a process wrote to a tier, at monotonic seconds, and could not commit.
 
-    `refused_at` is when the group said so; a process that died before has never been told.
+    `refused_at` is when the group refused the commit; a process that died earlier never heard of it.
     """
 
     recipient: str
@@ -62,11 +62,10 @@ class HandOn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One thing that has been done, at monotonic seconds, and how many repeats may come of it.
+    """One event of a run, at monotonic seconds, and how many repeats it may cause.
 
-    `who` is the process that it has been done to. One that was frozen has been thawed at `thawed_at`, and one
-    that lives on has got over it at `over_at`. `cut` are the recipients whose push had come by then, and
-    whose answer never left.
+    `who` is the process that it happened to. A frozen process was thawed at `thawed_at`; one that lives on
+    had recovered at `over_at`. `cut` are the recipients whose push had arrived, and whose answer never left.
     """
 
     kind: Kind
@@ -81,11 +80,11 @@ class Happened:
 def attributed(
     happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn] = ()
 ) -> dict[Happened | None, int]:
-    """Say what each repeat comes of.
+    """Count the repeats by their cause.
 
-    That is a death that left its recipient open in two places, or an answer that was cut off, or the death of
-    who had sent it before, or else the first thing to happen after the first push. None stands for nothing
-    that can be told: a worker that sends what another one has sent long ago.
+    A cause is a death that left the recipient open in two places, or a cut-off answer, or the death of an
+    earlier sender, or else the first event after the first push. None counts repeats without a known cause:
+    a worker sends what another one sent long before.
     """
     in_order = sorted(happened, key=lambda each: each.at)
     deaths = [each for each in in_order if each.kind in DEATHS]
@@ -104,10 +103,10 @@ def attributed(
 def by_hand_ons(
     happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn]
 ) -> Iterator[tuple[Repeat, Happened | None]]:
-    """Say which repeats come of a death between the records of a checkpoint and its commit.
+    """Yield each repeat, with the death between a checkpoint's records and its commit that caused it, if any.
 
-    A recipient that was handed on by then is open in the tier and where it came from, and is sent from both,
-    by whomever, when it is due. Each hand-on makes one repeat: the second push after itself.
+    A recipient that was handed on by then is open in the tier and where it came from, and is sent from both
+    when it is due, by any worker. Each hand-on causes one repeat: the second push after it.
     """
     deaths = sorted((each for each in happened if each.kind in DEATHS), key=lambda each: each.at)
     open_twice: defaultdict[str, list[tuple[float, Happened]]] = defaultdict(list)
@@ -125,7 +124,7 @@ def by_hand_ons(
 
 
 def _left_uncommitted(death: Happened, hand_on: HandOn) -> bool:
-    """Whether a process could not commit what it had handed on because it died; it may have thawed since."""
+    """Whether a process could not commit a hand-on because it died; it may have thawed since."""
     return (
         death.who == hand_on.by
         and hand_on.at <= death.over_at + GRACE_SECONDS
@@ -134,7 +133,7 @@ def _left_uncommitted(death: Happened, hand_on: HandOn) -> bool:
 
 
 def _of_a_cut(cuts: Iterable[Happened], repeat: Repeat) -> Happened | None:
-    """Find the cut that took the answer of the push before this one."""
+    """Find the cut that took the answer to the push before this one."""
     sent_at, _ = next(repeat.earlier)
     return next((cut for cut in cuts if _has_cut(cut, repeat.recipient, sent_at, repeat.again_at)), None)
 
@@ -153,14 +152,14 @@ def _of_a_sender(deaths: Sequence[Happened], repeat: Repeat) -> Happened | None:
 
 
 def _may_have_ended(death: Happened, sent_at: float, by: str) -> bool:
-    """Whether what was sent had not been settled as its sender died."""
+    """Whether a push may have been unsettled when its sender died."""
     return death.who == by and death.at - sent_at <= STUCK_SECONDS and sent_at <= death.over_at
 
 
 def by_the_thawed(
     happened: Iterable[Happened], repeats: Iterable[Repeat], hand_ons: Iterable[HandOn] = ()
 ) -> dict[Happened, int]:
-    """Say how much each process that was frozen has sent after it that another, living one had sent."""
+    """Count what each frozen process sent after its thaw although another, living one had sent it."""
     frozen = {each.who: each for each in happened if each.kind in FREEZES}
     dead = {each.who for each in happened if each.kind in DEATHS}
     again = Counter(
@@ -179,19 +178,19 @@ class Verdict:
     """The figures of a run.
 
     Attributes:
-        recipients: How many were produced.
+        recipients: Recipients produced.
         in_flight: Requests at once, each worker.
-        seconds: How long it took.
-        happened: Everything that did.
-        repeats: Every push that came again.
-        hand_ons: Of those recipients, what was never committed.
-        witnessed: Whether all hand-ons are known, so that every repeat must come of something.
+        seconds: Duration of the run.
+        happened: All events.
+        repeats: All pushes that arrived again.
+        hand_ons: The hand-ons of their recipients that were never committed.
+        witnessed: Whether all hand-ons are known, so that every repeat must have a cause.
         statuses: Recipients by their last outcome.
-        reached: Different messages that the push service took.
-        taken: All messages that it took.
+        reached: Different messages that the push service accepted.
+        taken: All messages that it accepted.
         retried: Recipients that took more than one attempt.
-        unclean: SIGTERMs that were not answered with status 0, though no commit was left without an answer.
-        unanswered: Pushes that came again because their sender had no answer to the first in time.
+        unclean: SIGTERMs that did not end in status 0, although every commit was answered.
+        unanswered: Pushes repeated because their sender got no answer to the first in time.
         gap: Longest time without a push, in seconds.
     """
 
@@ -211,17 +210,17 @@ class Verdict:
     gap: float = 0.0
 
     def note(self, kind: Kind, at: float, who: str = "", *, cut: Iterable[str] = (), **times: float) -> None:
-        """Note that something has been done; `cut` are the recipients whose answer it took."""
+        """Note an event; `cut` are the recipients whose answer it took."""
         lost = frozenset(cut)
         allowed = self.in_flight + CHECKPOINT_MAX if kind in DEATHS else len(lost)
         self.happened.append(Happened(kind, at, who, allowed, cut=lost, **times))
 
     def note_repeats(self, repeats: Iterable[Repeat], attempts: Mapping[str, int]) -> None:
-        """Note what came again; a sender that knows it for another attempt had no answer to the last one.
+        """Note the repeats; those that their sender made as another attempt had no answer to the last one.
 
-        That is allowed (a push service may take a push, and its answer be lost), and comes of a machine so
-        busy that an answer takes longer than the request time-out. What a cut has taken is known, and is not
-        counted as that. `attempts` are those of the outcomes.
+        These are allowed (a push service may accept a push whose answer is lost): on a busy machine an answer
+        can take longer than the request time-out. Answers that a cut took are known, and not counted here.
+        `attempts` are those of the outcomes.
         """
         cuts = [each for each in self.happened if each.cut]
         for repeat in repeats:
@@ -232,29 +231,29 @@ class Verdict:
                 self.repeats.append(repeat)
 
     def note_hand_ons(self, uncommitted: Iterable[HandOn]) -> None:
-        """Note who may have come again for being open in two places."""
+        """Note the hand-ons that may have caused repeats."""
         again = {repeat.recipient for repeat in self.repeats}
         self.hand_ons += (each for each in uncommitted if each.recipient in again)
 
     @property
     def lost(self) -> int:
-        """Recipients without an outcome, or whose outcome says `sent` though nothing came."""
+        """Recipients without an outcome, or with the outcome `sent` although no push arrived."""
         without = self.recipients - self.statuses.total()
         return without + max(0, self.statuses["sent"] - self.reached)
 
     @property
     def handed_on(self) -> int:
-        """How many repeats come of what a death left open in two places."""
+        """Repeats of recipients that a death left open in two places."""
         found = by_hand_ons(self.happened, self.repeats, self.hand_ons)
         return sum(death is not None for _, death in found)
 
     @property
     def allowed(self) -> int:
-        """How many repeats the guarantee allows."""
+        """Repeats that the guarantee allows."""
         return sum(each.allowed for each in self.happened)
 
     def problems(self) -> list[str]:
-        """What breaks the guarantee; empty if nothing does."""
+        """Return what breaks the guarantee; empty if nothing does."""
         found = []
         if self.lost:
             found.append(f"{self.lost} recipients are lost")
@@ -263,9 +262,9 @@ class Verdict:
         found += self._too_many(self._attributed())
         for freeze, repeats in self._by_the_thawed().items():
             if repeats > self.in_flight:
-                found.append(f"{repeats} pushes by {freeze.who} of what others had taken over")
+                found.append(f"{repeats} pushes by {freeze.who} after others had taken over")
         if self.unclean:
-            found.append(f"{self.unclean} drains did not end with status 0")
+            found.append(f"{self.unclean} drains did not exit with status 0")
         return found
 
     def _attributed(self) -> dict[Happened | None, int]:
@@ -275,29 +274,29 @@ class Verdict:
         return by_the_thawed(self.happened, self.repeats, self.hand_ons)
 
     def _too_many(self, repeats: Mapping[Happened | None, int]) -> Iterator[str]:
-        """What is repeated beyond what it comes of allows.
+        """Yield what is repeated more often than its cause allows.
 
-        What comes of nothing may come of a hand-on that nobody has seen: all that can be said then is that it
-        is no more than deaths allow.
+        A repeat without a cause may be due to a hand-on that nobody saw; then all that can be checked is that
+        there are no more of them than deaths allow.
         """
         left = 0
         for each in self.happened:
             of_it = repeats.get(each, 0)
             if of_it > each.allowed:
-                yield f"{of_it} repeats of one '{each.kind}', where {each.allowed} are allowed"
+                yield f"{of_it} repeats by one '{each.kind}' (allowed: {each.allowed})"
             left += max(0, each.allowed - of_it) if each.kind in DEATHS and not self.witnessed else 0
         if repeats.get(None, 0) > left:
-            yield f"{repeats[None]} repeats that come of nothing, where {left} are allowed"
+            yield f"{repeats[None]} repeats without a cause (allowed: {left})"
 
     def table(self) -> str:
-        """For people."""
+        """Return the figures as a table."""
         facts = {
             "recipients": self.recipients,
             "lost": self.lost,
             "repeated": f"{len(self.repeats)} of {self.allowed} allowed",
             "open in two places": self.handed_on,
-            "by the thawed": sum(self._by_the_thawed().values()),
-            "never answered": self.unanswered,
+            "after a thaw": sum(self._by_the_thawed().values()),
+            "without an answer": self.unanswered,
             "tried more than once": self.retried,
             "outcomes": dict(self.statuses),
             "longest gap": f"{self.gap:.1f} s",
@@ -316,4 +315,4 @@ class Verdict:
                 most = max(each.allowed for each in of_kind)
                 yield str(kind), len(of_kind), sum(counts), max(counts), most
         if None in repeats:
-            yield "long after", "", repeats[None], "", ""
+            yield "without a cause", "", repeats[None], "", ""

@@ -1,8 +1,8 @@
-"""`python -m tests.fuzz`: atheris, guided by coverage, one target after the other; ends with 1 at a finding.
+"""`python -m tests.fuzz`: atheris, guided by coverage, on each target in turn; exits with 1 at a finding.
 
-Each target runs in a process of its own. What it finds worth keeping goes to `--corpus`; an input that breaks
-a promise, takes seconds or too much memory is written there too, and named: make it small, and keep it beside
-the others in tests/fuzz/corpus, where `make test` feeds it to its target for good.
+Each target runs in a process of its own. Inputs worth keeping go to `--corpus`. An input that breaks a
+promise, takes seconds or uses too much memory is also written there, and named: make it small and put it
+beside the others in tests/fuzz/corpus, where `make test` feeds it to its target from then on.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tests.fuzz.kept import CORPUS
 from tests.fuzz.mutation import MOST_BYTES, mutate
 
 INPUT_SECONDS = 5
-"""That any input may take, with all of the fuzzer's own instruments on."""
+"""Seconds that any input may take, under the fuzzer's instrumentation."""
 
 MEMORY_MIB = 1024
 
@@ -25,7 +25,7 @@ def parsed(arguments: list[str], names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(names)}; by default all")
     parser.add_argument("--seconds", type=int, default=60, help="for each target (60)")
-    parser.add_argument("--corpus", type=Path, help="folder for what is found, besides the kept inputs")
+    parser.add_argument("--corpus", type=Path, help="folder for new inputs, in addition to the kept ones")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     unknown = sorted({*given.targets} - {*names})
@@ -35,10 +35,10 @@ def parsed(arguments: list[str], names: list[str]) -> argparse.Namespace:
 
 
 def run(name: str, seconds: int, corpus: Path) -> bool:
-    """Fuzz one target in a process of its own; whether every promise held."""
+    """Fuzz one target in a process of its own; return whether every promise held."""
     found = corpus / name
     found.mkdir(parents=True, exist_ok=True)
-    print(f"── {name}: {seconds} s, what is found goes to {found}", flush=True)  # noqa: T201 - its output
+    print(f"── {name}: {seconds} s, findings go to {found}", flush=True)  # noqa: T201 - its output
     command = [sys.executable, "-m", "tests.fuzz", name, "--inside"]
     command += ["--seconds", str(seconds), "--corpus", str(corpus)]
     return subprocess.run(command, check=False).returncode == 0
@@ -46,7 +46,7 @@ def run(name: str, seconds: int, corpus: Path) -> bool:
 
 def inside(name: str, seconds: int, corpus: Path) -> None:
     """Become the fuzzer of one target; never returns."""
-    import atheris  # noqa: PLC0415 - an extra of its own
+    import atheris  # noqa: PLC0415 - from an extra
 
     with atheris.instrument_imports(include=["crypto", "worker", "py_vapid", "email", "ipaddress"]):
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented

@@ -1,4 +1,4 @@
-"""A record's whole way through the pipeline, and what must hold of whatever comes of it."""
+"""A record's whole way through the pipeline, and the promises that its results must keep."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ from worker.records.values import RecordError
 from worker.timing.tiers import HORIZON
 
 RECORD_MAX_BYTES = 1_000_000
-"""Below what any broker takes that is not configured to take less, with what is put around it."""
+"""With its envelope below the limit of any broker that is not configured to accept less."""
 
 _METRICS = Metrics(CollectorRegistry())
 _ANSWERS: tuple[Answer, ...] = (
@@ -38,22 +38,22 @@ class _People(msgspec.Struct):
 
 
 def travel(partition: Partition, value: bytes, only: frozenset[str] | None = None) -> RecordError | None:
-    """Take a record in, send what is due, and hand on the rest.
+    """Accept a record, send what is due, and hand on the rest.
 
     Args:
-        partition: Where it lies.
-        value: Of the record.
-        only: What every recipient may end as, if it ends at all.
+        partition: Partition of the record.
+        value: Value of the record.
+        only: The statuses that recipients may end in, if they end at all.
 
     Returns:
-        What is wrong with it, as its dead letter has it.
+        The problem in its dead letter, or None.
     """
     pipeline = make_pipeline(partition, metrics=_METRICS)
     headers = (("traceparent", b"00-1"),)
     error = pipeline.accept(record(value, partition, headers=headers), NOW)
     _send_all(pipeline)
     written = _written(pipeline)
-    assert not pipeline.open, "something has no end"
+    assert not pipeline.open, "something is still open"
     assert all(publication.headers[:1] == headers for publication in written if publication.topic != STATS)
     if error is not None:
         (letter,) = written
@@ -67,8 +67,8 @@ def _send_all(pipeline: Pipeline) -> None:
     now = NOW
     for number in range(20):
         flights = pipeline.dispatch(now, 2000)
-        # In pairs, so that good news for neighbours is taken in as one.
-        answers = [_ANSWERS[(place // 2 + number) % len(_ANSWERS)] for place in range(len(flights))]
+        # In pairs, so that neighbours with the same good answer land together.
+        answers = [_ANSWERS[(index // 2 + number) % len(_ANSWERS)] for index in range(len(flights))]
         land(pipeline, zip(flights, answers, strict=True), now)
         now += HORIZON / 4
     pipeline.hand_back(now)
@@ -98,7 +98,7 @@ def _check_written(value: bytes, written: list[Publication], only: frozenset[str
             people.update(_check_later(publication))
         else:
             assert publication.topic in {EXPIRED, STATS}
-    # Not with `json`: what nobody reads may be no UTF-8.
+    # Not with `json`: fields that are not read need not be UTF-8.
     expected = msgspec.json.decode(value, type=_People).recipients
     assert people == Counter(person.id for person in expected)
     assert sum(len(publication.value or b"") for publication in written) <= 10 * LATER_MAX_BYTES + 20 * len(
@@ -107,7 +107,7 @@ def _check_written(value: bytes, written: list[Publication], only: frozenset[str
 
 
 def _check_later(publication: Publication) -> list[str]:
-    """A tier's record is read as it was written, and is no larger than it should be."""
+    """Check that a tier's record is readable and no larger than it should be; return its recipients."""
     assert publication.value is not None
     later = decode_later(publication.value).job
     assert len(publication.value) <= LATER_MAX_BYTES or len(later.recipients) == 1

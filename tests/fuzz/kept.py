@@ -1,4 +1,4 @@
-"""The kept inputs: a folder for each target, with where to begin, and with whatever was found once."""
+"""The kept inputs: a folder for each target, with inputs to start from and all past findings."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ CORPUS = Path(__file__).with_name("corpus")
 
 
 def kept(target: str) -> list[Path]:
-    """The files that a target is always fed."""
+    """Return the files that a target is always fed."""
     return sorted(path for path in (CORPUS / target).iterdir() if path.is_file())

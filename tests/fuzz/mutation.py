@@ -1,4 +1,4 @@
-"""An input made into another one: what it is made of stays recognizable, which random bytes never are."""
+"""Mutations that keep an input's structure recognizable, unlike random bytes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ _ODD_BYTES = (
 
 
 def mutate(data: bytes, random: Random) -> bytes:
-    """Change an input in one to four places: in its tree where it is JSON, or in its bytes."""
+    """Change an input in one to four places: in its tree if it is JSON, or in its bytes."""
     for _ in range(random.randint(1, 4)):
         data = (_in_tree if random.random() < 0.7 else _in_bytes)(data, random)
     return data[:MOST_BYTES]

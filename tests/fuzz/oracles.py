@@ -1,4 +1,4 @@
-"""Other readings of the same bytes: plain, slow, of the standard library or of another implementation."""
+"""Independent readings of the same bytes: plain, slow, by the standard library or another implementation."""
 
 import base64 as _base64
 import http.client
@@ -27,7 +27,7 @@ from worker.push.verdict import Settled
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""Where files cost nothing."""
+"""A folder in memory, if there is one."""
 
 NOT_PLAIN: Final = object()
 TOKEN_PROBLEMS = frozenset(
@@ -62,7 +62,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def plain_json(data: bytes) -> Any:
-    """What every reader of JSON agrees on, or `NOT_PLAIN`: no name twice, no half of a surrogate, no NaN."""
+    """Decode JSON that has no name twice, no lone surrogate and no NaN; else return `NOT_PLAIN`."""
     try:
         text = data.decode("utf-8")
         tree = json.loads(text, parse_constant=_odd, object_pairs_hook=_once)
@@ -73,14 +73,14 @@ def plain_json(data: bytes) -> Any:
 
 
 def is_subscription(tree: Any) -> bool:
-    """Whether it has what a browser's `PushSubscription.toJSON()` gives."""
+    """Whether a value has the fields of a browser's `PushSubscription.toJSON()`."""
     keys = tree.get("keys") if isinstance(tree, dict) else None
     found = [tree.get("endpoint"), keys.get("p256dh"), keys.get("auth")] if isinstance(keys, dict) else [None]
     return all(isinstance(each, str) for each in found)
 
 
 def names(data: bytes) -> list[str]:
-    """Every name in a JSON text, at any depth."""
+    """Return every name in a JSON text, at any depth."""
     found: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def names(data: bytes) -> list[str]:
 
 @cache
 def validator(name: str) -> jsonschema.Draft202012Validator:
-    """Of one of the published schemas; `$` means the very end there (ECMA-262), but not to Python."""
+    """Return the validator of a published schema; `$` means the very end there (ECMA-262), not in Python."""
     text = (SCHEMAS / f"{name}.schema.json").read_text().replace('$"', r'\\Z"')
     return jsonschema.Draft202012Validator(json.loads(text))
 
@@ -109,12 +109,12 @@ _BEYOND = re.compile(
 
 
 def beyond_schemas(tree: Any, problem: str) -> bool:
-    """Whether a value is refused for what the schemas leave to the worker, by the documentation."""
+    """Whether a value is refused for a rule that, as documented, the worker checks and the schemas do not."""
     return bool(_BEYOND.match(problem)) or _has_odd_numbers(tree)
 
 
 def _has_odd_numbers(tree: Any) -> bool:
-    """Whether a whole number is written as 1.0 or 1e0: an integer for JSON Schema, none for the decoder."""
+    """Whether a whole number is written as 1.0 or 1e0: an integer in JSON Schema but not for the decoder."""
     if isinstance(tree, dict):
         return any(map(_has_odd_numbers, tree.values()))
     if isinstance(tree, list):
@@ -131,7 +131,7 @@ class _Wire(io.BytesIO):
 
 
 def http_answer(wire: bytes) -> tuple[int, bytes] | None:
-    """Status and body of an answer as the standard library reads it; None if it does not."""
+    """Return status and body as the standard library reads them; None if it cannot."""
     source = _Wire(wire)
     try:
         while True:
@@ -148,13 +148,13 @@ def http_answer(wire: bytes) -> tuple[int, bytes] | None:
 
 
 def authority(url: str) -> tuple[str, int]:
-    """Host and port as the standard library reads them."""
+    """Return host and port as the standard library reads them."""
     split = urlsplit(url)
     return split.hostname or "", 443 if split.port is None else split.port
 
 
 def is_ip_address(host: str) -> bool:
-    """Whether anything on the way could take a host for an IP address, in whatever notation."""
+    """Whether any software on the way could read a host as an IP address, in any notation."""
     for reads in (ip_address, socket.inet_aton):
         try:
             reads(host)
@@ -165,7 +165,7 @@ def is_ip_address(host: str) -> bool:
 
 
 def may_be_public(text: str) -> bool:
-    """Whether the standard library, which is less strict, finds an address public."""
+    """Whether the standard library, which is less strict, considers an address public."""
     found = ip_address(text)
     carried = getattr(found, "ipv4_mapped", None) or found
     return carried.is_global and not carried.is_multicast
@@ -181,7 +181,7 @@ _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 
 def filled(template: str, values: dict[str, str], *, in_url: bool = False) -> str:
-    """A template with its values, character by character."""
+    """Fill in a template, character by character."""
     out, at = [], 0
     while at < len(template):
         variable = _variable(template, at)
@@ -222,7 +222,7 @@ def long_lines(data: bytes) -> list[str]:
 
 
 def es256(key: VapidKey, text: str) -> bytes:
-    """A signature (RFC 7518 section 3.4)."""
+    """Make a signature (RFC 7518 section 3.4)."""
     r, s = decode_dss_signature(key.signer.private_key.sign(text.encode(), ECDSA(SHA256())))
     return r.to_bytes(32) + s.to_bytes(32)
 
@@ -232,5 +232,5 @@ def agreed(sender: EphemeralKey, receiver: ReceiverKeys) -> bytes:
 
 
 def decrypted(encrypted: bytes, receiver: ReceiverKeys) -> bytes:
-    """As another implementation has it."""
+    """Decrypt with another implementation."""
     return bytes(http_ece.decrypt(encrypted, private_key=receiver.private_key, auth_secret=receiver.auth))

@@ -1,7 +1,7 @@
-"""Every decoder of what comes from outside, as a function of bytes that raises only on a broken promise.
+"""Every decoder of outside input as a function of bytes that raises only if a promise is broken.
 
-One table for whoever feeds it: hypothesis and the kept inputs in `make test`, atheris in `make fuzz`. What is
-promised everywhere: a value or the documented exception, nothing of a secret in its text, output in bounds.
+One table serves hypothesis and the kept inputs in `make test`, and atheris in `make fuzz`. Every decoder
+promises a value or the documented exception, no part of a secret in its text, and bounded output.
 """
 
 import asyncio
@@ -69,23 +69,23 @@ from worker.timing.tiers import pause_tier
 Target = Callable[[bytes], None]
 
 MARK = "s3cret"
-"""In every secret of the corpus: what is told of an input holds no secret as long as this is not in it."""
+"""Part of every secret in the corpus: a message without it reveals no secret."""
 
 PROBLEM_MAX_CHARS = 400
 AUDIENCE = "https://push.example"
 LATER = [Partition(tier.topic, 0) for tier in TIERS]
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 SEPARATOR = "\x1f"
-"""Between the parts of an input that has several."""
+"""Separates the parts of an input that has several."""
 
 
-def check_told(problem: str) -> None:
-    assert len(problem) <= PROBLEM_MAX_CHARS, "tells too much"
-    assert MARK not in problem, "tells a secret"
+def check_message(problem: str) -> None:
+    assert len(problem) <= PROBLEM_MAX_CHARS, "the message is too long"
+    assert MARK not in problem, "reveals a secret"
 
 
 def hold(promise: bool, what: str) -> None:
-    """Where an exception is looked at."""
+    """Assert a promise inside an `except` block."""
     assert promise, what
 
 
@@ -93,12 +93,12 @@ def hold(promise: bool, what: str) -> None:
 
 
 def job(data: bytes) -> None:
-    """A record of `push.jobs` or `push.jobs.urgent`, to what comes of each recipient."""
+    """A record of `push.jobs` or `push.jobs.urgent`, followed to the end of each recipient."""
     check_travelled(URGENT if len(data) % 8 == 0 else JOBS, data)
 
 
 def tier(data: bytes) -> None:
-    """A record of a tier: written by pushmill, but anybody may write to Kafka."""
+    """A record of a tier: normally written by pushmill, but anyone can write to Kafka."""
     check_travelled(LATER[len(data) % len(LATER)], data)
     check_schema("later-job", decode_later, data)
 
@@ -107,11 +107,11 @@ def check_travelled(partition: Partition, data: bytes) -> None:
     error = travel(partition, data)
     if error is not None:
         assert error.code in {"bad_json", "bad_field", "unsupported_version"}, error.problem
-        check_told(error.problem)
+        check_message(error.problem)
 
 
 def schema(data: bytes) -> None:
-    """What the JSON Schema of a job refuses the decoder refuses, and the other way round as documented."""
+    """The JSON Schema of a job and the decoder refuse the same, with the documented exceptions."""
     check_schema("send-job", decode_job, data)
 
 
@@ -126,17 +126,17 @@ def check_schema(name: str, decode: Callable[[bytes], Any], data: bytes) -> None
         hold(bool(problems) or oracles.beyond_schemas(tree, error.problem), error.problem)
         return
     flawed = bool(getattr(decoded, "flaws", None))
-    assert flawed or not problems, "the schema refuses what is taken"
-    assert not flawed or problems or oracles.beyond_schemas(tree, ""), "the schema takes what has flaws"
+    assert flawed or not problems, "the schema refuses an accepted value"
+    assert not flawed or problems or oracles.beyond_schemas(tree, ""), "the schema accepts a value with flaws"
 
 
 def check(data: bytes) -> None:
-    """`pushmill check`: each finding once, without values; if it finds no problems, everything is sent."""
+    """`pushmill check`: each finding once, without values; if there is no error, everything is sent."""
     found = findings(data, Endpoints())
     assert len({(each.severity, each.field, each.problem) for each in found}) == len(found)
     for each in found:
         assert len(each.field) + len(each.problem) <= 1000 + 70 * each.field.count(".")
-        assert MARK not in each.problem or MARK in "".join(oracles.names(data)), "tells a secret"
+        assert MARK not in each.problem or MARK in "".join(oracles.names(data)), "reveals a secret"
         assert (each.field + each.problem).isprintable(), "could do something to a terminal"
     if not any(each.severity == "error" for each in found):
         assert decode_job(data).flaws == {}
@@ -149,7 +149,7 @@ def control(data: bytes) -> None:
     try:
         record = decode_control(data)
     except RecordError as error:
-        check_told(error.problem)
+        check_message(error.problem)
         return
     campaigns = Campaigns()
     held = campaigns.apply(record)
@@ -167,7 +167,7 @@ def control(data: bytes) -> None:
 
 
 def stats(data: bytes) -> None:
-    """A record of `push.stats`, which `pushmill campaign stats` adds up."""
+    """A record of `push.stats`, as `pushmill campaign stats` adds it up."""
     totals = Totals("camp_1", NOW)
     totals.add(data)
     assert totals.records in {0, 1}
@@ -180,12 +180,12 @@ def stats(data: bytes) -> None:
 
 
 def metadata(data: bytes) -> None:
-    """A commit's metadata; the first three bytes give its offset."""
+    """A commit's metadata; the first three bytes are its offset."""
     low, text = int.from_bytes(data[:3]), data[3:].decode("utf-8", "replace")
     try:
         progress = decode_progress(low, text)
     except ProgressError as error:
-        check_told(str(error))
+        check_message(str(error))
         return
     assert progress.low == low
     edges = [low - 1, *(edge for pair in progress.done for edge in pair)]
@@ -197,7 +197,7 @@ def metadata(data: bytes) -> None:
 
 
 def check_restored(partition: Partition, low: int, text: str) -> None:
-    """What a new owner commits at first fits as well as what it was given."""
+    """Check that the first commit of a new owner fits, like the one it was given."""
     ledger: Ledger[None, None] = Ledger()
     ledger.assign(partition, decode_progress(low, text))
     entry = ledger.open_record(partition, low, 1, None)
@@ -208,11 +208,11 @@ def check_restored(partition: Partition, low: int, text: str) -> None:
     assert all(len(commit.metadata) <= METADATA_MAX_CHARS for commit in renewed.commits.values())
 
 
-# ── what push services say ──────────────────────────────────────────────────────────────────────────────────
+# ── answers of push services ───────────────────────────────────────────────────────────────────────────────
 
 
 def answer(data: bytes) -> None:
-    """An answer on the wire: the same in any cut, nothing beyond bounds, and as others read it."""
+    """An answer on the wire: read the same in any pieces, within bounds, and as others read it."""
     every, wire = data[0] if data else 0, data[1:]
     parser = AnswerParser()
     said = fed(parser, [wire] if wire else [])
@@ -221,7 +221,7 @@ def answer(data: bytes) -> None:
     if every:
         again = AnswerParser()
         assert fed(again, [wire[at : at + every] for at in range(0, len(wire), every)]) == said
-        assert again.reusable or not reusable  # what comes too much may come later
+        assert again.reusable or not reusable  # surplus bytes may come later
     if reusable:
         assert isinstance(said, PushResponse)
         assert oracles.http_answer(wire) in {None, (said.status, said.body)}
@@ -243,11 +243,11 @@ def check_said(said: PushResponse | TransportFailure) -> None:
     for service in PushService:
         verdict = classify(service, said)
         word = verdict.detail if isinstance(verdict, Settled) else verdict.reason
-        assert word is None or word in oracles.WORDS, "tells more than a stable word"
+        assert word is None or word in oracles.WORDS, "is not one of the stable words"
 
 
 def headers(data: bytes) -> None:
-    """The values that an answer's headers have, which are anything: `Retry-After`, then `TTL`."""
+    """Arbitrary values of the headers `Retry-After` and `TTL`."""
     first, _, second = data.decode("latin-1").partition(SEPARATOR)
     for now in (NOW, 0.0):
         assert 0.0 <= retry_after({"retry-after": first}, now) <= RETRY_AFTER_MAX
@@ -256,15 +256,15 @@ def headers(data: bytes) -> None:
 
 
 def verdict(data: bytes) -> None:
-    """A status and a body, which are anything."""
+    """An arbitrary status and body."""
     check_said(PushResponse(200 + int.from_bytes(data[:2]) % 400, {}, data[2 : 2 + ANSWER_MAX_BYTES]))
 
 
-# ── what simulated push services are asked ──────────────────────────────────────────────────────────────────
+# ── requests to simulated push services ───────────────────────────────────────────────────────────────────
 
 
 class Client:
-    """Stands for the transport of a client from elsewhere: keeps what it is answered."""
+    """The transport of a remote client; keeps the answers."""
 
     def __init__(self) -> None:
         self.heard = b""
@@ -274,7 +274,7 @@ class Client:
         return ("192.0.2.1", 1)
 
     def write(self, data: bytes) -> None:
-        assert not self.gone, "answers who has gone"
+        assert not self.gone, "answers a client that is gone"
         self.heard += data
 
     def close(self) -> None:
@@ -282,7 +282,7 @@ class Client:
 
 
 def request(data: bytes) -> None:
-    """Requests on one connection of `pushmill simulate`: whole answers, the same ones in any cut."""
+    """Requests on one connection of `pushmill simulate`: complete answers, the same in any pieces."""
     every, wire = data[0] if data else 0, data[1:]
     statuses = asyncio.run(answered([wire]))
     if every:
@@ -302,7 +302,7 @@ async def answered(pieces: list[bytes]) -> list[bytes]:
     while left:
         head, _, rest = left.partition(b"\r\n\r\n")
         found = re.match(rb"HTTP/1\.1 ([1-5]\d\d) [^\r\n]+(?:\r\n[!-~]+: [^\r\n]*)*$", head)
-        hold(found is not None, "is no answer")
+        hold(found is not None, "is not an answer")
         statuses.append(found[1] if found else b"")
         length = re.search(rb"Content-Length: (\d+)$", head)
         left = rest[int(length[1]) :] if length else rest
@@ -311,7 +311,7 @@ async def answered(pieces: list[bytes]) -> list[bytes]:
 
 @cache
 def simulated() -> SimulatedPushService:
-    """One that listens to nobody."""
+    """Make a push service that does not listen."""
     made = SimulatedPushService("fcm", ssl_context=None, keep="none", key_pairs=1)
     for listening in made._sockets:
         listening.close()
@@ -326,21 +326,21 @@ ADMITTING: tuple[tuple[bool, list[HostRule]], ...] = (
     (True, []),
     (True, [HostRule("push.example", 8443), HostRule("localhost", 9)]),
 )
-"""Whether any host is admitted, and which ones in particular."""
+"""Whether any host is admitted, and the rules for particular hosts."""
 
 SETTINGS = load_settings({"PUSHMILL_VAPID_DIR": ".", "PUSHMILL_VAPID_SUBJECT": "mailto:a@b.example"})
 
 
 def subscription(data: bytes) -> None:
-    """A file for `pushmill send`: a request to its endpoint, or one line about what is wrong with it."""
-    told = io.StringIO()
-    with tempfile.TemporaryDirectory(dir=oracles.MEMORY) as folder, contextlib.redirect_stderr(told):
+    """A file for `pushmill send`: a request to its endpoint, or one line that says what is wrong."""
+    stderr = io.StringIO()
+    with tempfile.TemporaryDirectory(dir=oracles.MEMORY) as folder, contextlib.redirect_stderr(stderr):
         file = Path(folder, "subscription.json")
         file.write_bytes(data)
         made = sent_to(file)
-    lines = told.getvalue().replace(str(file), "").splitlines()
+    lines = stderr.getvalue().replace(str(file), "").splitlines()
     for line in lines:
-        check_told(line)
+        check_message(line)
         assert line.isprintable(), "could do something to a terminal"
     tree = oracles.plain_json(data)
     if tree is not oracles.NOT_PLAIN:
@@ -356,27 +356,27 @@ def subscription(data: bytes) -> None:
 
 
 def sent_to(file: Path) -> PushRequest | Settled | None:
-    """What would be sent, or become of it; None where the file holds no subscription."""
+    """Return the request or the outcome for a file; None if it holds no subscription."""
     try:
         read = send_command._read_subscription(str(file))
     except typer.Exit as error:
-        hold(error.exit_code == MISUSED, "ends with another status")
+        hold(error.exit_code == MISUSED, "exits with another status")
         return None
     return send_command._make(send_command._job(read, {"payload": "hello"}), VAPID_KEY, SETTINGS)
 
 
 def endpoint(data: bytes) -> None:
-    """A subscription's endpoint: what is let in is where others would connect to."""
+    """A subscription's endpoint: any other reader of an admitted URL would connect to the same host."""
     url = data.decode("utf-8", "replace")
     for any_host, rules in ADMITTING:
         try:
-            found = Endpoints(rules, any_host=any_host).parse(url)  # made anew: it remembers hosts
+            found = Endpoints(rules, any_host=any_host).parse(url)  # a new one: it remembers hosts
         except EndpointRefusedError as error:
-            check_told(str(error))
+            check_message(str(error))
             continue
         origin = found.origin
         assert oracles.authority(url) == (origin.host, origin.port)
-        assert not oracles.is_ip_address(origin.host), "an address for a host"
+        assert not oracles.is_ip_address(origin.host), "the host is an IP address"
         assert any_host or origin.service is not PushService.OTHER or origin.host == "graph.facebook.com"
         wire = request_bytes(PushRequest(found, PushHeaders({}), b""))
         assert wire.startswith(b"POST /")
@@ -386,7 +386,7 @@ def endpoint(data: bytes) -> None:
 
 
 def address(data: bytes) -> None:
-    """An IP address as a resolver gives it: what counts as public does so elsewhere, too."""
+    """An IP address from a resolver: an address that counts as public does so elsewhere, too."""
     text = data.decode("utf-8", "replace")
     if is_public(text):
         assert oracles.may_be_public(text)
@@ -400,8 +400,8 @@ def keys(data: bytes) -> None:
     try:
         found = parse_subscription_keys(p256dh, auth)
     except SubscriptionKeyError as error:
-        check_told(str(error))
-        hold(error.field in {"p256dh", "auth"}, "names another field")
+        check_message(str(error))
+        hold(error.field in {"p256dh", "auth"}, "names a different field")
         return
     assert (len(found.p256dh), len(found.auth)) == (65, 16)
     assert found.p256dh == oracles.base64url(p256dh)
@@ -411,7 +411,7 @@ def keys(data: bytes) -> None:
 
 
 def template(data: bytes) -> None:
-    """A notification's texts and a recipient's value: JSON in bounds, as a plain reading has it."""
+    """A notification's texts and a recipient's value: bounded JSON, as a plain reading fills it in."""
     parts = data.decode("utf-8", "replace").split(SEPARATOR)
     title, url, body, name, value = [*parts, "", "", "", "", ""][:5]
     nowhere = {"endpoint": "", "keys": {"p256dh": "", "auth": ""}}
@@ -428,7 +428,7 @@ def template(data: bytes) -> None:
     try:
         text = message.render(made.recipients[0])
     except (BadNotificationError, PayloadTooLargeError) as error:
-        check_told(str(error))
+        check_message(str(error))
         return
     assert message.fits
     assert len(text) <= 3993
@@ -452,8 +452,8 @@ def key_file(data: bytes) -> None:
         found = held.get("k")
     assert (found is None) == bool(problems)
     for problem in problems:
-        check_told(problem)
-        assert not any(line in problem for line in oracles.long_lines(data)), "tells of the file"
+        check_message(problem)
+        assert not any(line in problem for line in oracles.long_lines(data)), "quotes the file"
     try:
         key = load_vapid_key(data[:65_536])
     except VapidKeyError:
@@ -464,21 +464,21 @@ def key_file(data: bytes) -> None:
 
 
 def authorization(data: bytes) -> None:
-    """An `Authorization` value, as the simulated push services check it: bytes, or a token made of claims."""
+    """An `Authorization` value as the simulated push services check it: raw, or a token with these claims."""
     text = data.decode("latin-1")
     if not text.startswith("vapid"):
         text = signed(data)
     try:
         claims = verify(text, AUDIENCE, NOW)
     except VapidTokenError as error:
-        hold(error.problem in oracles.TOKEN_PROBLEMS, "tells more than a stable word")
+        hold(error.problem in oracles.TOKEN_PROBLEMS, "is not one of the stable words")
         return
     assert claims.audience == AUDIENCE
     assert NOW < claims.expires_at + 1 <= NOW + 86_401
 
 
 def signed(claims: bytes) -> str:
-    """A token with any claims, rightly signed."""
+    """Make a correctly signed token with any claims."""
     header = base64url.encode(b'{"typ":"JWT","alg":"ES256"}')
     text = f"{header}.{base64url.encode(claims)}"
     made = sign(VAPID_KEY, AUDIENCE, "mailto:a@b.example", int(NOW) + 60)
@@ -487,19 +487,19 @@ def signed(claims: bytes) -> str:
 
 
 def body(data: bytes) -> None:
-    """A body as the simulated push services decrypt it: bytes, or padded content, rightly encrypted."""
+    """A body as the simulated push services decrypt it: raw, or padded content, correctly encrypted."""
     for encrypted in (data, *padded(data)):
         try:
             text = decrypt(encrypted, RECEIVER)
         except DecryptionError as error:
-            check_told(str(error))
+            check_message(str(error))
             continue
         assert len(text) <= len(encrypted) - 103
         assert text == oracles.decrypted(encrypted, RECEIVER)
 
 
 def padded(data: bytes) -> Iterator[bytes]:
-    """Content that authenticates; the input says how it is padded and how large its records are."""
+    """Yield authentic content; the input chooses padding and record size."""
     if len(data) < 4:
         return
     size = int.from_bytes(data[:2]) % (2 * RECORD_SIZE) + 18

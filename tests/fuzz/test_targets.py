@@ -1,4 +1,4 @@
-"""Every target is fed its kept inputs, changes of them, and bytes that nobody thought of."""
+"""Every target, fed its kept inputs, mutations of them, and arbitrary bytes."""
 
 from random import Random
 

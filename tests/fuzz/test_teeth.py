@@ -1,4 +1,4 @@
-"""Each promise can be seen to break: with a mistake put into the code, the kept inputs alone find it."""
+"""The targets bite: the kept inputs alone find each mistake that is put into the code."""
 
 import re
 from datetime import datetime
@@ -12,7 +12,7 @@ from worker.commands import send
 from worker.edges.http.http1 import AnswerParser
 from worker.pipeline import publication
 from worker.push import addresses, answers, services, template
-from worker.records import control as campaigns
+from worker.records import control as control_records
 from worker.records import values
 from worker.simulator.connection import PushConnection
 
@@ -20,14 +20,14 @@ NEVER = re.compile(r"(?!)")
 
 MISTAKES = {
     "a value in an error": ("job", values, "_NOT_IN_ENUM", NEVER),
-    "a time that nobody reads again": ("tier", publication, "moment", lambda seconds: datetime(2027, 1, 1)),  # noqa: DTZ001 - the mistake
+    "a time that cannot be read again": ("tier", publication, "moment", lambda seconds: datetime(2027, 1, 1)),  # noqa: DTZ001 - the mistake
     "a recipient that gets lost": ("job", publication, "_later", lambda job, postponed: iter(())),
     "a text that is not encoded": ("template", template, "quote", lambda text, safe: text),
     "a body that is not read": ("answer", AnswerParser, "on_body", lambda self, piece: None),
     "an answer that means nothing": ("verdict", answers, "_BY_CLASS", {}),
-    "an address for a host": ("endpoint", services, "_NUMERIC_HOST", NEVER),
+    "an IP address as host": ("endpoint", services, "_NUMERIC_HOST", NEVER),
     "a private address": ("address", addresses, "_REFUSED_V4", ()),
-    "a time that runs backwards": ("control", campaigns.Control, "shift_at", lambda self, now: -1.0),
+    "a time that runs backwards": ("control", control_records.Control, "shift_at", lambda self, now: -1.0),
     "requests that are cut": (
         "request",
         PushConnection,

@@ -1,4 +1,4 @@
-"""An HTTP proxy that gives tunnels (CONNECT) and nothing else; what goes through them it cannot read."""
+"""An HTTP proxy that opens tunnels (CONNECT) and nothing else; it cannot read what passes through them."""
 
 import asyncio
 import base64
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.harness.serving import serving
+from tests.harness.serving import pump, serving
 
 TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 @dataclass
 class ConnectProxy:
-    """Connects to loopback whatever name it is asked for, as a proxy with a view of its own on names may.
+    """Connects every name to loopback, as a proxy that resolves names itself may.
 
     Attributes:
-        login: `user:password` that it asks for.
-        says: Bytes that it answers instead of giving a tunnel; None for a tunnel.
-        hangs: Whether it answers nothing at all.
-        cuts: Whether it hangs up after what it says, or at once after giving a tunnel.
+        login: `user:password` that it demands.
+        says: Bytes that it answers instead of opening a tunnel; None to open one.
+        hangs: Whether it never answers.
+        cuts: Whether it hangs up right after its answer.
     """
 
     login: str | None = None
@@ -93,23 +93,14 @@ class ConnectProxy:
         self.tunnels += 1
         writer.write(TUNNEL)
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
         finally:
             far_writer.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry bytes over; the end of one side is the end of the other."""
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
 @contextlib.contextmanager
 def in_a_thread() -> Iterator[ConnectProxy]:
-    """A proxy on a loop of its own, for tests that run several."""
+    """Run a proxy in a loop of its own, for tests that run several loops."""
     made: ConnectProxy = ConnectProxy()
     up = threading.Event()
     loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""A Python module in a process of its own that says lines of JSON, and ends with its stdin."""
+"""A Python module in a process of its own that writes lines of JSON and exits at the end of its stdin."""
 
 import asyncio
 import json
@@ -10,25 +10,25 @@ from typing import Any
 from tests.harness.worker_process import ROOT
 
 LINE_BYTES = 16 << 20
-"""The longest line that it may say."""
+"""The longest line that it may write."""
 
 
 class JsonProcess:
-    """The other end of it; one question at a time."""
+    """Our end of its pipes; one question at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._asking = asyncio.Lock()
 
     async def ask(self, command: str) -> Any:
-        """Send a line, and return the answer."""
+        """Send a line and return the answer."""
         assert self._process.stdin
         async with self._asking:
             self._process.stdin.write(command.encode() + b"\n")
             return await self.hear()
 
     async def hear(self) -> Any:
-        """Return what its next line says."""
+        """Read its next line."""
         assert self._process.stdout
         return json.loads(await self._process.stdout.readline())
 

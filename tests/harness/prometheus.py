@@ -15,11 +15,11 @@ from tests.harness.worker_process import free_port, get
 from tests.k8s.support import RULES, binary
 
 LABELS = {"namespace": "test", "pod": "pushmill-0"}
-"""What Kubernetes would add to everything that is scraped."""
+"""The labels that Kubernetes would add to every series."""
 
 
 class Prometheus:
-    """Runs while its `async with` block does."""
+    """Runs until its `async with` block ends."""
 
     def __init__(self, folder: Path, target: str) -> None:
         self._binary = binary("prometheus")
@@ -31,7 +31,7 @@ class Prometheus:
     async def __aenter__(self) -> Self:
         rules = yaml.safe_load(RULES.read_text())
         for group in rules["groups"]:
-            group["interval"] = "1s"  # what is recorded must not be older than what is scraped
+            group["interval"] = "1s"  # recorded series must not be older than scraped ones
         (self._folder / "rules.yaml").write_text(yaml.safe_dump(rules))
         (self._folder / "prometheus.yaml").write_text(yaml.safe_dump(self._configuration()))
         with (self._folder / "prometheus.log").open("wb") as log:
@@ -53,14 +53,14 @@ class Prometheus:
             await self._process.wait()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression gives now; fails where it does not parse."""
+        """Return the series of an expression now; fail if it does not parse."""
         answer = self._get("/api/v1/query?" + urlencode({"query": expression}))
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule, and whether it is well."""
+        """Return every rule, with its health."""
         return [rule for group in self._get("/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
 
     def _get(self, path: str) -> Any:

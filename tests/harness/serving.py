@@ -1,4 +1,4 @@
-"""Servers of tests that are gone when they end, with everyone who was connected to them."""
+"""Servers that leave nothing behind: no open socket, no connection."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,14 @@ from tests.harness.waiting import GENEROUS
 async def serving(
     connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any], **how: Any
 ) -> AsyncIterator[int]:
-    """Serve on 127.0.0.1, and give the port; `how` is as for `asyncio.start_server`.
+    """Serve on 127.0.0.1 and yield the port; `how` is passed to `asyncio.start_server`.
 
-    Its end waits until every connection is lost, one in the midst of its TLS handshake too, which nobody but
-    the client can end: a loop that is closed before leaves its transport open. To end the others is up to
-    `connected` and to the clients.
+    On exit it waits until every connection is lost, including those in the middle of a TLS handshake, which
+    only the client can end: if the loop were closed earlier, their transports would stay open. Ending the
+    other connections is up to `connected` and the clients.
     """
     server = await asyncio.start_server(connected, "127.0.0.1", 0, **how)
-    # uvloop, and asyncio before 3.12, wait for nobody where that begins after the end.
+    # Begun only after `close`, it waits for no connection on uvloop and on asyncio before 3.12.
     gone = asyncio.create_task(server.wait_closed())
     await asyncio.sleep(0)
     try:
@@ -27,3 +27,20 @@ async def serving(
     finally:
         server.close()
         await asyncio.wait_for(gone, GENEROUS)
+
+
+async def pump(
+    source: asyncio.StreamReader,
+    sink: asyncio.StreamWriter,
+    count: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Copy bytes until the source ends, then close the sink; `count` gets the size of each piece."""
+    try:
+        while data := await source.read(1 << 18):
+            count(len(data))
+            sink.write(data)
+            await sink.drain()
+    except OSError:
+        pass
+    finally:
+        sink.close()

@@ -14,7 +14,7 @@ GIVEN_BROKER = "PUSHMILL_TEST_BROKER"
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> str:
-    """The address of `PUSHMILL_TEST_BROKER`; of `kafka` without it, and for who asks for that one."""
+    """The broker's address: `kafka` if the test uses it, else `PUSHMILL_TEST_BROKER`, else `kafka` again."""
     if "kafka" in request.fixturenames or GIVEN_BROKER not in os.environ:
         running: KafkaProxy = request.getfixturevalue("kafka")
         return running.address
@@ -29,7 +29,7 @@ async def world(broker: str, tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def faults() -> Faults:
-    """What the push service does to those who ask for nothing else: no harm, at once."""
+    """The faults of the push service: none, unless a test module overrides this."""
     return Faults()
 
 

@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: a bit of everything, and nothing is lost."""
+"""The short form of `make chaos`: a few events of each kind, and nothing is lost."""
 
 from pathlib import Path
 

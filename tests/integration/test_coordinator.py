@@ -1,4 +1,4 @@
-"""What a worker does when the group's coordinator behaves, and misbehaves, as Apache Kafka's does."""
+"""A worker with a group coordinator that behaves, and misbehaves, like Apache Kafka's."""
 
 import pytest
 
@@ -29,7 +29,7 @@ async def nothing_is_lost_or_repeated(world: World, service: SimulatedPushServic
 async def test_commits_that_cannot_be_read_at_first_are_not_taken_for_none(
     kafka: KafkaProxy, world: World, service: SimulatedPushService
 ):
-    """The error of such an answer names no partition, and aiokafka does not look at it."""
+    """The error in such an answer names no partition, and aiokafka ignores it."""
     await send_campaign(world, service, RECIPIENTS)
     worker = await world.start_worker(service, PUSHMILL_MAX_IN_FLIGHT=str(IN_FLIGHT))
     await until(lambda: service.stats.taken > RECIPIENTS // 2, "it is at it")

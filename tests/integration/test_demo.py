@@ -16,7 +16,7 @@ SECONDS = 150
 
 @pytest.fixture
 def environment(tmp_path):
-    """Without settings of ours but the broker's address, and with a temporary folder to look into."""
+    """An environment with no setting of ours but the broker's address, and a temporary folder to inspect."""
     broker = os.environ.get("PUSHMILL_TEST_BROKER")
     given = {"PUSHMILL_KAFKA_BOOTSTRAP_SERVERS": broker} if broker else {}
     return {**unset_environment(), **given, "TMPDIR": str(tmp_path), "COLUMNS": "120"}
@@ -24,7 +24,7 @@ def environment(tmp_path):
 
 @pytest.fixture
 def start(environment):
-    """Starts a demo that is out of the way when the test ends."""
+    """Return a function that starts a demo, which is terminated at the end of the test."""
     started = []
 
     def popen(*arguments):
@@ -34,7 +34,7 @@ def start(environment):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # so that a Ctrl-C here does not reach it
+            start_new_session=True,  # keep a Ctrl-C here away from it
         )
         started.append(process)
         return process
@@ -46,7 +46,7 @@ def start(environment):
 
 
 def children_of(process):
-    """The command line of each child process by its id."""
+    """Return the command line of each child process, by its id."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True
     )
@@ -114,7 +114,7 @@ def test_an_interruption_leaves_nothing_behind(start, tmp_path, number):
     children = children_of(process)
     assert len(children) >= 3
     process.send_signal(number)
-    process.send_signal(number)  # as impatient people do
+    process.send_signal(number)  # as an impatient user does
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     assert err == "pushmill demo: interrupted; everything is stopped\n"

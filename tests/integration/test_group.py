@@ -1,4 +1,4 @@
-"""What a worker does when the group or the broker fails: it comes back by itself, or ends and says why."""
+"""A worker whose group or broker fails: it recovers by itself, or exits and says why."""
 
 import asyncio
 import signal
@@ -25,7 +25,7 @@ RECIPIENTS = 2000
 IN_FLIGHT = 32
 ANSWER_SECONDS = 5.0
 IMPATIENT = f"from worker.edges.kafka import client; client.ANSWER_LIMIT = {ANSWER_SECONDS}"
-"""Set before the modules that use it take it from there."""
+"""Set before the modules that use the limit import it."""
 
 LEASE = 1.0
 """Seconds."""
@@ -37,7 +37,7 @@ SLOW = 3.0
 """Seconds to an answer: enough for FULL requests to wait together, and less than the request time-out."""
 
 LATE = 1.0
-"""Seconds that a push may take to the push service, and to be seen there, on a busy machine."""
+"""Seconds that a push may take to reach the push service and be counted, on a busy machine."""
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ async def test_a_restart_of_the_broker_needs_no_operator(
 async def test_after_a_crash_of_the_broker_work_goes_on_or_the_process_says_why_it_ends(
     kafka: KafkaProxy, world: World, service: SimulatedPushService, embedded: EmbeddedBroker
 ):
-    """The embedded broker forgets what it acknowledged last, and how far producers were: the worst case."""
+    """The embedded broker forgets its last acknowledged records and the producers' state: the worst case."""
     await send_campaign(world, service, 1000)
     workers = [await start_calmly(world, service, number) for number in range(2)]
     await until(lambda: service.stats.taken > 300, "they are at it")
@@ -163,7 +163,7 @@ async def everything_is_committed(world: World) -> None:
 
 
 async def every_partition_is_worked_on(world: World, service: SimulatedPushService) -> None:
-    """What is written to each now is sent."""
+    """Assert that a job written to each partition now is sent."""
     written = {f"after-{partition}" for partition in range(world.partitions)}
     for partition, subscription in enumerate(service.subscribe(world.partitions)):
         await world.produce(job(f"after-{partition}", [recipient("s", subscription)]), partition=partition)
@@ -176,7 +176,7 @@ async def every_partition_is_worked_on(world: World, service: SimulatedPushServi
 
 @asynccontextmanager
 async def supervised(workers: list[WorkerProcess]) -> AsyncIterator[None]:
-    """Whoever ends is started again, as a supervisor does; each end must have been explained."""
+    """Restart workers that exit, as a supervisor does; the log must explain each exit."""
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(start_again(workers))
         yield

@@ -1,4 +1,4 @@
-"""What strangers and broken upstreams can do: fill the dead letters, and nothing else."""
+"""Strangers and broken upstreams can fill the dead letters, and do no other harm."""
 
 import json
 import random
@@ -18,11 +18,11 @@ from worker.simulator.faults import Faults, FaultShare
 
 MALFORMED = 100_000
 RECORD_MAX_BYTES = 1_048_588
-"""That brokers take unless they are configured otherwise."""
+"""The limit of brokers with their default configuration."""
 
 
 def malformed(count: int) -> list[bytes]:
-    """Records that are no job, each in its own way."""
+    """Return invalid jobs of many kinds."""
     dice = random.Random(7)
     whole = json.dumps(job("j", [{"id": "r"}])).encode()
     kinds = (
@@ -58,7 +58,7 @@ async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memo
 
 async def test_records_at_the_size_limit_hold_up_nobody(world: World, service):
     [subscription] = service.subscribe(1)
-    noise = random.Random(5).randbytes(RECORD_MAX_BYTES - 200)  # not to be compressed
+    noise = random.Random(5).randbytes(RECORD_MAX_BYTES - 200)  # does not compress
     unused = {f"{n:05}": random.Random(n).random() for n in range(25_000)}
     large = json.dumps(
         job("large", [{"id": "r", "subscription": subscription.to_json(), "variables": unused}])
@@ -95,20 +95,20 @@ async def test_a_dead_letter_that_its_topic_refuses_is_cut_and_the_producer_goes
     await admin.start()
     await admin.create_topics([NewTopic(prefix + DEAD_LETTERS, 1, 1)])
     await admin.close()
-    outbox = RecordProducer(settings, "hostile")
-    await outbox.start()
+    producer = RecordProducer(settings, "hostile")
+    await producer.start()
     try:
         for size in (10, 1_500_000, 10, 3_000_000, 10):
             letter = Publication(
                 DEAD_LETTERS, b"k", random.Random(5).randbytes(size), (("error-code", b"x"),)
             )
-            await outbox.publish([letter, letter])
+            await producer.publish([letter, letter])
     finally:
-        await outbox.stop()
+        await producer.stop()
 
 
 async def test_no_secret_leaves_a_noisy_run(world: World):
-    """Faults of every kind, the log at its loudest: nothing printed or measured gives a secret away."""
+    """With faults of every kind and debug logging, nothing logged, written or measured reveals a secret."""
     shares = [
         FaultShare(fault, 0.08) for fault in (Fault.RESET_EARLY, Fault.GARBAGE, Fault.FORBIDDEN, Fault.GONE)
     ]

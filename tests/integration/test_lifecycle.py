@@ -1,4 +1,4 @@
-"""Starting and stopping real processes: wrong settings are said, what stops cleanly repeats nothing."""
+"""Starting and stopping real processes: wrong settings are reported, a clean stop repeats nothing."""
 
 import asyncio
 import signal
@@ -15,12 +15,12 @@ from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 3000
 PATIENT = {"PUSHMILL_REQUEST_TIMEOUT": "40", "PUSHMILL_DRAIN_TIMEOUT": "50"}
-"""For a drain that goes on until it is forced to end."""
+"""Settings for a drain that goes on until a second signal."""
 
 
 @pytest.fixture
 def faults() -> Faults:
-    """Answers after 20 to 60 ms, so that there is a middle to stop in."""
+    """Answers after 20 to 60 ms, so that a campaign can be stopped in the middle."""
     return Faults(seed=1, latency=0.02, jitter=0.04)
 
 
@@ -49,7 +49,7 @@ async def test_sigterm_in_mid_campaign_and_a_restart_send_everything_once(
 
 
 async def test_workers_that_come_and_go_send_everything_once(world: World, service: SimulatedPushService):
-    """Every join and leave revokes every partition: what is settled travels in the commits' metadata."""
+    """Every join and leave revokes every partition: the commits' metadata carries the settled recipients."""
     await send_campaign(world, service, RECIPIENTS)
     first = await world.start_worker(service, number=0, PUSHMILL_MAX_IN_FLIGHT="32")
     await until(lambda: service.stats.taken > 200, "the first worker is at it")

@@ -1,7 +1,7 @@
-"""A real Prometheus looks at a real worker: every metric is told, and every expression means something.
+"""A real Prometheus scrapes a real worker: every metric is exposed, and every expression returns data.
 
-An expression that asks for trouble gives nothing as long as there is none. Those are listed with the trouble
-that they need, and then it is made.
+An expression that looks for trouble returns nothing while there is none. These are listed with the trouble
+that they need, which the test then causes.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from worker.simulator.service import SimulatedPushService
 pytestmark = pytest.mark.timeout(300)
 
 PATIENCE = 60.0
-"""Seconds for what has happened to be scraped, recorded and told."""
+"""Seconds until an event has been scraped, recorded and alerted on."""
 
 CONTRACT = {
     "pushmill_outcomes_total": {"status", "push_service"},
@@ -59,7 +59,7 @@ CONTRACT = {
     "pushmill_worker_state": {"state"},
     "pushmill_build_info": {"version", "python"},
 }
-"""Every metric of the contract as it is scraped, with its labels."""
+"""Every metric of the contract as scraped, with its labels."""
 
 FORBIDDEN_LABELS = {"campaign", "campaign_id", "site", "site_id", "recipient", "recipient_id", "job_id"}
 
@@ -83,7 +83,7 @@ NEEDS = {
     "PushmillNoWorker": "an end",
     "PushmillUnreachable": "an end",
 }
-"""Alerts and panels that are silent while all is well, and the trouble in which they are not."""
+"""Alerts and panels that are empty while all is well, and the trouble that fills them."""
 
 SHORTENED = {
     "PushmillTiersOverdue": ("> 60", "> 0.5"),
@@ -92,7 +92,7 @@ SHORTENED = {
     "PushmillCheckpointStuck": ("[2m]) > 15", "[10s]) > 5"),
     "PushmillCheckpointSlow": ("[5m]", "[5s]"),
 }
-"""What would take minutes of trouble to come true; how long it must last is promtool's to check."""
+"""Replacements in expressions that need minutes of trouble; promtool checks the real durations."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def from_now(seconds: float) -> str:
 
 
 class Scenario:
-    """A worker, the push service that it sends to, and what can befall them."""
+    """A worker, its push service, and the troubles that can befall them."""
 
     def __init__(
         self, world: World, service: SimulatedPushService, worker: WorkerProcess, prometheus: Prometheus
@@ -142,7 +142,7 @@ class Scenario:
         self._jobs = 0
 
     async def send(self, count: int, *answers: ScriptedAnswer, topic: str = "jobs", **more: Any) -> None:
-        """Produce one job; each of its recipients meets `answers`, one after the other."""
+        """Produce one job; each of its recipients gets `answers`, one after the other."""
         self._jobs += 1
         subscriptions = self._service.subscribe(count)
         for subscription in subscriptions:
@@ -152,7 +152,7 @@ class Scenario:
         await self._world.produce(job(name, people, site_id=name, **more), topic=topic)
 
     async def load(self) -> None:
-        """An ordinary day: both lanes, something stretched, a few subscriptions gone, one TTL lowered."""
+        """Send ordinary traffic: both lanes, a later start, some subscriptions gone, some TTLs lowered."""
         for _ in range(4):
             await self.send(100)
         await self.send(20, topic="jobs.urgent")
@@ -174,7 +174,7 @@ class Scenario:
         await self.send(20, start_at=from_now(-20), topic="jobs.urgent")
 
     async def flood(self) -> None:
-        """More than memory holds, to a push service that takes its time; a tier's record must wait, too."""
+        """Send more than memory holds to a slow push service; a record of a tier has to wait as well."""
         self._service.faults = Faults(latency=4.0)
         await self.send(20, start_at=from_now(18))
         for _ in range(3):
@@ -203,7 +203,7 @@ class Scenario:
         return [float(each["value"][1]) for each in found] == [began]
 
     async def retention(self) -> None:
-        """Jobs come while no worker runs, and are removed before one does."""
+        """Produce jobs while no worker runs, and remove them before one starts."""
         assert await self._worker.terminate() == 0, self._worker.log.read_text()
         for _ in range(12):
             await self.send(1)
@@ -221,7 +221,7 @@ async def _frozen(worker: WorkerProcess, seconds: float) -> None:
 
 
 async def empty(prometheus: Prometheus, wanted: list[Expression], seconds: float = PATIENCE) -> list[str]:
-    """The names of those that have given nothing by the time that patience ends."""
+    """Return the names of the expressions that have returned nothing in this time."""
     left = list(wanted)
     for _ in range(int(seconds * 2)):
         left = [each for each in left if not prometheus.query(each.text)]

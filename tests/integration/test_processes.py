@@ -26,7 +26,7 @@ def faults() -> Faults:
 
 
 def children(parent: int) -> list[int]:
-    """Pids of a process's children that live."""
+    """Return the ids of a process's living children."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -39,12 +39,12 @@ def children(parent: int) -> list[int]:
 
 
 def is_there(pid: int) -> bool:
-    """Also as a zombie."""
+    """Whether a process exists, even as a zombie."""
     return Path(f"/proc/{pid}").exists()
 
 
 def members(worker: WorkerProcess) -> set[str]:
-    """The numbers under which processes have logged."""
+    """Return the process numbers in the log."""
     return set(re.findall(r'"process": ?(\d+)', worker.log.read_text()))
 
 
@@ -129,5 +129,5 @@ async def test_without_kafka_it_goes_on_trying_until_it_is_stopped(world: World)
     assert await worker.terminate() == 0
     log = worker.log.read_text()
     assert nowhere in log
-    assert f'"status": {UNBEGUN}' in log  # so that one which ends just as all are stopped is no failure
+    assert f'"status": {UNBEGUN}' in log  # so an exit during the stop is no failure
     assert "Traceback" not in log

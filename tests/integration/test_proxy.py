@@ -1,4 +1,4 @@
-"""A worker whose only way to push services is a proxy."""
+"""A worker that can only reach push services through a proxy."""
 
 import asyncio
 

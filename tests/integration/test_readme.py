@@ -1,4 +1,4 @@
-"""What README tells a new user to type, typed: every command of its two sections by hand, in their order."""
+"""The commands of README, typed as it says: both sections by hand, in order."""
 
 import asyncio
 import os
@@ -19,13 +19,13 @@ BIN = Path(sys.executable).parent
 
 
 def section(title: str) -> list[str]:
-    """The commands of a section, block by block."""
+    """Return the commands of a section, block by block."""
     text = README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     return re.findall(r"```console\n(.*?)```", text, re.DOTALL)
 
 
 class Terminal:
-    """A shell in a folder, in which what one block exports holds for the next."""
+    """A shell in a folder; variables that one block exports are set in the next."""
 
     def __init__(self, folder: Path, ports: dict[str, str]) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Terminal:
 
     @contextmanager
     def typing(self, block: str) -> Iterator[Path]:
-        """Something that goes on until Ctrl-C, with its output in a file."""
+        """Run a block until Ctrl-C at the end; yield the file with its output."""
         output = self._folder / f"output-{len(list(self._folder.iterdir()))}"
         with output.open("wb") as file:
             running = subprocess.Popen(

@@ -13,7 +13,7 @@ from worker.simulator.service import SimulatedPushService
 
 RECIPIENTS = 600
 EARLY = 0.002
-"""Seconds that the two processes' reading of one clock may differ by."""
+"""Seconds by which two processes' readings of one clock may differ."""
 
 
 async def command(world: World, *arguments: str) -> tuple[int, str]:
@@ -40,7 +40,7 @@ async def stretched(
     sliced: bool,
     name: str = "camp",
 ) -> dict:
-    """Write a campaign of `RECIPIENTS`, 50 a record; gives each subscription's place in it."""
+    """Write a campaign to `RECIPIENTS`, 50 a record; return each subscription's position in it."""
     subscriptions = service.subscribe(RECIPIENTS)
     when = {"start_at": moment(start), "stretch_time": stretch}
     await world.produce(*campaign(subscriptions, name=name, per_record=50, sliced=sliced, **when))
@@ -62,8 +62,8 @@ async def test_stretched_campaigns_are_spread_evenly_and_hold_up_nobody(world: W
     assert min(arrivals[token] for token in by_hash) >= start - EARLY
     for token, place in by_slice.items():
         assert arrivals[token] >= start + stretch * place / RECIPIENTS - EARLY
-    # An even hash is still a hash of 600 only. A machine that is busy may stand still for seconds, which the
-    # largest gap shows; records that go out as a whole, or by the turns of a tier, show in all of them.
+    # A hash is only so even with 600 recipients. A busy machine may stall for seconds, which shows in the
+    # largest gap; records sent as a whole, or in the rhythm of a tier, show in the median.
     for places, usual in ((by_slice, 0.02), (by_hash, 0.06)):
         moments = sorted(arrivals[token] for token in places)
         gaps = [abs((at - start) / stretch - done / RECIPIENTS) for done, at in enumerate(moments)]
@@ -79,7 +79,7 @@ async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(worl
     await until_seen(
         lambda: worker.metric("pushmill_deferred_recipients_total", tier="10s") == 1, "it goes to its tier"
     )
-    # Before that a kill may repeat it: its record would be read again, and go to the tier once more.
+    # Before the checkpoint, a kill may repeat it: its record would be read and go to the tier again.
     await until_seen(
         lambda: worker.metric("pushmill_checkpoint_duration_seconds_count") >= 1, "its checkpoint is made"
     )

@@ -1,8 +1,8 @@
-"""A consumer group as Apache Kafka's coordinator keeps it: the classic, eager protocol, without I/O.
+"""A consumer group as Apache Kafka's coordinator manages it: the classic, eager protocol, without I/O.
 
 The rules are those of Apache Kafka 3.8 (`kafka.coordinator.group.GroupCoordinator`, and the KIP named beside
-each). Time is handed in, in seconds of any clock that never goes back. What must wait for other members is
-given a ticket, and answered by whichever call ends the wait: each returns the tickets that it has answered.
+each). Time is an argument, in seconds of any monotonic clock. A request that must wait for other members has
+a ticket, and is answered by the call that ends the wait: each call returns the tickets that it answers.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -12,22 +12,22 @@ from math import inf
 from typing import TypeAlias
 
 NEW_MEMBER_SECONDS = 300.0
-"""A member's first join waits at most so long: it has no session yet (`NewMemberJoinTimeoutMs`)."""
+"""The longest wait of a member's first join, which has no session yet (`NewMemberJoinTimeoutMs`)."""
 
 
 class State(Enum):
     EMPTY = auto()
     PREPARING = auto()
-    """Members are waited for, to join again; those who have not may still commit."""
+    """Members are expected to join again; those that have not may still commit."""
 
     COMPLETING = auto()
-    """All have joined; the leader's assignment is waited for."""
+    """All have joined; the leader's assignment is expected."""
 
     STABLE = auto()
 
 
 class Error(IntEnum):
-    """As numbered by the protocol guide."""
+    """Error codes of the protocol guide."""
 
     NONE = 0
     COORDINATOR_LOAD_IN_PROGRESS = 14
@@ -43,7 +43,7 @@ class Error(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """What a member asks for; `protocols` are its assignors with its subscription, times are seconds."""
+    """A join request; `protocols` are the member's assignors with its subscription, times are seconds."""
 
     member: str
     instance: str | None
@@ -54,7 +54,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What a member asks for after its join; the leader brings everybody's assignment."""
+    """A sync request, which follows a join; the leader's contains the assignment of every member."""
 
     member: str
     instance: str | None
@@ -64,7 +64,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An answer to a join; `members` (id, instance id, subscription) is for the leader alone."""
+    """An answer to a join; only the leader gets `members` (id, instance id, subscription)."""
 
     error: Error
     member: str = ""
@@ -88,7 +88,7 @@ Replies: TypeAlias = list[tuple[Ticket, Joined | Synced]]
 
 @dataclass(slots=True)
 class Member:
-    """A member; it is waited for until `expires`."""
+    """A member; the group waits for it until `expires`."""
 
     id: str
     asked: Join
@@ -127,7 +127,7 @@ class Group:
             return self._join_without_id(ticket, asked, now)
         if self._promised.pop(asked.member, None) is not None:
             return self._enter(ticket, asked.member, asked, now)
-        error = self._stranger(asked.member, asked.instance)
+        error = self._error_of(asked.member, asked.instance)
         if error is Error.NONE and self.state is State.EMPTY:
             error = Error.UNKNOWN_MEMBER_ID
         if error is not Error.NONE:
@@ -138,7 +138,7 @@ class Group:
         self._named += 1
         name = f"{asked.instance or 'member'}-{self._named}"
         if asked.instance is None:
-            # KIP-394: the first join of a dynamic member only tells it its id.
+            # KIP-394: the first join of a dynamic member only returns its id.
             self._promised[name] = now + asked.session
             return [(ticket, Joined(Error.MEMBER_ID_REQUIRED, name))]
         if asked.instance in self._instances:
@@ -152,18 +152,18 @@ class Group:
         return self._prepare(now)
 
     def _replace(self, ticket: Ticket, name: str, asked: Join, now: float) -> Replies:
-        """KIP-345: a static member that has forgotten its id takes its place again, and fences who had it."""
+        """KIP-345: a static member without its id takes its place again, and fences the previous holder."""
         old = self.members.pop(self._instances[asked.instance or ""])
         self._instances[asked.instance or ""] = name
         replies = _dismissed(old, Error.FENCED_INSTANCE_ID)
-        told_leader = self.leader
+        old_leader = self.leader
         self.leader = name if self.leader == old.id else self.leader
         member = self.members[name] = Member(name, asked, inf, old.assignment, has_synced=old.has_synced)
         if self.state is State.STABLE and self._choose() == self.protocol:
-            # No rebalance; and it is told of the old leader, so as not to assign what nobody would hear of.
+            # No rebalance; the answer names the old leader, so that it makes no assignment that nobody reads.
             member.renew(now)
-            return [*replies, (ticket, self._told(member, told_leader))]
-        # In COMPLETING, too: the leader may be assigning to the old id.
+            return [*replies, (ticket, self._joined(member, old_leader))]
+        # Also in COMPLETING: the leader may be assigning to the old id.
         member.joining = ticket
         return replies + self._prepare(now)
 
@@ -171,13 +171,13 @@ class Group:
         same = member.asked.protocols == asked.protocols
         leads = member.id == self.leader
         if same and (self.state is State.COMPLETING or (self.state is State.STABLE and not leads)):
-            # It may not have heard the answer; only the leader can ask for a rebalance so (KAFKA-2464).
+            # It may have missed the answer; only the leader can ask for a rebalance this way (KAFKA-2464).
             member.renew(now)
-            return [(ticket, self._told(member, self.leader))]
+            return [(ticket, self._joined(member, self.leader))]
         member.asked, member.joining, member.expires = asked, ticket, inf
         return self._prepare(now)
 
-    def _told(self, member: Member, leader: str) -> Joined:
+    def _joined(self, member: Member, leader: str) -> Joined:
         everybody = [
             (each.id, each.asked.instance, each.asked.protocols[self.protocol]) for each in self._all
         ]
@@ -193,7 +193,7 @@ class Group:
     # ── rebalance ───────────────────────────────────────────────────────────────────────────────────────
 
     def _prepare(self, now: float) -> Replies:
-        """Wait for every member to join again, at most the longest of their rebalance time-outs (KIP-62)."""
+        """Wait until every member has joined again, at most their longest rebalance time-out (KIP-62)."""
         replies: Replies = []
         if self.state is State.COMPLETING:
             for member in self._all:
@@ -230,11 +230,11 @@ class Group:
             member.renew(now)
             member.has_synced = False
         return [
-            reply for member in joined for reply in _answered_join(member, self._told(member, self.leader))
+            reply for member in joined for reply in _answered_join(member, self._joined(member, self.leader))
         ]
 
     def sync(self, ticket: Ticket, asked: Sync, now: float) -> Replies:
-        error = self._stranger(asked.member, asked.instance, asked.generation)
+        error = self._error_of(asked.member, asked.instance, asked.generation)
         if error is Error.NONE and self.state is State.PREPARING:
             error = Error.REBALANCE_IN_PROGRESS
         if error is not Error.NONE:
@@ -257,10 +257,10 @@ class Group:
                 replies += _answered_sync(member, Synced(Error.NONE, member.assignment))
         return replies
 
-    # ── in between ──────────────────────────────────────────────────────────────────────────────────────
+    # ── between rebalances ──────────────────────────────────────────────────────────────────────────────────
 
     def heartbeat(self, member_id: str, generation: int, now: float) -> Error:
-        error = self._stranger(member_id, None, generation)
+        error = self._error_of(member_id, None, generation)
         if error is Error.NONE:
             self.members[member_id].renew(now)
             if self.state is State.PREPARING:
@@ -269,13 +269,13 @@ class Group:
 
     def may_commit(self, member_id: str, generation: int, now: float) -> Error:
         if generation < 0 and not member_id:
-            # An outsider's, who stores offsets and no more: only while nobody is there.
+            # A commit from outside the group: only while it has no members.
             return Error.NONE if self.state is State.EMPTY else Error.UNKNOWN_MEMBER_ID
-        error = self._stranger(member_id, None, generation)
+        error = self._error_of(member_id, None, generation)
         if error is Error.NONE and self.state is State.COMPLETING:
             error = Error.REBALANCE_IN_PROGRESS
         if error is Error.NONE:
-            # In PREPARING, too: members hear of a rebalance by their next heartbeat alone (KAFKA-4682).
+            # Also in PREPARING: members only learn of a rebalance from their next heartbeat (KAFKA-4682).
             self.members[member_id].renew(now)
         return error
 
@@ -287,18 +287,18 @@ class Group:
         return Error.NONE, self._remove(self.members[member_id], now)
 
     def remove_instance(self, instance: str, now: float) -> Replies:
-        """As an administrator can (KIP-345): static members do not leave by themselves."""
+        """Remove a static member as an administrator does (KIP-345): it does not leave by itself."""
         name = self._instances.get(instance)
         return self._remove(self.members[name], now) if name else []
 
     def load(self, now: float) -> None:
-        """Another broker has become the coordinator: members are kept, and all sessions begin anew."""
+        """Another broker has become the coordinator: it keeps the members and restarts all sessions."""
         for member in self._all:
             if member.expires < inf:
                 member.renew(now)
 
     def pass_time(self, now: float) -> Replies:
-        """Do what is due by `now`: sessions end, and nobody is waited for without end."""
+        """Do everything that is due by `now`: end sessions and overdue waits."""
         self._promised = {name: until for name, until in self._promised.items() if now < until}
         replies: Replies = []
         for member in self._all:
@@ -313,7 +313,7 @@ class Group:
                     replies += self._remove(member, now)
         return replies
 
-    # ── who is who ──────────────────────────────────────────────────────────────────────────────────────
+    # ── members ─────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _all(self) -> list[Member]:
@@ -323,10 +323,10 @@ class Group:
     def _patience(self) -> float:
         return max((member.asked.rebalance for member in self._all), default=0.0)
 
-    def _stranger(self, member_id: str, instance: str | None, generation: int | None = None) -> Error:
-        """Say what is wrong with somebody who claims to be this member, of this generation."""
-        place = self._instances.get(instance) if instance is not None else None
-        if place is not None and place != member_id:
+    def _error_of(self, member_id: str, instance: str | None, generation: int | None = None) -> Error:
+        """Return the error for a request that claims to come from this member of this generation."""
+        holder = self._instances.get(instance) if instance is not None else None
+        if holder is not None and holder != member_id:
             return Error.FENCED_INSTANCE_ID
         if member_id not in self.members:
             return Error.UNKNOWN_MEMBER_ID
@@ -353,7 +353,7 @@ class Group:
         return set(asked.protocols).intersection(*others)
 
     def _choose(self) -> str:
-        """The first protocol of the first member that all of them speak."""
+        """Return the first protocol of the first member that all members support."""
         first, *others = self._all
         return next(
             name for name in first.asked.protocols if all(name in each.asked.protocols for each in others)

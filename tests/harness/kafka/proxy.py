@@ -1,15 +1,14 @@
-"""A proxy before the embedded broker that coordinates groups as Apache Kafka does; the rest goes through.
+"""A proxy in front of the embedded broker that coordinates groups as Apache Kafka does; it forwards the rest.
 
     async with EmbeddedBroker() as broker, KafkaProxy(broker.address) as kafka:
         ...                                          # clients use kafka.address
 
-The embedded broker ends a generation as soon as somebody joins, never ends a session, and answers fetches
-that find nothing at once. Here members hand over first (see `group`), and such fetches wait. Offsets are
-stored in the broker, without a member, once the group has said that they may be. And things can be made to
-go wrong: see the methods under "faults". Who logs in (SASL, whatever the password) has a name by which a
-`Witness` is told what it writes and what its commits are answered.
+The embedded broker ends a generation at each join, never ends a session, and answers empty fetches at once.
+Here members hand over first (see `group`), and such fetches wait. Offsets are stored in the broker, without a
+member, once the group allows the commit. The methods under "faults" make things go wrong. A client that logs
+in (SASL, any password) has a name, under which a `Witness` learns what it writes and how its commits end.
 
-Speaks the versions that aiokafka 0.14 takes, and tells clients so; acknowledgements (acks) other than 0.
+Supports the protocol versions that aiokafka 0.14 uses, and says so; acks other than 0.
 """
 
 import asyncio
@@ -51,7 +50,7 @@ from tests.harness.kafka.group import Error, Group, Join, Joined, Replies, Sync,
 
 TICK_SECONDS = 0.05
 API_VERSIONS = 18
-"""Key of the request that is not parsed here, in whatever version."""
+"""Key of the request whose version does not matter here: it is not parsed."""
 
 VERSIONS = {
     request.API_KEY: request.API_VERSION
@@ -69,7 +68,7 @@ VERSIONS = {
         SaslAuthenticateRequest_v1,
     )
 }
-"""Of the requests that are: the newest that aiokafka 0.14 has."""
+"""Versions of the requests that are parsed: the newest of aiokafka 0.14."""
 
 GROUP = 0
 _SIZE, _HEADER = struct.Struct(">i"), struct.Struct(">hhi")
@@ -77,7 +76,7 @@ _SIZE, _HEADER = struct.Struct(">i"), struct.Struct(">hhi")
 
 @dataclass(slots=True)
 class Call:
-    """One request; `upstream` is asked with the frame, or with another one for the same answer."""
+    """One request, and the connection on which it can be forwarded, as it is or changed."""
 
     frame: bytes
     upstream: "Upstream"
@@ -105,7 +104,7 @@ class Call:
 
 
 class Upstream:
-    """A client's connection to the broker; `user` is who has logged in."""
+    """A client's connection to the broker; `user` is its login."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.user = ""
@@ -121,13 +120,13 @@ Answer = Callable[[Call], Awaitable[bytes | Response]]
 
 
 class Witness(Protocol):
-    """Is told what clients do that have logged in, in the order in which they do it."""
+    """Notified of what logged-in clients do, in order."""
 
     def writes(self, user: str, topic: str, values: Iterator[bytes | None]) -> None:
-        """Records are on their way to the broker; they are told again if the client sends them again."""
+        """Records are on their way to the broker; a client that sends them again is reported again."""
 
     def commits(self, user: str, error: Error | None) -> None:
-        """A commit is stored, or refused; None is one that is never answered."""
+        """A commit was stored or refused; None if it is never answered."""
 
 
 class KafkaProxy:
@@ -167,7 +166,7 @@ class KafkaProxy:
 
     @property
     def address(self) -> str:
-        """What clients are given as bootstrap server."""
+        """The bootstrap server for clients."""
         return f"127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> Self:
@@ -200,7 +199,7 @@ class KafkaProxy:
     # ── faults ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def cut(self) -> None:
-        """Break every connection; listening goes on."""
+        """Break every connection; keep listening."""
         tasks = [*self._serving]
         for task, writer in self._serving.items():
             writer.transport.abort()
@@ -209,7 +208,7 @@ class KafkaProxy:
 
     @asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
-        """Refuse connections, as while the broker is restarted; the group is kept."""
+        """Refuse connections, as during a restart of the broker; keep the group."""
         await self._hang_up()
         try:
             yield
@@ -219,7 +218,7 @@ class KafkaProxy:
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
-        """Answer nothing; what is asked is answered later."""
+        """Answer nothing until the block ends; then answer everything."""
         self._thawed.clear()
         try:
             yield
@@ -229,7 +228,7 @@ class KafkaProxy:
 
     @asynccontextmanager
     async def moving(self) -> AsyncIterator[None]:
-        """Be no coordinator, and know of none: another broker is about to load its groups."""
+        """Be no coordinator and know none: another broker is about to load the groups."""
         self._has_moved = True
         try:
             yield
@@ -238,11 +237,11 @@ class KafkaProxy:
             self._has_moved = False
 
     def fail_commits(self, *errors: Error | None) -> None:
-        """Answer the next commits with these errors, one each; None never answers, and stores nothing."""
+        """Answer the next commits with these errors, one each; None stores nothing and never answers."""
         self._commit_faults.extend(errors)
 
     def fail_offset_fetches(self, *errors: Error) -> None:
-        """Answer the next questions for what is committed with these errors, one each."""
+        """Answer the next offset fetches with these errors, one each."""
         self._fetch_faults.extend(errors)
 
     def remove_instance(self, group: str, instance: str) -> None:
@@ -260,7 +259,7 @@ class KafkaProxy:
         assert task
         self._serving[task] = writer
         try:
-            # One request at a time, as a broker does: nothing else of a client is read while it joins.
+            # One request at a time, like a broker: nothing else is read from a client while it joins.
             async with self._connected() as upstream:
                 while True:
                     frame = await _read(reader)
@@ -287,10 +286,10 @@ class KafkaProxy:
         answered = await self._answers.get(call.api, _pass_on)(call)
         return answered if isinstance(answered, bytes) else call.correlation + answered.encode()
 
-    # ── what a broker is asked ──────────────────────────────────────────────────────────────────────────
+    # ── requests to a broker ────────────────────────────────────────────────────────────────────────────
 
     async def _api_versions(self, call: Call) -> bytes:
-        """Offer one version of what is understood here, so that everybody takes it."""
+        """Offer a single version of each request that is parsed here."""
         answer = await call.pass_on()
         body = ApiVersionResponse_v0.decode(answer[4:])
         body.api_versions = [
@@ -299,15 +298,15 @@ class KafkaProxy:
         return answer[:4] + body.encode()
 
     async def _authenticate(self, call: Call) -> bytes:
-        """Note who it is, of SASL PLAIN's message (RFC 4616)."""
+        """Note the user name in SASL PLAIN's message (RFC 4616)."""
         _, user, _ = call.parse(SaslAuthenticateRequest_v1).sasl_auth_bytes.split(b"\0")
         call.upstream.user = user.decode()
         return await call.pass_on()
 
     async def _produce(self, call: Call) -> bytes:
         if self.witness and call.upstream.user:
-            for topic, places in call.parse(ProduceRequest_v7).topics:
-                for _, batches in places:
+            for topic, partitions in call.parse(ProduceRequest_v7).topics:
+                for _, batches in partitions:
                     self.witness.writes(call.upstream.user, topic, _values(batches))
         answer = await call.pass_on()
         self._produced.set()
@@ -315,14 +314,14 @@ class KafkaProxy:
         return answer
 
     async def _fetch(self, call: Call) -> bytes:
-        """Hold back an answer that finds nothing, until something comes or the client's patience ends."""
+        """Hold back an empty answer until a record arrives or the client's wait is over."""
         patience = call.parse(FetchRequest_v11).max_wait_time / 1000
         until = time.monotonic() + patience
         while True:
             produced = self._produced
             answer = await call.pass_on()
             left = until - time.monotonic()
-            if left <= 0 or not _finds_nothing(answer):
+            if left <= 0 or not _is_empty(answer):
                 return answer
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
@@ -342,7 +341,7 @@ class KafkaProxy:
             body.error_code = Error.COORDINATOR_NOT_AVAILABLE
         return answer[:4] + body.encode()
 
-    # ── what a group's coordinator is asked ─────────────────────────────────────────────────────────────
+    # ── requests to a group's coordinator ──────────────────────────────────────────────────────────────
 
     async def _join(self, call: Call) -> Response:
         request = call.parse(JoinGroupRequest_v5)
@@ -382,8 +381,8 @@ class KafkaProxy:
         request = call.parse(HeartbeatRequest_v1)
         if self._has_moved:
             return HeartbeatResponse_v1(0, Error.NOT_COORDINATOR)
-        who = (request.member_id, request.generation_id)
-        return HeartbeatResponse_v1(0, self._groups[request.group].heartbeat(*who, time.monotonic()))
+        member = (request.member_id, request.generation_id)
+        return HeartbeatResponse_v1(0, self._groups[request.group].heartbeat(*member, time.monotonic()))
 
     async def _leave(self, call: Call) -> Response:
         request = call.parse(LeaveGroupRequest_v1)
@@ -397,19 +396,19 @@ class KafkaProxy:
         request = call.parse(OffsetCommitRequest_v3)
         error = self._commit_error(request)
         if error is None:
-            self._tell_of_commit(call, error)
+            self._notify_witness(call, error)
             await asyncio.Event().wait()
         answer: bytes | Response
         if error is Error.NONE:
             outsiders = OffsetCommitRequest_v3(request.consumer_group, -1, "", -1, request.topics)
             answer = await call.upstream.ask(call.with_body(outsiders))
         else:
-            refused = [(topic, [(place, error) for place, *_ in places]) for topic, places in request.topics]
+            refused = [(topic, [(number, error) for number, *_ in all_]) for topic, all_ in request.topics]
             answer = OffsetCommitResponse_v3(0, refused)
-        self._tell_of_commit(call, error)
+        self._notify_witness(call, error)
         return answer
 
-    def _tell_of_commit(self, call: Call, error: Error | None) -> None:
+    def _notify_witness(self, call: Call, error: Error | None) -> None:
         if self.witness and call.upstream.user:
             self.witness.commits(call.upstream.user, error)
 
@@ -419,14 +418,14 @@ class KafkaProxy:
         fault = self._commit_faults.popleft() if self._commit_faults else Error.NONE
         if fault is not Error.NONE:
             return fault
-        who = (request.consumer_id, request.consumer_group_generation_id)
-        return self._groups[request.consumer_group].may_commit(*who, time.monotonic())
+        member = (request.consumer_id, request.consumer_group_generation_id)
+        return self._groups[request.consumer_group].may_commit(*member, time.monotonic())
 
     async def _committed(self, call: Call) -> bytes | Response:
         error = Error.NOT_COORDINATOR if self._has_moved else Error.NONE
         if not error and self._fetch_faults:
             error = self._fetch_faults.popleft()
-        # It stands at the top alone since version 2 (KIP-88): no partition is named.
+        # Since version 2 (KIP-88) the error is at the top level only: no partition is named.
         return OffsetFetchResponse_v3(0, [], error) if error else await call.pass_on()
 
 
@@ -442,7 +441,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 def _deliver(replies: Replies) -> None:
     for ticket, answer in replies:
         assert isinstance(ticket, asyncio.Future)
-        if not ticket.done():  # else whoever asked has hung up
+        if not ticket.done():  # else the client has hung up
             ticket.set_result(answer)
 
 
@@ -452,8 +451,8 @@ def _values(batches: bytes) -> Iterator[bytes | None]:
         yield from (record.value for record in batch)
 
 
-def _finds_nothing(answer: bytes) -> bool:
+def _is_empty(answer: bytes) -> bool:
     body = FetchResponse_v11.decode(answer[4:])
     return body.error_code == 0 and not any(
-        error or records for _, places in body.topics for _, error, *_, records in places
+        error or records for _, partitions in body.topics for _, error, *_, records in partitions
     )

@@ -1,4 +1,4 @@
-"""The rules of Apache Kafka's group coordinator, one by one; times are seconds, and nobody waits."""
+"""The rules of Apache Kafka's group coordinator, one by one; times are seconds, and no test waits."""
 
 from itertools import count
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ PROTOCOLS = {"roundrobin": b"jobs"}
 
 
 class Client:
-    """Whoever would be a member: asks the group, and notes what it is told, whenever that is."""
+    """A client that wants to be a member; keeps the answers that it gets, whenever they come."""
 
     told: ClassVar[dict[Any, Any]] = {}
     tickets = count()
@@ -65,7 +65,7 @@ class Client:
         return self.told[self._ticket]
 
     def accept(self) -> None:
-        """Take up what a join has said."""
+        """Adopt the answer to a join."""
         assert self.heard.error is Error.NONE
         self.member, self.generation = self.heard.member, self.heard.generation
 
@@ -76,7 +76,7 @@ def group() -> Group:
 
 
 def settled(group: Group, *clients: Client, now: float = 0.0) -> None:
-    """Bring them into a stable group, the first of them as its leader."""
+    """Bring clients into a stable group, led by the first."""
     for client in clients:
         client.join(now)
     for client in clients:

@@ -1,4 +1,4 @@
-"""The proxy with aiokafka's own clients: what they see of it is what Apache Kafka would show them."""
+"""The proxy with aiokafka's own clients: they see what Apache Kafka would show them."""
 
 import asyncio
 import time
@@ -19,11 +19,11 @@ from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.waiting import until
 
 PARTITIONS = 4
-PLACES = [TopicPartition("jobs", number) for number in range(PARTITIONS)]
+ALL_PARTITIONS = [TopicPartition("jobs", number) for number in range(PARTITIONS)]
 
 
 class Member(ConsumerRebalanceListener):
-    """A consumer that commits as it lets its partitions go, and notes what came of it."""
+    """A consumer that commits when its partitions are revoked, and notes the result."""
 
     def __init__(
         self, kafka: KafkaProxy, instance: str | None = None, session: float = 10.0, **login: str
@@ -50,15 +50,15 @@ class Member(ConsumerRebalanceListener):
         self.assigned += 1
 
     async def commit(self) -> bool:
-        places = self.consumer.assignment()
+        owned = self.consumer.assignment()
         try:
-            await self.consumer.commit({place: OffsetAndMetadata(self.assigned, "map") for place in places})
+            await self.consumer.commit({each: OffsetAndMetadata(self.assigned, "map") for each in owned})
         except CommitFailedError:
             return False
         return True
 
     def go_silent(self) -> None:
-        """Send no heartbeats any more, as if frozen."""
+        """Stop sending heartbeats, as if frozen."""
         self.consumer._coordinator._heartbeat_task.cancel()
 
     @property
@@ -94,7 +94,7 @@ async def admin_of(kafka: KafkaProxy) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def stored(kafka: KafkaProxy) -> set[tuple[int, str]]:
     async with admin_of(kafka) as admin:
-        found = await admin.list_consumer_group_offsets("group", partitions=PLACES)
+        found = await admin.list_consumer_group_offsets("group", partitions=ALL_PARTITIONS)
     return {(commit.offset, commit.metadata) for commit in found.values()}
 
 
@@ -164,7 +164,7 @@ def vars_of(request: FetchRequest) -> tuple[Any, ...]:
 
 
 class Noted:
-    """What a witness is told."""
+    """A witness that keeps its notifications."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []

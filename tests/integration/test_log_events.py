@@ -1,4 +1,4 @@
-"""What an operator has to act on is said once, with what it is about, and again when it is over."""
+"""Log events for operators: each problem is logged once, with its subject, and again when it is over."""
 
 import asyncio
 import json
@@ -109,7 +109,7 @@ async def test_a_refused_identity_is_told_once_for_a_site_with_a_job_and_its_cam
     await world.produce(*campaign(subscriptions, name="camp_7", site_id="shop"))
     async with Outcomes(world) as outcomes:
         await outcomes.of(20)
-    assert await worker.terminate() == 0  # a checkpoint's line comes after its outcomes
+    assert await worker.terminate() == 0  # a checkpoint logs after its outcomes are read
     [line] = told(worker, REFUSED)
     assert (line["site"], line["job"], line["campaign"]) == ("shop", "camp_7-0", "camp_7")
     assert line["push_service"] == "other"
@@ -122,12 +122,12 @@ async def test_a_broker_that_is_away_is_told_of_a_few_times_and_not_without_end(
     worker = await world.start_worker(service)
     before = len(worker.log.read_text().splitlines())
     async with kafka.down():
-        await asyncio.sleep(8)  # in which it tries again and again
+        await asyncio.sleep(8)  # enough for many attempts
         assert 0 < len(worker.log.read_text().splitlines()) - before < 40
 
 
 async def control(world: World, *values: bytes) -> None:
-    """Write control records, each with a key of its own."""
+    """Write control records, each with its own key."""
     async with AIOKafkaProducer(bootstrap_servers=world.broker) as producer:
         for number, value in enumerate(values):
             await producer.send_and_wait(world.prefix + "control", value, key=b"%d" % number)
