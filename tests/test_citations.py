@@ -32,6 +32,7 @@ SECTION = re.compile("§ " + HEADING)
 # How the code cited pages that were never in the repository.
 GONE = re.compile(r"\bCONTRACT(?:: [A-Z]\w*|\.md\b)|\bDESIGN\b|# facts\b|\"facts\"")
 
+CODE_SPAN_WITH_PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
 INLINE_LINK = re.compile(r"\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)")
 LINK_DEFINITION = re.compile(r"^\[[^\]]+\]: +(?P<target>\S+)", re.MULTILINE)
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//")
@@ -175,6 +176,14 @@ def test_the_decisions_are_numbered_without_a_gap():
     told = re.findall(r"^### Decision (\d+): ", page, re.MULTILINE)
     assert [int(number) for number in told] == list(range(1, len(told) + 1))
     assert len(told) >= 10
+
+
+@pytest.mark.parametrize("page", [ARCHITECTURE, "CONTRIBUTING.md", "SECURITY.md", "docs/push-services.md"])
+def test_every_path_that_a_page_about_the_code_names_is_there(page):
+    told = set(CODE_SPAN_WITH_PATH.findall((ROOT / page).read_text(encoding="utf-8")))
+    paths = {path for path in told if (ROOT / path.partition("/")[0]).is_dir()}
+    assert "worker/push/answers.py" in paths
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
 
 
 # ── the check itself ────────────────────────────────────────────────────────────────────────────────────────
