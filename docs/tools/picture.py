@@ -1,6 +1,6 @@
-"""`python -m docs.tools.picture`: run the demo, and draw its closing screen as docs/demo.svg.
+"""`python -m docs.tools.picture`: runs the demo, and draws its closing screen as docs/demo.svg.
 
-The picture is of a real run: if a check fails there, nothing is written and the exit status is 1.
+The picture shows a real run: if one of its checks fails, nothing is written and the exit status is 1.
 """
 
 import asyncio
@@ -40,23 +40,23 @@ FORMAT = """\
 </g>
 </svg>
 """
-"""Rich's own format loads a font from a content delivery network; this one uses what the reader has."""
+"""Rich's own format loads a font from a content delivery network; this one uses the reader's fonts."""
 
 
 class ClosingScreen(Console):
-    """A console that keeps only what is printed from the closing tables on."""
+    """A console that records only what is printed from the closing tables on."""
 
     def __init__(self) -> None:
         super().__init__(record=True, width=100)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print as usual; the tables, which come as one group, are where the record starts."""
+        """Print as usual; recording starts at the tables, which are printed as one group."""
         if any(isinstance(each, Group) for each in objects):
             self.export_text(clear=True)
         super().print(*objects, **options)
 
     def picture(self) -> str:
-        """Draw what was kept, as wide as its longest line."""
+        """Draw what was recorded, as wide as its longest line."""
         kept = self.export_text(clear=False).splitlines()
         self.width = max(len(line.rstrip()) for line in kept) + 1
         return self.export_svg(title=TITLE, code_format=FORMAT, unique_id="demo")

@@ -1,4 +1,4 @@
-"""`pushmill demo` as a user runs it: a process of its own, with all that it starts."""
+"""`pushmill demo` as a user runs it: a process of its own, with everything that it starts."""
 
 import os
 import re
@@ -110,27 +110,27 @@ def test_what_is_asked_for_is_kept(start, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_nothing_behind(start, tmp_path, number):
     process = start("--notifications", "20000")
-    wait_for_line(process, "workers that have joined")
+    wait_for_line(process, "workers joined")
     children = children_of(process)
     assert len(children) >= 3
     process.send_signal(number)
     process.send_signal(number)  # as an impatient user does
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert err == "pushmill demo: interrupted; everything is stopped\n"
+    assert err == "pushmill demo: interrupted; everything has been stopped\n"
     assert [pid for pid in children if lives(pid)] == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_that_dies_is_noticed(start, tmp_path):
     process = start("--notifications", "20000")
-    wait_for_line(process, "workers that have joined")
+    wait_for_line(process, "workers joined")
     children = children_of(process)
     worker = next(pid for pid, command in children.items() if "worker.cli run" in str(command))
     os.kill(worker, signal.SIGKILL)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert re.search(r"worker [12] ended by itself, with status -9; the end of its log:\n\{", err)
+    assert re.search(r"worker [12] exited unexpectedly with status -9; its log ends with:\n\{", err)
     assert [pid for pid in children if lives(pid)] == []
     assert list(tmp_path.iterdir()) == []
 

@@ -66,7 +66,9 @@ def simulate(
     except ValueError as error:
         end(str(error), MISUSED)
     if not _is_loopback(host):
-        typer.echo(f"pushmill: {host} is not loopback: anyone who can reach it can push here", err=True)
+        typer.echo(
+            f"pushmill: {host} is not a loopback address: anyone who can reach it can push here", err=True
+        )
     _run(options)
 
 

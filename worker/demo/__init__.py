@@ -1,1 +1,1 @@
-"""A complete world on loopback: broker, push services, upstream producer, report."""
+"""The demo: the whole path on loopback, with broker, push services, an upstream producer and a report."""

@@ -1,4 +1,4 @@
-"""An embedded Kafka-speaking broker (noida-db, one binary) on a free loopback port, for demo and tests."""
+"""An embedded broker that speaks Kafka (noida-db, one binary) on a free loopback port, for demo and tests."""
 
 import asyncio
 import importlib.util
@@ -19,11 +19,11 @@ _POLL_SECONDS = 0.05
 
 
 class BrokerError(RuntimeError):
-    """The embedded broker cannot be used; the text says why and what to do."""
+    """The embedded broker cannot be used; the message says why and what to do."""
 
 
 class EmbeddedBroker:
-    """A broker process of its own; its data lives in a throw-away folder, and outlives a `restart`."""
+    """A broker in a process of its own; its data is in a temporary folder, and survives a `restart`."""
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port or _free_port()
@@ -32,12 +32,12 @@ class EmbeddedBroker:
 
     @property
     def address(self) -> str:
-        """What `PUSHMILL_KAFKA_BOOTSTRAP_SERVERS` is set to."""
+        """Its bootstrap server, for `PUSHMILL_KAFKA_BOOTSTRAP_SERVERS`."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Process id of the running broker."""
         if self._process is None:
             raise BrokerError("the embedded broker is not running")
         return self._process.pid
@@ -56,10 +56,10 @@ class EmbeddedBroker:
         await self.close()
 
     async def start(self) -> None:
-        """Start the process and wait until it answers.
+        """Start the process and wait until it accepts connections.
 
         Raises:
-            BrokerError: It is not installed, or does not come up.
+            BrokerError: It is not installed, or does not start.
         """
         command = [_binary(), "start", "--only", "kafka", "--kafka-port", str(self.port)]
         self._process = await asyncio.create_subprocess_exec(
@@ -69,17 +69,17 @@ class EmbeddedBroker:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is for the caller, who stops the broker last
+            start_new_session=True,  # Ctrl-C must reach only the caller, which stops the broker last
         )
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not await self._answers():  # noqa: ASYNC110 - it tells nobody that it is up
+                while not await self._answers():  # noqa: ASYNC110 - it does not announce that it is up
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError as error:
             raise BrokerError(f"the embedded broker did not answer within {START_SECONDS:g} s") from error
 
     async def stop(self, *, kill: bool = False) -> None:
-        """End the process; the data stays."""
+        """Stop the process; the data stays."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -91,18 +91,20 @@ class EmbeddedBroker:
             await process.wait()
 
     async def restart(self, *, kill: bool = False) -> None:
-        """Stop and start again with the same data, on the same port."""
+        """Stop and start it with the same data, on the same port."""
         await self.stop(kill=kill)
         await self.start()
 
     async def close(self) -> None:
-        """End the process and remove its data; nothing here is worth a slow, clean stop."""
+        """Kill the process and remove its data; nothing in it is worth a slow, clean stop."""
         await self.stop(kill=True)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _answers(self) -> bool:
         if self._process is not None and self._process.returncode is not None:
-            raise BrokerError(f"the embedded broker ended at once, with status {self._process.returncode}")
+            raise BrokerError(
+                f"the embedded broker exited during start-up with status {self._process.returncode}"
+            )
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
@@ -112,13 +114,13 @@ class EmbeddedBroker:
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Signal the whole session: a wrapper that is killed alone leaves the broker behind."""
+    """Signal the whole session: killing only a wrapper would leave the broker running."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
 def _binary() -> str:
-    # The package's own script is such a wrapper: with the binary itself, `pid` is the broker's.
+    # The package's own script is such a wrapper; starting the binary itself makes `pid` the broker's.
     package = importlib.util.find_spec("noida_db")
     if package is not None and package.origin is not None:
         binary = Path(package.origin).with_name("noida-db")

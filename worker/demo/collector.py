@@ -1,4 +1,4 @@
-"""Reads what pushmill writes back, as a consumer upstream would."""
+"""Reads what Pushmill writes back, as an upstream consumer would."""
 
 import asyncio
 from types import TracebackType
@@ -12,17 +12,17 @@ from worker.demo.evidence import Received
 from worker.edges.kafka.client import connection
 
 ROUND_SECONDS = 0.25
-"""Between two looks; the embedded broker answers idle fetches at once, which would keep a core busy."""
+"""Pause between two polls: the embedded broker answers idle fetches at once, which would keep a core busy."""
 
 QUIET_MS = 50
 STOP_SECONDS = 5.0
 
 
 class Collector:
-    """A consumer of outcomes, expired and dead letters, from their beginning.
+    """Consumes outcomes, expired subscriptions and dead letters from the beginning of their topics.
 
     Attributes:
-        received: What has come so far.
+        received: Everything read so far.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -49,8 +49,8 @@ class Collector:
     ) -> None:
         await asyncio.wait_for(self._consumer.stop(), STOP_SECONDS)
 
-    async def look(self) -> None:
-        """Take in what has come since the last look, then rest for a moment."""
+    async def poll(self) -> None:
+        """Read what is new since the last poll, then pause for a moment."""
         partitions = self._consumer.assignment()
         self._consumer.resume(*partitions)
         while found := await self._consumer.getmany(timeout_ms=QUIET_MS):
@@ -59,7 +59,7 @@ class Collector:
         await asyncio.sleep(ROUND_SECONDS)
 
     async def finish(self) -> None:
-        """Take in everything up to what is the end of each topic now."""
+        """Read everything up to the current end of each topic."""
         partitions = self._consumer.assignment()
         ends = await self._consumer.end_offsets(partitions)
         self._consumer.resume(*partitions)

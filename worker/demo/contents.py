@@ -1,6 +1,6 @@
-"""What the demo's campaigns say, and what each recipient's browser must read. Pure.
+"""The notifications that the demo sends, and the text that each recipient's browser must receive. Pure.
 
-The worker's own renderer is not used: `expected_text` is a second, plain reading of the contract, so that the
+It does not use the worker's renderer: `expected_text` is a second, plain reading of the contract, so that the
 demo does not merely compare the worker with itself.
 """
 
@@ -19,18 +19,18 @@ Variables = dict[str, Scalar]
 NAMES = ("Ada", "Zoë", "Grace 🚀", "Владимир", "さくら", 'O\'Neil & "Sons"', "نور")
 CITIES = ("Lagos", "São Paulo", "東京", "Łódź")
 SWOLLEN = "☃" * 1_500
-"""A value that alone exceeds the 3,993 bytes of plaintext that every push service takes."""
+"""A value longer than the 3,993 bytes of plaintext that every push service accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one kind of record holds besides its recipients.
+    """What a record of one kind says, apart from its recipients.
 
     Attributes:
-        fields: Of the send job.
+        fields: Fields of the send job.
         draw: Draws a recipient's variables.
-        spoiled: Variables with which the notification cannot be shown; empty if there are none.
-        swellable: The variable that can make the text too long for a push; empty if there is none.
+        spoiled: Variables that make the notification impossible to show; empty if there are none.
+        swellable: Name of the variable that can make the text too long for a push; empty if there is none.
     """
 
     fields: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Content:
 
 
 def _some(random: Random, **values: Scalar) -> Variables:
-    """Some of the values, so that fallbacks get their turn."""
+    """Pick some of the values, so that fallbacks are used as well."""
     return {name: value for name, value in values.items() if random.random() < 0.8}
 
 
@@ -122,7 +122,7 @@ ALERT = Content(
 )
 RAW = Content({"payload": "{{name}} stays as it is 🧾\n" + json.dumps({"kind": "raw", "n": 1}), "ttl": 60})
 
-# Declarative Web Push: the contract's names and the browser's, in the order in which they go out.
+# Declarative Web Push: the contract's names and the browser's, in the order in which they are sent.
 _SHOWN = {
     "title": "title",
     "url": "navigate",
@@ -141,11 +141,11 @@ _SHOWN = {
 }
 _SHOWN_ACTION = {"action": "action", "title": "title", "url": "navigate", "icon": "icon"}
 _URLS = {"url", "icon", "image", "badge"}
-_PLACE = re.compile(r"\{\{([A-Za-z0-9_]+)(?:\|([^{}]*))?\}\}")
+_VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(?:\|([^{}]*))?\}\}")
 
 
 def expected_text(job: Mapping[str, Any], recipient_id: str, variables: Variables) -> bytes:
-    """What the browser must be given for one recipient of a send job, byte by byte."""
+    """Return the exact bytes that the browser of one recipient of a send job must receive."""
     if "payload" in job:
         return str(job["payload"]).encode()
     ids = {name: job[name] for name in ("job_id", "campaign_id")} | {"recipient_id": recipient_id}
@@ -169,14 +169,14 @@ def _field(name: str, value: Any, values: Variables) -> Any:
         return [_renamed(action, _SHOWN_ACTION, values) for action in value]
     if name == "timestamp":
         return int(datetime.fromisoformat(value).timestamp() * 1000)
-    if name in _URLS and not _PLACE.fullmatch(value):
-        return _PLACE.sub(lambda place: quote(_value(place, values), safe=""), value)
+    if name in _URLS and not _VARIABLE.fullmatch(value):
+        return _VARIABLE.sub(lambda match: quote(_value(match, values), safe=""), value)
     return _filled(value, values)
 
 
 def _filled(value: Any, values: Variables) -> Any:
     if isinstance(value, str):
-        return _PLACE.sub(lambda place: _value(place, values), value)
+        return _VARIABLE.sub(lambda match: _value(match, values), value)
     if isinstance(value, dict):
         return {name: _filled(each, values) for name, each in value.items()}
     if isinstance(value, list):
@@ -184,6 +184,6 @@ def _filled(value: Any, values: Variables) -> Any:
     return value
 
 
-def _value(place: re.Match[str], values: Variables) -> str:
-    value = values.get(place[1], place[2] or "")
+def _value(match: re.Match[str], values: Variables) -> str:
+    value = values.get(match[1], match[2] or "")
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,6 @@
-"""A campaign's planned times and its pause: what `slice`, `start_at`, `stretch_time` and `shift` ask for.
+"""When a stretched campaign's pushes are due: what `slice`, `start_at`, `stretch_time` and `shift` mean.
 
-Pure. A second, plain reading of the contract, as in `contents.py`. Times are seconds since the epoch.
+Pure. Like `contents.py`, a second, plain reading of the contract. Times are in seconds since the epoch.
 """
 
 from bisect import bisect_right
@@ -22,8 +22,8 @@ class Pause:
     """A campaign's pause.
 
     Attributes:
-        at: When it was asked for.
-        until: When the resume was; infinite while it lasts.
+        at: When it was requested.
+        until: When the resume was requested; infinite before that.
         shift: Seconds by which the resume moved planned times.
     """
 
@@ -32,11 +32,11 @@ class Pause:
     shift: float = 0.0
 
     def shift_at(self, now: float) -> float:
-        """Seconds by which planned times have moved; a pause that goes on moves them with it."""
+        """Return by how many seconds planned times have moved; during the pause, it grows."""
         return self.shift if now >= self.until else max(0.0, now - self.at)
 
     def lasts(self, now: float) -> bool:
-        """Whether the campaign is paused."""
+        """Return whether the campaign is paused."""
         return self.at <= now < self.until
 
 
@@ -44,12 +44,12 @@ NO_PAUSE = Pause()
 
 
 class Timetable:
-    """When each recipient of a campaign is due who is asked for at a push service.
+    """When each recipient for which a push service must be asked is due.
 
     Attributes:
         start: When the first one is due.
         stretch: Seconds from there to the end, without pauses.
-        due: By recipient, without pauses.
+        due: Due time of each recipient, without pauses.
     """
 
     def __init__(self, start: float, stretch: float, due: Mapping[RecipientKey, float]) -> None:
@@ -62,27 +62,27 @@ class Timetable:
         return len(self._moments)
 
     def planned(self, now: float, pause: Pause) -> int:
-        """How many are to be out by now; the plan stands still during a pause, and moves back by it."""
+        """Count the recipients due by now; the plan stands still during a pause, and is moved by it later."""
         before = bisect_right(self._moments, min(now, pause.at))
         return max(before, bisect_right(self._moments, now - pause.shift_at(now)))
 
     def moments(self, pause: Pause) -> list[float]:
-        """All planned moments in order, those behind a pause that is over moved by it."""
+        """Return all due times in order; those after a pause that is over are moved by it."""
         return [due if due <= pause.at else due + pause.shift for due in self._moments]
 
-    def due_of(self, who: RecipientKey, at: float, pause: Pause) -> float:
-        """Before which moment a push that went at `at` must not have gone."""
-        return self.due[who] + (pause.shift if at >= pause.until else 0.0)
+    def due_of(self, key: RecipientKey, at: float, pause: Pause) -> float:
+        """Return the earliest time at which the push that was sent at `at` was allowed to be sent."""
+        return self.due[key] + (pause.shift if at >= pause.until else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What there was to keep to.
+    """What a stretched run had to keep to.
 
     Attributes:
-        timetable: Of the campaign.
-        pause: Of the campaign, over by now.
-        urgent: Id of the urgent job that was written in the midst of it.
+        timetable: The campaign's timetable.
+        pause: The campaign's pause, which is over.
+        urgent: Id of the urgent job that was written during the campaign.
     """
 
     timetable: Timetable
@@ -91,10 +91,10 @@ class Course:
 
 
 def split(drafts: Iterable[Draft]) -> tuple[list[Draft], Draft]:
-    """Part the campaign from the first urgent record, which is to overtake it.
+    """Separate the campaign from the first urgent record, which is to overtake it.
 
     Raises:
-        ValueError: There is no urgent record among them.
+        ValueError: None of the records is urgent.
     """
     drafts = list(drafts)
     urgent = next((each for each in drafts if each.topic == URGENT_JOBS), None)
@@ -104,12 +104,12 @@ def split(drafts: Iterable[Draft]) -> tuple[list[Draft], Draft]:
 
 
 def stretched(drafts: Sequence[Draft], start: float, seconds: float) -> list[Draft]:
-    """Make one campaign of the drafts that is spread evenly over a time, in their order.
+    """Make one campaign of the drafts, spread evenly over `seconds` in their order.
 
     Args:
         drafts: As `draft` made them.
-        start: Whole seconds since the epoch, so that the contract's texts lose nothing.
-        seconds: Of the campaign.
+        start: Whole seconds since the epoch, so that nothing is lost in `start_at`.
+        seconds: Duration of the campaign.
     """
     firsts = list(accumulate((len(each.recipients) for each in drafts), initial=0))
     common = {
@@ -124,7 +124,7 @@ def stretched(drafts: Sequence[Draft], start: float, seconds: float) -> list[Dra
 
 
 def timetable(drafts: Iterable[Draft], start: float, seconds: float) -> Timetable:
-    """Read the planned times of stretched drafts; who is never asked for needs none."""
+    """Work out when stretched drafts are due, without the recipients for which no push service is asked."""
     due = {
         RecipientKey(each.job["job_id"], recipient.id): start
         + seconds * ((each.job["slice"]["first"] + index) / each.job["slice"]["total"])

@@ -1,4 +1,4 @@
-"""The account of a stretched campaign: what came against when it had to, and its figures. Pure."""
+"""The report on a stretched campaign: when pushes came against when they were due, and figures. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from worker.demo.producer import RecipientKey
 from worker.demo.report import Check, percentile
 
 PAUSE_HOLDS_SECONDS = 5.0
-"""The contract's: after so long, nothing of a paused campaign is sent."""
+"""How long the contract gives a pause to take effect everywhere."""
 
 BACK_SECONDS = 18.0
-"""From a resume until whoever rested is surely back: 5 s until every worker knows of it, 10 s in the tier in
-which one rests during a pause as short as ours, and 3 s for the ways into it and out."""
+"""How long after a resume every recipient that waited in a tier must be back: 5 s until every worker knows of
+the resume, 10 s in the tier that serves a pause as short as this one, and 3 s to get in and out of it."""
 
 GAP_MOST = 0.1
 STALL_SECONDS = 5.0
-"""A busy machine may stand still for so long: a gap of what is planned in that time is not the worker's."""
+"""How long a busy machine may stall: a gap of that much of the plan is not the worker's fault."""
 
 URGENT_SECONDS = 10.0
 COLUMNS = 60
@@ -29,39 +29,39 @@ COLUMNS = 60
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A push of the campaign, as its push service saw it; times are seconds since the epoch.
+    """A push of the campaign, as its push service saw it; times are in seconds since the epoch.
 
     Attributes:
-        at: Arrival.
-        due: Before which it must not have come.
+        at: When it arrived.
+        due: The earliest time at which it was allowed to arrive.
     """
 
-    who: RecipientKey
+    key: RecipientKey
     at: float
     due: float
 
     @property
     def late(self) -> float:
-        """Seconds from its due time; negative if it came early."""
+        """Seconds after its due time; negative if it came early."""
         return self.at - self.due
 
 
 def arrivals_of(course: Course, evidence: Evidence) -> list[Arrival]:
-    """The campaign's pushes in the order of their arrival."""
+    """Return the campaign's pushes in the order of their arrival."""
     expected = evidence.delivered.production.expected
-    whose = {expected[who].endpoint: who for who in course.timetable.due if who in expected}
-    came = ((whose[push.endpoint], push.at) for push in evidence.pushes if push.endpoint in whose)
-    found = [Arrival(who, at, course.timetable.due_of(who, at, course.pause)) for who, at in came]
+    keys = {expected[key].endpoint: key for key in course.timetable.due if key in expected}
+    came = ((keys[push.endpoint], push.at) for push in evidence.pushes if push.endpoint in keys)
+    found = [Arrival(key, at, course.timetable.due_of(key, at, course.pause)) for key, at in came]
     return sorted(found, key=lambda push: push.at)
 
 
 def back_by(pause: Pause) -> float:
-    """When whoever rested over the resume is surely back."""
+    """Return when every recipient that waited in a tier at the resume must be back."""
     return pause.until + BACK_SECONDS
 
 
 def gap_most(course: Course) -> float:
-    """The share of the campaign by which it may be off its plan: a tenth, or more if it is a short one."""
+    """Return by what share of the campaign it may be off its plan: a tenth, or more if it is short."""
     return max(GAP_MOST, STALL_SECONDS / course.timetable.stretch)
 
 
@@ -69,28 +69,30 @@ def gap_most(course: Course) -> float:
 
 
 def course_checks(course: Course, evidence: Evidence) -> list[Check]:
-    """Compare when pushes came with when they had to."""
+    """Compare when pushes came with when they were due."""
     pushes = arrivals_of(course, evidence)
     held, back = f"{PAUSE_HOLDS_SECONDS:g} s", f"{BACK_SECONDS:g} s"
     return [
-        Check("no push came before it was due, the pause included", list(_early(pushes))),
+        Check("no push came before it was due, allowing for the pause", list(_early(pushes))),
         Check(
-            f"nothing was sent while paused, but for its first {held}", list(_while_paused(pushes, course))
+            f"nothing was sent during the pause after its first {held}", list(_while_paused(pushes, course))
         ),
         Check(
-            f"after the resume, nobody came later than {back} after its due time",
+            f"after the resume, no push was more than {back} late",
             list(_held_up(pushes, course)),
         ),
         Check(
-            f"but around the pause, the gap to the plan stayed under {gap_most(course):.0%}",
+            f"except around the pause, the gap to the plan stayed under {gap_most(course):.0%}",
             list(_astray(pushes, course)),
         ),
-        Check(f"the urgent job was done within {URGENT_SECONDS:g} s", list(_urgent_late(course, evidence))),
+        Check(
+            f"the urgent job was finished within {URGENT_SECONDS:g} s", list(_urgent_late(course, evidence))
+        ),
     ]
 
 
 def _name(push: Arrival) -> str:
-    return f"{push.who.recipient_id} of {push.who.job_id}"
+    return f"{push.key.recipient_id} of {push.key.job_id}"
 
 
 def _early(pushes: list[Arrival]) -> Iterator[str]:
@@ -128,18 +130,18 @@ def _steady_gaps(pushes: list[Arrival], course: Course) -> Iterator[tuple[float,
 
 
 def _urgent_late(course: Course, evidence: Evidence) -> Iterator[str]:
-    for who, seconds in urgent_seconds(course, evidence).items():
+    for key, seconds in urgent_seconds(course, evidence).items():
         if seconds > URGENT_SECONDS:
-            yield f"{who.recipient_id} of {who.job_id}: after {seconds:.1f} s"
+            yield f"{key.recipient_id} of {key.job_id}: after {seconds:.1f} s"
 
 
 def urgent_seconds(course: Course, evidence: Evidence) -> Mapping[RecipientKey, float]:
-    """For each recipient of the urgent job: seconds from its record to its outcome."""
+    """Return the seconds from the urgent job's record to the outcome of each of its recipients."""
     written_at = evidence.delivered.written_at[course.urgent]
     return {
-        who: outcome.at.timestamp() - written_at
-        for who, outcome in evidence.received.outcomes.items()
-        if who.job_id == course.urgent
+        key: outcome.at.timestamp() - written_at
+        for key, outcome in evidence.received.outcomes.items()
+        if key.job_id == course.urgent
     }
 
 
@@ -147,20 +149,20 @@ def urgent_seconds(course: Course, evidence: Evidence) -> Mapping[RecipientKey, 
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """How closely the campaign kept to its timetable; durations in seconds, gaps as shares of the campaign.
+class CourseFigures:
+    """How closely the campaign kept to its timetable; in seconds, gaps in shares of the campaign.
 
     Attributes:
         span: From the first push to the last.
-        earliest: The least lateness of all.
-        late: Of those whom the pause did not hold: the 50th, 95th, 99th percentile and the most.
-        held: The most lateness of those who were due from the pause on until all were back.
-        steady_gap: The largest before the pause, and once all are back.
-        gap: The largest of all, ahead or behind.
+        earliest: Least lateness of all pushes.
+        late: Lateness of those that the pause did not delay: 50th, 95th and 99th percentile, and maximum.
+        held: Maximum lateness of those that were due after the pause and before all were back.
+        steady_gap: Largest gap before the pause, and once all are back.
+        gap: Largest gap of all, ahead or behind.
         held_after: From the pause to the last push before the resume.
         pace: Planned pushes a second.
-        busiest: The most within one second after the resume.
-        urgent: The urgent job's first and last outcome, from its record.
+        busiest: Most pushes within one second after the resume.
+        urgent: From the urgent job's record to its first and its last outcome.
     """
 
     span: float
@@ -175,15 +177,15 @@ class Figures:
     urgent: tuple[float, float]
 
 
-def course_figures(course: Course, evidence: Evidence) -> Figures:
-    """Measure it; all 0 where nothing came."""
+def course_figures(course: Course, evidence: Evidence) -> CourseFigures:
+    """Measure it; everything is 0 if nothing came."""
     pushes = arrivals_of(course, evidence)
     arrivals = [push.at for push in pushes]
     pause = course.pause
     steady = sorted(push.late for push in pushes if not pause.at <= push.due <= back_by(pause))
     held = (push.late for push in pushes if pause.at <= push.due <= back_by(pause))
     urgent = urgent_seconds(course, evidence).values()
-    return Figures(
+    return CourseFigures(
         span=arrivals[-1] - arrivals[0] if arrivals else 0.0,
         earliest=min((push.late for push in pushes), default=0.0),
         late=(*_percentiles(steady), max(steady, default=0.0)),
@@ -205,11 +207,11 @@ def _largest(found: Iterator[tuple[float, float]]) -> float:
     return max((gap for _, gap in found), key=abs, default=0.0)
 
 
-# ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def render_course(course: Course, evidence: Evidence) -> RenderableType:
-    """The figures of time, and the pace as it was planned and as it was."""
+    """Show the figures, and the planned and the actual pace."""
     measured = course_figures(course, evidence)
     p50, p95, p99, most = measured.late
     pause = course.pause
@@ -220,12 +222,14 @@ def render_course(course: Course, evidence: Evidence) -> RenderableType:
     table.add_row("lateness", f"p50 {p50:.3f} s, p95 {p95:.3f} s, p99 {p99:.3f} s, at most {most:.3f} s")
     table.add_row("largest gap", f"{measured.steady_gap:+.2%}; around the pause {measured.gap:+.2%}")
     table.add_row(
-        "paused", f"for {pause.until - pause.at:.1f} s, the last push {measured.held_after:.1f} s into it"
+        "paused",
+        f"for {pause.until - pause.at:.1f} s; the last push came {measured.held_after:.1f} s into it",
     )
     table.add_row("resumed", f"with all planned times {pause.shift:.1f} s later")
-    table.add_row("held by it", f"up to {measured.held:.1f} s late")
+    table.add_row("held back", f"up to {measured.held:.1f} s late")
     table.add_row(
-        "burst", f"{measured.busiest:,} pushes in the busiest second after it, {measured.pace:,.0f} planned"
+        "burst",
+        f"{measured.busiest:,} pushes in the busiest second after the resume, {measured.pace:,.0f} planned",
     )
     table.add_row("urgent job", "outcomes {:.2f} to {:.2f} s after it was written".format(*measured.urgent))
     table.add_row("planned pace", _curve(course, course.timetable.moments(pause)))

@@ -1,11 +1,12 @@
-"""`pushmill demo`: the main job end to end on loopback, with real processes, checked to the last recipient.
+"""`pushmill demo`: the whole path on loopback, with real processes, checked to the last recipient.
 
     producer -> Kafka -> workers -> push services over TLS
                            |
            collector <- Kafka
 
-Two plays on one stage: `queued.py` sends everything at once, `stretched.py` over time. `stage.py` has what
-runs, `producer.py` what is sent, `report.py` and `course_report.py` what is checked.
+There are two plays: `queued.py` sends everything at once, `stretched.py` spreads it over time. `stage.py`
+starts what runs, `drafts.py` and `producer.py` decide what is sent, `report.py` and `course_report.py` check
+the result.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from worker.demo.stage import Options, Stage, StuckError, ready_stage
 
 DONE, FAILED = 0, 1
 CLOSING_SECONDS = 120.0
-"""For what comes after the last outcome: stopping, reading to the end, comparing."""
+"""Time for what follows the last outcome: stopping, reading to the end, comparing."""
 
 
 def run(options: Options) -> int:
@@ -41,15 +42,15 @@ def run(options: Options) -> int:
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, bool]) -> int:
-    """Do the work; what ends it early becomes one message, once everything is cleared away."""
+    """Do the work; if it ends early, print one message after everything has been cleaned up."""
     working = asyncio.create_task(work)
     with _cancelled_by_signals(working):
         try:
             return DONE if await working else FAILED
         except asyncio.CancelledError:
-            _complain("interrupted; everything is stopped")
+            _complain("interrupted; everything has been stopped")
         except TimeoutError:
-            _complain("not done in time; everything is stopped")
+            _complain("timed out; everything has been stopped")
         except (BrokerError, ProcessDiedError, StuckError, KafkaError, aiohttp.ClientError) as error:
             _complain(str(error) or type(error).__name__)
     return FAILED
@@ -57,7 +58,7 @@ async def _until_interrupted(work: Coroutine[Any, Any, bool]) -> int:
 
 @contextmanager
 def _cancelled_by_signals(working: asyncio.Task[bool]) -> Iterator[None]:
-    """Let the first signal cancel a task; further ones must not disturb it while it clears away."""
+    """Let the first signal cancel a task; further ones must not disturb it while it cleans up."""
     loop = asyncio.get_running_loop()
     received: list[int] = []
 
@@ -74,23 +75,23 @@ def _cancelled_by_signals(working: asyncio.Task[bool]) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-            if received:  # an impatient Ctrl-C must not break off the interpreter's own end either
+            if received:  # nor may an impatient Ctrl-C interrupt the interpreter's own exit
                 signal.signal(number, signal.SIG_IGN)
 
 
 def _complain(message: str) -> None:
-    print(f"pushmill demo: {message}", file=sys.stderr)  # noqa: T201 - the command line's own voice
+    print(f"pushmill demo: {message}", file=sys.stderr)  # noqa: T201 - this is the command's output
 
 
 async def demonstrate(options: Options, console: Console) -> bool:
-    """Set the stage, play, and close the account; returns whether everything was right.
+    """Start everything, run the play and check the result; return whether everything was right.
 
     Raises:
-        ProcessDiedError: A worker or the push services ended by themselves.
-        StuckError: The workers do not join.
+        ProcessDiedError: A worker or the push services exited unexpectedly.
+        StuckError: The workers did not join their group.
         BrokerError: The embedded broker cannot be used.
-        KafkaUnreachableError: The Kafka of the environment cannot.
-        ConfigError: How to reach it is described wrongly.
+        KafkaUnreachableError: The Kafka that the environment names does not answer.
+        ConfigError: A setting for that Kafka is invalid.
         TimeoutError: Something hangs.
     """
     async with (
@@ -110,7 +111,7 @@ def _introduce(stage: Stage) -> None:
 
 async def _play(stage: Stage, collector: Collector) -> Evidence:
     play = stretched.play if stage.options.stretch else queued.play
-    delivered = await while_alive(stage.children, play(stage, collector))
+    delivered = await while_alive(stage.processes, play(stage, collector))
     exits, cpu_seconds = await stage.stop_workers()
     await collector.finish()
     pushes = await stage.services.pushes()
@@ -128,6 +129,6 @@ def _close(stage: Stage, evidence: Evidence) -> bool:
     if all(check.passed for check in verdicts):
         stage.say(f"\nAll {stage.options.notifications:,} recipients are accounted for.")
         return True
-    for words in stage.last_words():
-        stage.console.out(words, highlight=False)
+    for tail in stage.log_tails():
+        stage.console.out(tail, highlight=False)
     return False

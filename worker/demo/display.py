@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: a bar on a terminal, a plain line now and then elsewhere."""
+"""Shows the demo's progress: a bar on a terminal, otherwise a plain line every 2 seconds."""
 
 import time
 from types import TracebackType
@@ -13,13 +13,13 @@ LINE_SECONDS = 2.0
 
 
 class Display:
-    """Live progress on the outcomes that have come."""
+    """Live progress by the outcomes that have come."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._console = console
         self._total = total
         self._began = time.monotonic()
-        self._said_at = self._began
+        self._printed_at = self._began
         self._task: TaskID | None = None
         self._bar = Progress(
             BarColumn(),
@@ -41,12 +41,12 @@ class Display:
         self._bar.stop()
 
     def show(self, received: Received) -> None:
-        """Show how far it has come."""
+        """Show the progress so far."""
         now = time.monotonic()
         done = len(received.outcomes)
         line = f"{done:,} of {self._total:,} outcomes, {done / (now - self._began):,.0f} a second"
         if self._task is not None:
             self._bar.update(self._task, completed=done, description=line)
-        elif now - self._said_at >= LINE_SECONDS:
-            self._said_at = now
+        elif now - self._printed_at >= LINE_SECONDS:
+            self._printed_at = now
             self._console.print(f"  {line}", highlight=False)

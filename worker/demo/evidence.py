@@ -1,7 +1,4 @@
-"""What the demo has to go by: what pushmill wrote back, and what the simulated push services saw. Pure.
-
-Reads records with types of its own, as a consumer upstream would.
-"""
+"""What the demo is checked by: what Pushmill wrote back, and what the simulated push services saw. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +11,7 @@ from worker.demo.producer import Production, RecipientKey
 
 
 class ExpiredSubscription(NamedTuple):
-    """What a record of `push.expired` says."""
+    """A subscription that a record of `push.expired` names."""
 
     site_id: str
     recipient_id: str
@@ -32,12 +29,12 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A push that a simulated service was asked to take.
+    """A push that a simulated service received.
 
     Attributes:
-        taken: Whether it did.
-        digest: Of the text that it decrypted; 0 where it did not.
-        at: Arrival, in seconds since the epoch.
+        taken: Whether the service accepted it.
+        digest: Digest of the decrypted text; 0 if it was not decrypted.
+        at: When it arrived, in seconds since the epoch.
     """
 
     endpoint: str
@@ -48,7 +45,7 @@ class Push:
 
 @dataclass(slots=True)
 class Received:
-    """What pushmill wrote back: the last word on each recipient, and how many were said twice."""
+    """What Pushmill wrote back: the last outcome of each recipient, and which came more than once."""
 
     outcomes: dict[RecipientKey, Outcome] = field(default_factory=dict)
     repeated: Counter[RecipientKey] = field(default_factory=Counter)
@@ -56,38 +53,38 @@ class Received:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     def take_outcomes(self, value: bytes) -> None:
-        """Take in a record of `push.outcomes`."""
+        """Add a record of `push.outcomes`."""
         batch = decode_outcomes(value)
         for outcome in batch.outcomes:
-            who = RecipientKey(batch.job_id, outcome.recipient_id)
-            if who in self.outcomes:
-                self.repeated[who] += 1
-            self.outcomes[who] = outcome
+            key = RecipientKey(batch.job_id, outcome.recipient_id)
+            if key in self.outcomes:
+                self.repeated[key] += 1
+            self.outcomes[key] = outcome
 
     def take_expired(self, value: bytes) -> None:
-        """Take in a record of `push.expired`."""
+        """Add a record of `push.expired`."""
         expired = decode_expired(value)
         self.expired[ExpiredSubscription(expired.site_id, expired.recipient_id, expired.endpoint)] += 1
 
     def take_dead_letter(self, key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> None:
-        """Take in a record of `push.dead-letters`."""
+        """Add a record of `push.dead-letters`."""
         code = headers.get("error-code", b"").decode(errors="replace")
         self.dead_letters.append(DeadLetter((key or b"").decode(errors="replace"), value or b"", code))
 
     @property
     def last_at(self) -> float:
-        """When the last outcome became final, in seconds since the epoch; 0 if there is none."""
+        """When the last outcome was decided, in seconds since the epoch; 0 if there is none."""
         return max((outcome.at.timestamp() for outcome in self.outcomes.values()), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a play gave to pushmill.
+    """What a play gave Pushmill to do.
 
     Attributes:
         production: What was written, and what must come of it.
         written_at: Timestamps of the job records by job id, in seconds since the epoch.
-        course: What there was to keep to; None where everything was to go at once.
+        course: What a stretched run had to keep to; None if everything was sent at once.
     """
 
     production: Production
@@ -97,14 +94,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that the account is made of.
+    """Everything that the report is made from.
 
     Attributes:
         delivered: What was written, and what must come of it.
-        received: What pushmill wrote back.
+        received: What Pushmill wrote back.
         pushes: What the simulated push services saw.
         exits: Exit status of each worker.
-        cpu_seconds: Of all workers together, from start to end.
+        cpu_seconds: CPU time of all workers together, from start to end.
     """
 
     delivered: Delivered

@@ -1,4 +1,4 @@
-"""The demo's Kafka: the embedded broker, or one of yours with topics of the demo's own."""
+"""The demo's Kafka: the embedded broker, or one of the user's, with topics of the demo's own."""
 
 import asyncio
 import secrets
@@ -24,11 +24,11 @@ DELETE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """A Kafka with all topics.
+    """A Kafka in which all topics exist.
 
     Attributes:
-        name: For people.
-        environment: The variables with which any process reaches it.
+        name: What to call it on the console.
+        environment: The variables by which any process reaches it.
         group: Consumer group of the workers.
     """
 
@@ -38,18 +38,18 @@ class Kafka:
 
     @property
     def settings(self) -> KafkaSettings:
-        """The same as `environment`, for this process."""
+        """The same as `environment`, as settings for this process."""
         return load_kafka_settings(self.environment)
 
 
 @asynccontextmanager
 async def ready_kafka(environ: Mapping[str, str]) -> AsyncIterator[Kafka]:
-    """Give a Kafka with empty topics: that of `PUSHMILL_KAFKA_BOOTSTRAP_SERVERS`, else an embedded one.
+    """Provide a Kafka with empty topics: that of `PUSHMILL_KAFKA_BOOTSTRAP_SERVERS`, or else an embedded one.
 
     Raises:
         BrokerError: The embedded broker cannot be used.
-        KafkaUnreachableError: The other one cannot.
-        ConfigError: How to reach it is described wrongly.
+        KafkaUnreachableError: The other one does not answer.
+        ConfigError: A setting for the other one is invalid.
     """
     token = secrets.token_hex(4)
     group = f"pushmill-demo-{token}"
@@ -83,11 +83,11 @@ async def _delete_topics(settings: KafkaSettings) -> None:
 
 
 async def group_is_whole(kafka: Kafka, members: int) -> None:
-    """Wait until so many members have joined the group and have their partitions."""
+    """Wait until `members` members have joined the group and have their partitions."""
     admin = AIOKafkaAdminClient(**connection(kafka.settings))
     try:
         await admin.start()
-        while await _stable_members(admin, kafka.group) < members:  # noqa: ASYNC110 - Kafka tells nobody
+        while await _stable_members(admin, kafka.group) < members:  # noqa: ASYNC110 - Kafka sends no event
             await asyncio.sleep(POLL_SECONDS)
     finally:
         await admin.close()

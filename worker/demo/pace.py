@@ -1,6 +1,6 @@
-"""How a campaign keeps to its timetable, while it runs and afterwards.
+"""How closely a campaign keeps to its timetable, while it runs and afterwards.
 
-Pure; times are seconds since the epoch.
+Pure; times are in seconds since the epoch.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -13,24 +13,24 @@ from worker.demo.producer import RecipientKey
 from worker.demo.report import percentile
 
 KNOWN_AFTER = 1.0
-"""Seconds until an outcome has surely come (checkpoint, Kafka, our own look): the live picture is so old."""
+"""Seconds until an outcome has certainly come (checkpoint, Kafka, poll); the live picture lags by as much."""
 
 LEVELS = " ▁▂▃▄▅▆▇█"
 PLANNED_LEVEL = 4
-"""Of the planned pace, so that there is as much room above it as below."""
+"""Level of the planned pace, which leaves as much room above as below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Where a campaign stands.
+    """The state of a running campaign.
 
     Attributes:
         elapsed: Seconds since its start; negative before it.
-        planned: Share of the campaign that is to be out.
-        actual: Share that is.
-        late: Seconds, the 99th percentile of lateness so far.
+        planned: Share of the campaign that is due.
+        actual: Share that has been sent.
+        late: 99th percentile of lateness so far, in seconds.
         moved: Seconds by which its planned times have moved.
-        paused: Whether it is.
+        paused: Whether it is paused.
         curve: The actual pace so far against the planned one, a character for each part of the time.
     """
 
@@ -49,21 +49,21 @@ class Picture:
 
 
 class Pace:
-    """What has become known of a running campaign."""
+    """What is known about a running campaign."""
 
     def __init__(self, timetable: Timetable) -> None:
         self._timetable = timetable
         self._out: list[float] = []
         self._late: list[float] = []
 
-    def take(self, who: RecipientKey, at: float, pause: Pause) -> None:
-        """Take in when a recipient's outcome became final; who is not in the timetable does not count."""
-        if who in self._timetable.due:
+    def take(self, key: RecipientKey, at: float, pause: Pause) -> None:
+        """Note when a recipient's outcome was decided; recipients outside the timetable do not count."""
+        if key in self._timetable.due:
             insort(self._out, at)
-            insort(self._late, at - self._timetable.due_of(who, at, pause))
+            insort(self._late, at - self._timetable.due_of(key, at, pause))
 
     def picture(self, now: float, pause: Pause, columns: int) -> Picture:
-        """How it stood when the last outcomes that have surely come became final."""
+        """Return the state of `KNOWN_AFTER` seconds ago, for which all outcomes have come."""
         then = now - KNOWN_AFTER
         plan = self._timetable
         end = plan.start + plan.stretch + pause.shift_at(now)
@@ -79,14 +79,14 @@ class Pace:
 
 
 def curve(moments: Sequence[float], start: float, end: float, columns: int, pace: float) -> str:
-    """Draw how many moments fall into each part of a time.
+    """Draw how many moments fall into each part of a period.
 
     Args:
         moments: In order.
-        start: Of the time.
-        end: Of the time.
-        columns: Its parts, one character each.
-        pace: Moments a second that are drawn at half height.
+        start: Start of the time.
+        end: End of the time.
+        columns: How many parts to draw, one character each.
+        pace: How many moments a second are drawn at half height.
     """
     width = (end - start) / columns
     edges = [bisect_left(moments, start + width * number) for number in range(columns + 1)]
@@ -95,12 +95,12 @@ def curve(moments: Sequence[float], start: float, end: float, columns: int, pace
 
 
 def _level(pace: float) -> int:
-    """The level of a pace, as a multiple of the planned one; what is more than nothing shows."""
+    """Return the level for a pace, which is a multiple of the planned one; any pace above 0 is visible."""
     return min(len(LEVELS) - 1, round(pace * PLANNED_LEVEL) or int(pace > 0))
 
 
 def gaps(planned: Iterable[float], actual: Iterable[float]) -> Iterator[tuple[float, int]]:
-    """Each moment at which the two curves' distance changes, and how far the actual one is ahead then."""
+    """Yield each moment at which the gap between the curves changes, and how far the actual one is ahead."""
     ahead = 0
     for at, change in sorted([*((at, -1) for at in planned), *((at, 1) for at in actual)]):
         ahead += change
@@ -108,8 +108,8 @@ def gaps(planned: Iterable[float], actual: Iterable[float]) -> Iterator[tuple[fl
 
 
 def busiest(moments: Sequence[float], after: float) -> int:
-    """The most moments within one second, from `after` on."""
+    """Return the largest number of moments within one second, from `after` on."""
     return max(
-        (bisect_left(moments, at + 1.0) - place for place, at in enumerate(moments) if at >= after),
+        (bisect_left(moments, at + 1.0) - index for index, at in enumerate(moments) if at >= after),
         default=0,
     )

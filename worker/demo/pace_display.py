@@ -1,4 +1,4 @@
-"""What a stretched demo shows while it runs: a live picture on a terminal, plain lines elsewhere."""
+"""Shows the progress of a stretched campaign: a live picture on a terminal, otherwise plain lines."""
 
 import time
 from types import TracebackType
@@ -17,12 +17,12 @@ LINE_SECONDS = 5.0
 
 
 class PaceDisplay:
-    """Planned against actual pace; `seconds` is the campaign's stretch."""
+    """Shows planned against actual pace; `seconds` is the campaign's stretch."""
 
     def __init__(self, console: Console, seconds: float) -> None:
         self._console = console
         self._seconds = seconds
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
         self._live = Live(console=console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -36,27 +36,27 @@ class PaceDisplay:
         self._live.stop()
 
     def show(self, picture: Picture) -> None:
-        """Show how it stands."""
+        """Show the state of the campaign."""
         now = time.monotonic()
         if self._live.is_started:
             self._live.update(live_view(picture, self._seconds))
-        elif now - self._said_at >= LINE_SECONDS:
-            self._said_at = now
+        elif now - self._printed_at >= LINE_SECONDS:
+            self._printed_at = now
             self._console.print(f"  {line(picture)}", highlight=False, soft_wrap=True)
 
 
 def line(picture: Picture) -> str:
-    """A picture in one line."""
+    """Format a picture as one line."""
     shares = f"planned {picture.planned:5.1%}, actual {picture.actual:5.1%}, gap {picture.gap:+.1%}"
     return f"{_clock(picture)}: {shares}, p99 {picture.late:.2f} s late{_state(picture)}"
 
 
 def live_view(picture: Picture, seconds: float) -> RenderableType:
-    """A picture as two bars and a curve."""
+    """Draw a picture as two bars and a curve."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row("planned", _bar(picture.planned), f"{picture.planned:6.1%}")
     table.add_row("actual", _bar(picture.actual), f"{picture.actual:6.1%}  gap {picture.gap:+.1%}")
-    table.add_row("pace", Text(picture.curve, "cyan"), "half height is the planned one")
+    table.add_row("pace", Text(picture.curve, "cyan"), "half height is the planned pace")
     figures = f"{_clock(picture)} of {seconds:g} s; p99 {picture.late:.2f} s late"
     return Group(table, Text(figures + _state(picture), "yellow" if picture.paused else ""))
 

@@ -1,4 +1,4 @@
-"""Processes that the demo starts: none outlives it, and none dies unnoticed."""
+"""The processes that the demo starts: none outlives it, and none dies unnoticed."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -14,19 +14,19 @@ _Result = TypeVar("_Result")
 
 
 class ProcessDiedError(RuntimeError):
-    """A process of the demo ended by itself; the text ends with the last lines of its log."""
+    """A process of the demo exited unexpectedly; the message ends with the last lines of its log."""
 
 
 class DemoProcess:
-    """One process; what it says on stderr goes to a file.
+    """One process, which logs its stderr to a file.
 
-    Its stdin stays open for as long as this process lives, so that it can notice our end.
+    Its stdin stays open for as long as this process lives, so that it can notice that we are gone.
 
     Args:
-        name: For people.
+        name: What to call it in messages.
         command: Program and arguments.
-        environment: All of it.
-        log: The file.
+        environment: Its whole environment.
+        log: File for its stderr.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -40,11 +40,11 @@ class DemoProcess:
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
-                env=dict(self._environment),  # uvloop takes no other mapping
+                env=dict(self._environment),  # uvloop accepts no other mapping
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # a Ctrl-C is for the demo, which ends its processes itself
+                start_new_session=True,  # Ctrl-C must reach only the demo, which stops its processes itself
             )
         return self
 
@@ -59,21 +59,21 @@ class DemoProcess:
     @property
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:
-            raise AssertionError("is used inside `async with` alone")
+            raise AssertionError("must be used inside `async with`")
         return self._process
 
     async def line(self) -> bytes:
-        """The next line that it writes to stdout; empty at the end."""
+        """Read the next line that it writes to stdout; empty at the end."""
         if self._running.stdout is None:
             raise AssertionError("stdout is a pipe")
         return await self._running.stdout.readline()
 
     async def ended(self) -> int:
-        """Wait for its end, and return its exit status; negative for the signal that killed it."""
+        """Wait until it exits, and return its exit status; negative for the signal that killed it."""
         return await self._running.wait()
 
     async def stop(self, seconds: float) -> int:
-        """Ask it to end, and return its exit status; it is killed if that takes too long."""
+        """Ask it to exit, and return its exit status; kill it if that takes longer than `seconds`."""
         with suppress(ProcessLookupError):
             self._running.terminate()
         try:
@@ -82,34 +82,34 @@ class DemoProcess:
             self._running.kill()
             return await self._running.wait()
 
-    def obituary(self) -> str:
-        """That it has ended, and its last words."""
+    def exit_message(self) -> str:
+        """Say that it has exited, with the last lines of its log."""
         status = self._running.returncode
-        return f"{self.name} ended by itself, with status {status}; the end of its log:\n{self.tail()}"
+        return f"{self.name} exited unexpectedly with status {status}; its log ends with:\n{self.tail()}"
 
     def tail(self) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
 
 
-async def while_alive(children: Iterable[DemoProcess], work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Do the work, unless one of the children ends before it is done.
+async def while_alive(processes: Iterable[DemoProcess], work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Do the work, unless one of the processes exits before it is done.
 
     Raises:
-        ProcessDiedError: One has.
+        ProcessDiedError: One of them has exited.
     """
     working = asyncio.create_task(work)
-    deaths = {asyncio.create_task(child.ended()): child for child in children}
+    exits = {asyncio.create_task(process.ended()): process for process in processes}
     try:
-        await asyncio.wait((working, *deaths), return_when=asyncio.FIRST_COMPLETED)
-        dead = [child for death, child in deaths.items() if death.done()]
-        if dead:  # whatever else went wrong went wrong because of that
-            raise ProcessDiedError("\n".join(child.obituary() for child in dead))
+        await asyncio.wait((working, *exits), return_when=asyncio.FIRST_COMPLETED)
+        dead = [process for exited, process in exits.items() if exited.done()]
+        if dead:  # anything else that went wrong is a consequence
+            raise ProcessDiedError("\n".join(process.exit_message() for process in dead))
         return await working
     finally:
-        for task in (working, *deaths):
+        for task in (working, *exits):
             task.cancel()
-        await asyncio.gather(working, *deaths, return_exceptions=True)
+        await asyncio.gather(working, *exits, return_exceptions=True)

@@ -113,7 +113,7 @@ def _addressed(
 ) -> dict[str, Any]:
     """Return a recipient as its record holds it, and note in the production what must become of it."""
     given = next(pool[recipient.kind])
-    subscription = _twisted(recipient, given)
+    subscription = _tampered(recipient, given)
     key = RecipientKey(each.job["job_id"], recipient.id)
     production.expected[key] = _expected(each.job, recipient, subscription["endpoint"])
     if recipient.fate in ANSWERS:
@@ -123,7 +123,7 @@ def _addressed(
     return {"id": recipient.id, "subscription": subscription, **variables}
 
 
-def _twisted(recipient: DraftRecipient, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tampered(recipient: DraftRecipient, given: Mapping[str, Any]) -> Mapping[str, Any]:
     if recipient.fate is Fate.BAD_KEYS:
         return {**given, "keys": {**given["keys"], "p256dh": "BA" + "A" * 85}}
     if recipient.fate is Fate.FOREIGN_ENDPOINT:

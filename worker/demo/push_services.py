@@ -1,4 +1,4 @@
-"""The demo's handle on its push services: subscriptions, planned answers, and what they saw."""
+"""The demo's client of its push services: makes subscriptions, scripts answers, reads what they received."""
 
 import asyncio
 import json
@@ -27,14 +27,14 @@ class PushServices:
     """Four simulated push services over TLS, in a process of their own.
 
     Attributes:
-        child: The process.
-        origins: By profile, `https://localhost:PORT`.
-        ca_file: Certificate of the authority that vouches for them.
+        process: That process.
+        origins: Origin of each profile, `https://localhost:PORT`.
+        ca_file: Certificate of the authority that signed theirs.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
         command = [sys.executable, "-m", "worker.simulator.child", str(folder), str(seed)]
-        self.child = DemoProcess("the push services", command, os.environ, folder / "push-services.log")
+        self.process = DemoProcess("the push services", command, os.environ, folder / "push-services.log")
         self.ca_file = folder / "ca.pem"
         self.origins: Mapping[str, str] = {}
         self._stack = AsyncExitStack()
@@ -42,7 +42,7 @@ class PushServices:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.child)
+            await stack.enter_async_context(self.process)
             async with asyncio.timeout(START_SECONDS):
                 self.origins = await self._announced()
             tls = await asyncio.to_thread(ssl.create_default_context, cafile=self.ca_file)
@@ -57,22 +57,22 @@ class PushServices:
         await self._stack.aclose()
 
     async def _announced(self) -> Mapping[str, str]:
-        line = await self.child.line()
+        line = await self.process.line()
         if not line:
-            await self.child.ended()
-            raise ProcessDiedError(self.child.obituary())
+            await self.process.ended()
+            raise ProcessDiedError(self.process.exit_message())
         origins: Mapping[str, str] = json.loads(line)
         return origins
 
     @property
     def hosts(self) -> str:
-        """What `PUSHMILL_ENDPOINT_HOSTS` is set to."""
+        """Their hosts, for `PUSHMILL_ENDPOINT_HOSTS`."""
         return ",".join(origin.removeprefix("https://") for origin in self.origins.values())
 
     async def subscribe(
         self, kind: SubscriptionKind, count: int, vapid_public_key: str
     ) -> Sequence[Mapping[str, Any]]:
-        """Make subscriptions of one kind, in the shape of `PushSubscription.toJSON()`."""
+        """Make subscriptions of one kind, shaped like `PushSubscription.toJSON()`."""
         asked: dict[str, Any] = {"count": count, "vapid_public_key": vapid_public_key}
         if kind.gone:
             asked["expires_in"] = 0
@@ -80,7 +80,7 @@ class PushServices:
         return made
 
     async def script(self, scripts: Iterable[tuple[str, str, int]]) -> None:
-        """Let endpoints answer once with a status; see `Production.scripts`."""
+        """Script endpoints to answer once with a status; see `Production.scripts`."""
         remaining = iter(scripts)
         await asyncio.gather(*(self._script(remaining) for _ in range(SCRIPTS_AT_ONCE)))
 
@@ -90,7 +90,7 @@ class PushServices:
             await self._ask("POST", service, "/script", asked)
 
     async def pushes(self) -> list[Push]:
-        """Everything that was asked of them, as far as the subscription is known."""
+        """Return every push that they received for a known subscription."""
         return [push for service in self.origins for push in await self._pushes_of(service)]
 
     async def _pushes_of(self, service: str) -> list[Push]:

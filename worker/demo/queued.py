@@ -1,4 +1,4 @@
-"""The ordinary play: everything is written at once, and delivered as fast as that goes."""
+"""The ordinary play: writes everything at once, for delivery as fast as possible."""
 
 import asyncio
 
@@ -11,18 +11,16 @@ from worker.demo.stage import Stage
 
 
 async def play(stage: Stage, collector: Collector) -> Delivered:
-    """Produce, and wait for all outcomes; gives up in time, so that the account can say what is missing."""
+    """Produce, and wait for all outcomes, up to a limit, after which the report says what is missing."""
     total = stage.options.notifications
     deadline = asyncio.get_running_loop().time() + stage.options.limit
     production = await _produce(stage)
     await stage.join()
-    stage.say(
-        f"workers that have joined: {len(stage.workers)}; records to write: {len(production.records):,}"
-    )
+    stage.say(f"workers joined: {len(stage.workers)}; records to write: {len(production.records):,}")
     written_at = await write(stage.kafka.settings, production.records)
     with Display(stage.console, total) as display:
         while len(collector.received.outcomes) < total and asyncio.get_running_loop().time() < deadline:
-            await collector.look()
+            await collector.poll()
             display.show(collector.received)
     return Delivered(production, written_at)
 

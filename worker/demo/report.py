@@ -1,4 +1,4 @@
-"""The demo's account: what came back against what had to, and the closing tables. Pure."""
+"""The demo's report: what came back against what was expected, and the closing tables. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,19 +15,19 @@ from worker.demo.evidence import DeadLetter, Evidence, ExpiredSubscription, Push
 from worker.demo.producer import Expected, RecipientKey
 
 SHOWN_PROBLEMS = 5
-"""Of each check; how many more there are is said."""
+"""How many problems of each check are shown; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that must hold, and every instance in which it does not."""
+    """A claim that must hold, and every case in which it does not."""
 
     claim: str
     problems: Sequence[str]
 
     @property
     def passed(self) -> bool:
-        """Whether it holds."""
+        """Whether the claim holds."""
         return not self.problems
 
 
@@ -35,71 +35,80 @@ class Check:
 
 
 def checks(evidence: Evidence) -> list[Check]:
-    """Compare what came with what had to come, recipient by recipient."""
+    """Compare what came with what was expected, recipient by recipient."""
     expected, received = evidence.delivered.production.expected, evidence.received
     by_endpoint: dict[str, list[Push]] = defaultdict(list)
     for push in evidence.pushes:
         by_endpoint[push.endpoint].append(push)
     return [
-        Check("every recipient has an outcome, and nobody else", list(_strays(expected, received))),
-        Check("every outcome is the one that was arranged", list(_wrong_outcomes(expected, received))),
-        Check("no outcome was said twice", [_name(who) for who in received.repeated]),
-        Check("every push that was due was asked for once, no other", list(_asked(expected, by_endpoint))),
-        Check("every push taken was decrypted to its very text", list(_wrong_texts(expected, by_endpoint))),
+        Check("every recipient has an outcome, and no one else does", list(_strays(expected, received))),
+        Check("every outcome is the expected one", list(_wrong_outcomes(expected, received))),
+        Check("no outcome was reported twice", [_name(key) for key in received.repeated]),
+        Check(
+            "every expected push was requested exactly once, and no other",
+            list(_asked(expected, by_endpoint)),
+        ),
+        Check(
+            "every accepted push decrypted to exactly the right text",
+            list(_wrong_texts(expected, by_endpoint)),
+        ),
         Check("push.expired names exactly the subscriptions that are gone", list(_expired(evidence))),
-        Check("push.dead-letters holds exactly the records that are no job", list(_buried(evidence))),
-        Check("every worker ended cleanly", list(_exits(evidence.exits))),
+        Check(
+            "push.dead-letters holds exactly the records that are not valid jobs",
+            list(_dead_letters(evidence)),
+        ),
+        Check("every worker exited cleanly", list(_exits(evidence.exits))),
     ]
 
 
-def _name(who: RecipientKey) -> str:
-    return f"{who.recipient_id} of {who.job_id}"
+def _name(key: RecipientKey) -> str:
+    return f"{key.recipient_id} of {key.job_id}"
 
 
 def _strays(expected: Mapping[RecipientKey, Expected], received: Received) -> Iterator[str]:
-    yield from (f"{_name(who)}: no outcome" for who in expected if who not in received.outcomes)
-    yield from (f"{_name(who)}: was never produced" for who in received.outcomes if who not in expected)
+    yield from (f"{_name(key)}: no outcome" for key in expected if key not in received.outcomes)
+    yield from (f"{_name(key)}: was never produced" for key in received.outcomes if key not in expected)
 
 
 def _wrong_outcomes(expected: Mapping[RecipientKey, Expected], received: Received) -> Iterator[str]:
-    for who, wanted in expected.items():
-        outcome = received.outcomes.get(who)
+    for key, wanted in expected.items():
+        outcome = received.outcomes.get(key)
         attempts = int(wanted.asked)
         if outcome and (outcome.status != wanted.status or outcome.attempts != attempts):
-            yield f"{_name(who)}: {outcome}, should be {wanted.status} after {attempts} attempts"
+            yield f"{_name(key)}: {outcome}, expected {wanted.status} after {attempts} attempts"
 
 
 def _asked(expected: Mapping[RecipientKey, Expected], pushes: Mapping[str, Sequence[Push]]) -> Iterator[str]:
     known = {wanted.endpoint for wanted in expected.values()}
-    for who, wanted in expected.items():
+    for key, wanted in expected.items():
         count = len(pushes.get(wanted.endpoint, ()))
         if count != wanted.asked:
-            yield f"{_name(who)}: {count} pushes at {wanted.service}, should be {int(wanted.asked)}"
-    yield from ("a push to an endpoint of nobody" for endpoint in pushes if endpoint not in known)
+            yield f"{_name(key)}: {count} requests at {wanted.service}, expected {int(wanted.asked)}"
+    yield from ("a push to an endpoint of no recipient" for endpoint in pushes if endpoint not in known)
 
 
 def _wrong_texts(
     expected: Mapping[RecipientKey, Expected], pushes: Mapping[str, Sequence[Push]]
 ) -> Iterator[str]:
-    for who, wanted in expected.items():
+    for key, wanted in expected.items():
         for push in pushes.get(wanted.endpoint, ()):
             problem = _wrong_text(push, wanted.digest)
             if problem:
-                yield f"{_name(who)}: {wanted.service} {problem}"
+                yield f"{_name(key)}: {wanted.service} {problem}"
 
 
 def _wrong_text(push: Push, digest: int | None) -> str:
     if push.taken != (digest is not None):
-        return "took it" if push.taken else "refused it"
+        return "accepted it" if push.taken else "refused it"
     if not push.taken or push.digest == digest:
         return ""
-    return "read another text" if push.digest else "could not read it"
+    return "decrypted another text" if push.digest else "could not decrypt it"
 
 
 def _expired(evidence: Evidence) -> Iterator[str]:
     wanted = {
-        ExpiredSubscription(each.site_id, who.recipient_id, each.endpoint)
-        for who, each in evidence.delivered.production.expected.items()
+        ExpiredSubscription(each.site_id, key.recipient_id, each.endpoint)
+        for key, each in evidence.delivered.production.expected.items()
         if each.status == Status.EXPIRED
     }
     found = evidence.received.expired
@@ -108,15 +117,15 @@ def _expired(evidence: Evidence) -> Iterator[str]:
     yield from (f"{gone.site_id}/{gone.recipient_id}: {n} times" for gone, n in found.items() if n > 1)
 
 
-def _buried(evidence: Evidence) -> Iterator[str]:
+def _dead_letters(evidence: Evidence) -> Iterator[str]:
     wanted = {
         DeadLetter(record.key, record.value, code)
         for record, code in evidence.delivered.production.broken.items()
     }
     found = Counter(evidence.received.dead_letters)
-    yield from (f"{buried.key}: is missing, or altered" for buried in wanted - found.keys())
-    yield from (f"{buried.key or 'no key'}: {buried.code}, unexpected" for buried in found.keys() - wanted)
-    yield from (f"{buried.key}: {n} times" for buried, n in found.items() if n > 1)
+    yield from (f"{letter.key}: is missing, or altered" for letter in wanted - found.keys())
+    yield from (f"{letter.key or 'no key'}: {letter.code}, unexpected" for letter in found.keys() - wanted)
+    yield from (f"{letter.key}: {n} times" for letter, n in found.items() if n > 1)
 
 
 def _exits(exits: Mapping[str, int]) -> Iterator[str]:
@@ -128,13 +137,13 @@ def _exits(exits: Mapping[str, int]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How fast it was; durations in seconds.
+    """How fast it was; durations are in seconds.
 
     Attributes:
         span: From the first record written to the last outcome.
         rate: Outcomes a second over the span.
-        latencies: From a record's timestamp to an outcome of it: the 50th, 95th and 99th percentile.
-        cpu_seconds: Of all workers together.
+        latencies: From a record's timestamp to each of its outcomes: 50th, 95th and 99th percentile.
+        cpu_seconds: CPU time of all workers together.
     """
 
     span: float
@@ -144,12 +153,12 @@ class Figures:
 
 
 def figures(evidence: Evidence) -> Figures:
-    """Measure throughput and latency; all 0 if nothing came."""
+    """Measure throughput and latency; everything is 0 if nothing came."""
     outcomes, written_at = evidence.received.outcomes, evidence.delivered.written_at
     waits = sorted(
-        outcome.at.timestamp() - written_at[who.job_id]
-        for who, outcome in outcomes.items()
-        if who.job_id in written_at
+        outcome.at.timestamp() - written_at[key.job_id]
+        for key, outcome in outcomes.items()
+        if key.job_id in written_at
     )
     span = max(0.0, evidence.received.last_at - min(written_at.values())) if waits else 0.0
     rate = len(waits) / span if span else 0.0
@@ -158,15 +167,15 @@ def figures(evidence: Evidence) -> Figures:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of sorted values; 0 if there are none."""
+    """Return the nearest-rank percentile of sorted values; 0 if there are none."""
     return values[max(0, ceil(len(values) * percent / 100) - 1)] if values else 0.0
 
 
-# ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def render(evidence: Evidence, measured: RenderableType, verdicts: Iterable[Check]) -> RenderableType:
-    """The closing tables: outcomes, push services, what was measured, checks."""
+    """Draw the closing tables: outcomes, push services, measurements, checks."""
     return Group(_outcome_table(evidence), _service_table(evidence), measured, _check_table(verdicts))
 
 
@@ -190,7 +199,7 @@ def _outcome_table(evidence: Evidence) -> Table:
 
 
 def _service_table(evidence: Evidence) -> Table:
-    table = _table("\npush service", "\nasked", "\ntaken", "\ndecrypted", "\ndue")
+    table = _table("\npush service", "\nrequests", "\naccepted", "\ndecrypted", "\nexpected")
     services = {each.endpoint: each.service for each in evidence.delivered.production.expected.values()}
     of = [(services.get(push.endpoint, "?"), push) for push in evidence.pushes]
     asked = Counter(service for service, _ in of)
@@ -206,14 +215,14 @@ def _service_table(evidence: Evidence) -> Table:
 
 
 def render_speed(evidence: Evidence) -> RenderableType:
-    """The figures of speed."""
+    """Draw the figures of speed."""
     measured = figures(evidence)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row()
     p50, p95, p99 = measured.latencies
-    table.add_row("throughput", f"{measured.rate:,.0f} a second, for {measured.span:.1f} s")
+    table.add_row("throughput", f"{measured.rate:,.0f} a second over {measured.span:.1f} s")
     table.add_row("latency", f"p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s, all queued at once")
-    table.add_row("workers' CPU", f"{measured.cpu_seconds:.1f} s, their start included")
+    table.add_row("workers' CPU", f"{measured.cpu_seconds:.1f} s, including their start")
     return table
 
 

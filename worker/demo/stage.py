@@ -1,4 +1,4 @@
-"""What the demo is played on: a folder with keys, a Kafka, push services and real workers."""
+"""Starts and cleans up what the demo needs: a folder with keys, a Kafka, push services and real workers."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ STOP_SECONDS = 30.0
 
 
 class StuckError(RuntimeError):
-    """Something does not get anywhere; the text says what, and ends with logs."""
+    """Something makes no progress; the message says what, and ends with logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,11 @@ class Options:
     """Options of `pushmill demo`.
 
     Attributes:
-        notifications: How many recipients there are.
-        workers: Worker processes.
-        seed: What is sent, and what goes wrong, follows from it.
-        stretch: Seconds over which the campaign is spread; 0 where everything goes at once.
-        keep: Whether the folder with keys and logs stays.
+        notifications: Number of recipients.
+        workers: Number of worker processes.
+        seed: Decides what is sent, and what goes wrong.
+        stretch: Seconds over which the campaign is spread; 0 to send everything at once.
+        keep: Whether to keep the folder with keys and logs.
     """
 
     notifications: int = 20_000
@@ -48,17 +48,17 @@ class Options:
 
     @property
     def limit(self) -> float:
-        """Seconds after which outcomes that have not come are given up."""
+        """Seconds after which to stop waiting for outcomes."""
         return 120 + self.notifications / 200 + self.stretch
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that runs while the demo does.
+    """Everything that runs during the demo.
 
     Attributes:
-        folder: Keys, certificate and logs.
-        keys: VAPID keys by name; sites' keys lie in the folder, too.
+        folder: Holds keys, certificate and logs.
+        keys: VAPID keys by name; those of sites are in the folder as well.
         workers: Real worker processes.
     """
 
@@ -71,12 +71,12 @@ class Stage:
     workers: tuple[DemoProcess, ...]
 
     @property
-    def children(self) -> tuple[DemoProcess, ...]:
-        """All processes that must not end by themselves."""
-        return (self.services.child, *self.workers)
+    def processes(self) -> tuple[DemoProcess, ...]:
+        """All processes that must not exit by themselves."""
+        return (self.services.process, *self.workers)
 
     def say(self, line: str) -> None:
-        """Tell the user what has been reached."""
+        """Print a line for the user."""
         self.console.print(line, highlight=False, soft_wrap=True)
 
     async def subscribe(self, drafts: Iterable[Draft]) -> dict[SubscriptionKind, Sequence[Mapping[str, Any]]]:
@@ -90,21 +90,21 @@ class Stage:
         """Wait until all workers have joined their group.
 
         Raises:
-            StuckError: They do not.
+            StuckError: They did not join in time.
         """
         try:
             async with asyncio.timeout(JOIN_SECONDS):
                 await group_is_whole(self.kafka, len(self.workers))
         except TimeoutError:
-            problem = f"the workers have not joined their group within {JOIN_SECONDS:g} s"
-            raise StuckError(problem + "".join(self.last_words())) from None
+            problem = f"the workers did not join their group within {JOIN_SECONDS:g} s"
+            raise StuckError(problem + "".join(self.log_tails())) from None
 
-    def last_words(self) -> Iterator[str]:
-        """The end of each worker's log."""
-        return (f"\nThe end of the log of {worker.name}:\n{worker.tail()}" for worker in self.workers)
+    def log_tails(self) -> Iterator[str]:
+        """Return the end of each worker's log."""
+        return (f"\nThe log of {worker.name} ends with:\n{worker.tail()}" for worker in self.workers)
 
     async def stop_workers(self) -> tuple[dict[str, int], float]:
-        """Stop them, and return their exit statuses and the CPU time of all their lives in seconds."""
+        """Stop the workers; return their exit statuses, and the seconds of CPU time that they used in all."""
         before = _cpu_of_ended_children()
         statuses = await asyncio.gather(*(worker.stop(STOP_SECONDS) for worker in self.workers))
         exits = {worker.name: status for worker, status in zip(self.workers, statuses, strict=True)}
@@ -118,13 +118,13 @@ def _cpu_of_ended_children() -> float:
 
 @asynccontextmanager
 async def ready_stage(options: Options, console: Console) -> AsyncIterator[Stage]:
-    """Set the stage, and clear it away at the end.
+    """Start everything, and clean it up at the end.
 
     Raises:
-        ProcessDiedError: The push services ended by themselves.
+        ProcessDiedError: The push services exited unexpectedly.
         BrokerError: The embedded broker cannot be used.
-        KafkaUnreachableError: The Kafka of the environment cannot.
-        ConfigError: How to reach it is described wrongly.
+        KafkaUnreachableError: The Kafka that the environment names does not answer.
+        ConfigError: A setting for that Kafka is invalid.
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_folder(console, keep=options.keep))
@@ -144,7 +144,7 @@ def _folder(console: Console, *, keep: bool) -> Iterator[Path]:
         yield folder
     finally:
         if keep:
-            console.print(f"Keys and logs are kept in {folder}", highlight=False, soft_wrap=True)
+            console.print(f"Keys and logs are in {folder}", highlight=False, soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -171,8 +171,8 @@ def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> 
         "PUSHMILL_CA_FILE": str(services.ca_file),
         "PUSHMILL_STATUS_HOST": "127.0.0.1",
         "PUSHMILL_STATUS_PORT": "0",
-        # Push services, workers and broker share one machine here: more at once would only wait, up to the
-        # request time-out where the machine is busy with other things, too.
+        # Push services, workers and broker share one machine here. More requests at once would only wait, and
+        # run into the request time-out when the machine is busy with other work.
         "PUSHMILL_MAX_IN_FLIGHT": "64",
         "PUSHMILL_LOG_FORMAT": "json",
     }

@@ -1,4 +1,4 @@
-"""The play over time: a stretched campaign, an urgent job that overtakes it, a pause and a resume."""
+"""The stretched play: a campaign spread over time, an urgent job that overtakes it, a pause and a resume."""
 
 import asyncio
 import time
@@ -21,31 +21,31 @@ from worker.demo.stage import Stage
 
 LEAD_SECONDS = 5.0
 LEAD_NOTIFICATIONS = 4_000
-"""So many are surely made and written within a second, before the campaign starts."""
+"""How many are certainly made and written within a second, before the campaign starts."""
 
 URGENT_SHARE, PAUSE_SHARE = 0.2, 0.4
-"""Of the stretch: when the urgent job is written, and when the campaign is paused."""
+"""Shares of the stretch after which the urgent job is written, and the campaign paused."""
 
 PAUSE_SECONDS = 8.0
-"""Longer than the 5 s within which a pause must hold. Less than the 10 s that a paused recipient rests in its
-tier by more than it takes for the resume to be heard of: so it rests once, and is 2 to 4 s late at most."""
+"""Longer than the 5 s in which a pause must take effect, and short enough for the resume to be known before a
+paused recipient has waited 10 s in its tier: so it waits there once, and is 2 to 4 s late at most."""
 
 
 async def play(stage: Stage, collector: Collector) -> Delivered:
-    """Produce, act, and wait for all outcomes; gives up in time: the account says what is missing."""
+    """Produce, act, and wait for all outcomes, up to a limit, after which the report says what is missing."""
     total = stage.options.notifications
     deadline = asyncio.get_running_loop().time() + stage.options.limit
     production, plan, urgent = await _produce(stage)
     [overtaking] = (record for record in production.records if record.key == urgent.job["job_id"])
     queued = [record for record in production.records if record is not overtaking]
-    stage.say(f"workers that have joined: {len(stage.workers)}; records to write: {len(queued):,}")
+    stage.say(f"workers joined: {len(stage.workers)}; records to write: {len(queued):,}")
     director = Director(stage, plan, overtaking)
     director.written_at |= await write(stage.kafka.settings, queued)
     stage.say(f"written; the campaign starts in {plan.start - time.time():.1f} s, over {plan.stretch:g} s")
     follower = Follower(plan, collector.received)
     with PaceDisplay(stage.console, plan.stretch) as display:
         while not follower.has(total) and asyncio.get_running_loop().time() < deadline:
-            await collector.look()
+            await collector.poll()
             await director.act(time.time())
             follower.follow(director.pause)
             display.show(follower.pace.picture(time.time(), director.pause, COLUMNS))
@@ -54,7 +54,7 @@ async def play(stage: Stage, collector: Collector) -> Delivered:
 
 
 async def _produce(stage: Stage) -> tuple[Production, Timetable, Draft]:
-    """Make everything once the workers have joined: a campaign's start is written into its records."""
+    """Make all records, once the workers have joined: they hold the start of the campaign."""
     options = stage.options
     campaign, urgent = split(await asyncio.to_thread(draft, options.notifications, options.seed))
     subscriptions = await stage.subscribe([*campaign, urgent])
@@ -67,11 +67,11 @@ async def _produce(stage: Stage) -> tuple[Production, Timetable, Draft]:
 
 
 class Director:
-    """Acts when its time has come: writes the urgent job, pauses the campaign, resumes it.
+    """Writes the urgent job, pauses the campaign and resumes it, each at its time.
 
     Attributes:
-        pause: Of the campaign, so far.
-        written_at: Timestamps of job records by job id, seconds since the epoch.
+        pause: The campaign's pause so far.
+        written_at: Timestamps of job records by job id, in seconds since the epoch.
     """
 
     def __init__(self, stage: Stage, plan: Timetable, overtaking: ProducerRecord) -> None:
@@ -88,7 +88,7 @@ class Director:
         )
 
     async def act(self, now: float) -> None:
-        """Do what is to be done by now, if anything."""
+        """Take the next action, if it is due."""
         if self._cues and self._cues[0][0] <= now:
             _, action = self._cues.popleft()
             await action()
@@ -121,10 +121,10 @@ class Director:
 
 
 class Follower:
-    """Takes in each outcome as it comes.
+    """Follows the outcomes as they come.
 
     Attributes:
-        pace: What is known of the campaign's.
+        pace: What they say about the campaign.
     """
 
     def __init__(self, plan: Timetable, received: Received) -> None:
@@ -133,12 +133,12 @@ class Follower:
         self._seen = 0
 
     def has(self, total: int) -> bool:
-        """Whether so many outcomes have come."""
+        """Return whether `total` outcomes have come."""
         return len(self._received.outcomes) >= total
 
     def follow(self, pause: Pause) -> None:
-        """Take in those that have come since."""
+        """Add the outcomes that have come since the last call."""
         outcomes = self._received.outcomes
-        for who, outcome in islice(outcomes.items(), self._seen, None):
-            self.pace.take(who, outcome.at.timestamp(), pause)
+        for key, outcome in islice(outcomes.items(), self._seen, None):
+            self.pace.take(key, outcome.at.timestamp(), pause)
         self._seen = len(outcomes)

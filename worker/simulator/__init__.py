@@ -1,1 +1,1 @@
-"""A push service to test against: a product of its own, which imports `crypto` alone."""
+"""A push service to test against: a product of its own, which imports only `crypto`."""

@@ -1,16 +1,16 @@
-"""The requests with which a simulated push service is used and steered from another process.
+"""The HTTP requests by which another process uses and controls a simulated push service.
 
 | request | body | answer |
 |---|---|---|
 | ``POST /subscribe`` | none, or ``Subscribe`` | one subscription, or an array if ``count`` was given |
 | ``GET /stats`` | | the counters, ``subscriptions`` and ``kept`` rows |
-| ``DELETE /stats`` | | starts the counters again |
+| ``DELETE /stats`` | | resets the counters |
 | ``GET /pushes?first=0&count=1000`` | | rows of the journal, the plaintexts in base64 |
-| ``GET /repeats`` | | how many pushes taken were repeated: same subscription, same plaintext |
-| ``GET /faults``, ``POST /faults`` | ``Faults`` | the plan that holds |
+| ``GET /repeats`` | | how many pushes it took more than once: same subscription, same plaintext |
+| ``GET /faults``, ``POST /faults`` | ``Faults`` | the current fault plan |
 | ``POST /script`` | ``Script`` | ``{}`` |
 
-All but the first are refused to peers that are not on loopback.
+Only the first is open to peers that are not on loopback.
 """
 
 import math
@@ -31,7 +31,7 @@ _MAX_SUBSCRIPTIONS = 1_000_000
 
 
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
-    """What ``POST /subscribe`` takes; ``expires_in`` is seconds from now."""
+    """The body of ``POST /subscribe``; ``expires_in`` is in seconds from now."""
 
     count: int | None = None
     vapid_public_key: str = ""
@@ -39,25 +39,25 @@ class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Script(msgspec.Struct, forbid_unknown_fields=True):
-    """What ``POST /script`` takes; ``subscription`` is a token or an endpoint."""
+    """The body of ``POST /script``; ``subscription`` is a token or an endpoint."""
 
     subscription: str
     answers: list[ScriptedAnswer]
 
 
 def administer(intake: Intake, request: ReceivedRequest, *, keep_alive: bool, local: bool) -> Reply | None:
-    """Answer a request that is none to a push endpoint; None if there is no such path."""
+    """Answer a request that is not to a push endpoint; None if there is no such path."""
     path, _, query = request.target.decode("latin-1").partition("?")
     action = ACTIONS.get((request.method, path))
     if action is None:
         return None
     answer = (
-        _tried(action, intake, request.body, query) if local or path == "/subscribe" else ScriptedAnswer(403)
+        _result(action, intake, request.body, query) if local or path == "/subscribe" else ScriptedAnswer(403)
     )
     return Reply(render(answer, now=time.time(), close=not keep_alive), close=not keep_alive)
 
 
-def _tried(action: "Action", intake: Intake, body: bytes, query: str) -> ScriptedAnswer:
+def _result(action: "Action", intake: Intake, body: bytes, query: str) -> ScriptedAnswer:
     try:
         result = action(intake, body, query)
     except (ValueError, LookupError) as error:  # msgspec's errors are ValueErrors
@@ -70,16 +70,16 @@ def _json(value: object) -> str:
 
 
 def _subscribe(intake: Intake, body: bytes, _query: str) -> object:
-    asked = msgspec.json.decode(body or b"{}", type=Subscribe)
-    count = 1 if asked.count is None else asked.count
+    wanted = msgspec.json.decode(body or b"{}", type=Subscribe)
+    count = 1 if wanted.count is None else wanted.count
     if not 0 <= count <= _MAX_SUBSCRIPTIONS:
-        raise ValueError(f"count must be 0 to {_MAX_SUBSCRIPTIONS}")
-    expires_at = time.time() + asked.expires_in
+        raise ValueError(f"count must be between 0 and {_MAX_SUBSCRIPTIONS}")
+    expires_at = time.time() + wanted.expires_in
     made = [
-        intake.subscriptions.add(vapid_public_key=asked.vapid_public_key, expires_at=expires_at).to_json()
+        intake.subscriptions.add(vapid_public_key=wanted.vapid_public_key, expires_at=expires_at).to_json()
         for _ in range(count)
     ]
-    return made[0] if asked.count is None else made
+    return made[0] if wanted.count is None else made
 
 
 def _stats(intake: Intake, _body: bytes, _query: str) -> object:
@@ -93,8 +93,8 @@ def _reset_stats(intake: Intake, _body: bytes, _query: str) -> object:
 
 
 def _pushes(intake: Intake, _body: bytes, query: str) -> object:
-    asked = parse_qs(query)
-    first, count = int(asked.get("first", ["0"])[0]), int(asked.get("count", ["1000"])[0])
+    wanted = parse_qs(query)
+    first, count = int(wanted.get("first", ["0"])[0]), int(wanted.get("count", ["1000"])[0])
     return list(intake.journal.rows(intake.subscriptions.tokens, max(first, 0), max(count, 0)))
 
 
@@ -112,13 +112,13 @@ def _change_faults(intake: Intake, body: bytes, _query: str) -> object:
 
 
 def _script(intake: Intake, body: bytes, _query: str) -> object:
-    asked = msgspec.json.decode(body, type=Script)
-    intake.plans.script(intake.subscriptions.named(asked.subscription), asked.answers)
+    wanted = msgspec.json.decode(body, type=Script)
+    intake.plans.script(intake.subscriptions.named(wanted.subscription), wanted.answers)
     return {}
 
 
 Action = Callable[[Intake, bytes, str], object]
-"""Intake, body, query: gives what is answered as JSON."""
+"""Takes intake, body and query; returns what to answer as JSON."""
 
 ACTIONS: dict[tuple[bytes, str], Action] = {
     (b"POST", "/subscribe"): _subscribe,

@@ -1,6 +1,6 @@
-"""Answers of a push service as values: what is said, and how its saying goes wrong.
+"""The answers of a push service as values: what it answers, and what goes wrong on the way.
 
-Pure: no sockets, no clock. ``render`` is the only place that knows how an answer looks on the wire.
+Pure: no sockets, no clock. Only ``render`` knows what an answer looks like on the wire.
 """
 
 import math
@@ -12,9 +12,9 @@ import msgspec
 
 
 class Fault(StrEnum):
-    """What can go wrong with one push: an answer that refuses it, or an answer that goes astray."""
+    """What can go wrong with one push: it is refused, or its answer does not arrive as it should."""
 
-    # Refusals: a well-formed answer with the status of ``STATUSES``.
+    # Refusals: a well-formed answer with the status in ``STATUSES``.
     BAD_REQUEST = "bad_request"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -58,20 +58,20 @@ STATUSES: dict[Fault, int] = {
     Fault.FOUND: 302,
     Fault.TEMPORARY_REDIRECT: 307,
 }
-"""Status of each refusal; every other fault happens to a 201."""
+"""The status of each refusal; all other faults happen to a 201."""
 
 UNTAKEN = frozenset({Fault.RESET_EARLY, Fault.HANG, Fault.GARBAGE})
-"""Transport faults of a service that did not take the push; with all others it did, whatever was seen."""
+"""Transport faults in which the service did not take the push; in all others it did, whatever was seen."""
 
 UNANSWERED = UNTAKEN | {Fault.RESET_LATE}
-"""Transport faults that let no status through: recorded as status 0."""
+"""Transport faults in which no status reaches the sender; recorded as status 0."""
 
 
 class ScriptedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one push is answered with; also the word in which tests script a service.
+    """The answer to one push; tests also script a service with these.
 
-    ``retry_after`` and ``delay`` (before the answer) are seconds. An answer without headers and body
-    gets those its profile is known to send with that status.
+    ``retry_after`` and ``delay`` (before the answer) are in seconds. An answer without headers and body
+    gets those that the service of its profile is known to send with that status.
     """
 
     status: int = 201
@@ -84,7 +84,7 @@ class ScriptedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def taken(self) -> bool:
-        """Whether the service keeps the push, seen from the service's side."""
+        """Whether the service takes the push, from the service's point of view."""
         return 200 <= self.status < 300 and self.fault not in UNTAKEN
 
     @property
@@ -97,7 +97,7 @@ TAKEN = ScriptedAnswer(201)
 
 
 def render(answer: ScriptedAnswer, *, now: float, close: bool) -> bytes:
-    """Write an answer as HTTP/1.1; ``now`` (epoch seconds) is what a Retry-After date counts from."""
+    """Write an answer as HTTP/1.1; a Retry-After date counts from ``now`` (epoch seconds)."""
     body = answer.body.encode()
     lines = [f"HTTP/1.1 {answer.status} {phrase(answer.status)}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
@@ -110,7 +110,7 @@ def render(answer: ScriptedAnswer, *, now: float, close: bool) -> bytes:
 
 
 def phrase(status: int) -> str:
-    """Reason phrase of a status, ``Unknown`` for one that nobody has registered."""
+    """Return the reason phrase of a status, ``Unknown`` if it is not registered."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -118,5 +118,5 @@ def phrase(status: int) -> str:
 
 
 def _retry_after(answer: ScriptedAnswer, now: float) -> str:
-    seconds = math.ceil(answer.retry_after or 0.0)  # the header knows whole seconds only (RFC 9110, 10.2.3)
+    seconds = math.ceil(answer.retry_after or 0.0)  # the header holds whole seconds only (RFC 9110, 10.2.3)
     return formatdate(now + seconds, usegmt=True) if answer.http_date else str(seconds)

@@ -1,4 +1,4 @@
-"""Certificates for loopback: an authority of its own and a server certificate. Never used by the worker."""
+"""Certificates for loopback: an authority and a server certificate. The worker never uses it."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Certificates:
-    """A throw-away authority that vouches for the given host names and IP addresses.
+    """A temporary authority, with a server certificate for the given host names and IP addresses.
 
     Raises:
         ModuleNotFoundError: The extra ``demo`` is not installed.
@@ -20,14 +20,14 @@ class Certificates:
         self._server = self._authority.issue_cert(*(hosts or ("localhost", "127.0.0.1", "::1")))
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server on one of the hosts presents; speaks HTTP/1.1 only."""
+        """Return the context for a server on one of the hosts; it speaks HTTP/1.1 only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server.configure_cert(context)
         context.set_alpn_protocols(["http/1.1"])
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """What a client needs to trust the server."""
+        """Return a context for clients, which trusts the server."""
         context = ssl.create_default_context()
         self._authority.configure_trust(context)
         return context
@@ -42,7 +42,7 @@ class Certificates:
 
 def _authority() -> "trustme.CA":
     try:
-        import trustme  # noqa: PLC0415 - an extra that only the demo needs
+        import trustme  # noqa: PLC0415 - part of the extra `demo`
     except ModuleNotFoundError as error:
         message = "certificates for loopback need trustme: pip install 'pushmill[demo]'"
         raise ModuleNotFoundError(message) from error

@@ -1,7 +1,7 @@
-"""`python -m worker.simulator.child FOLDER SEED`: the demo's push services, in one process.
+"""`python -m worker.simulator.child FOLDER SEED`: one push service of each profile, in one process.
 
-Writes FOLDER/ca.pem and then a line of JSON with the origin of each service, and serves until its stdin is
-closed, so that it ends with whoever started it.
+Writes FOLDER/ca.pem, prints a line of JSON with the origin of each service, and serves until its stdin is
+closed, so that it does not outlive its parent process.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from worker.simulator.service import SimulatedPushService
 
 
 async def serve(folder: Path, seed: int) -> None:
-    """Serve until stdin ends."""
+    """Serve until stdin is closed."""
     certificates = Certificates()
     await asyncio.to_thread(certificates.write, folder)
     context = certificates.server_context()
@@ -43,7 +43,7 @@ async def _end_of_stdin() -> None:
 
 
 def main() -> None:
-    """Take the arguments, and serve."""
+    """Read the arguments, and serve."""
     folder, seed = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(Path(folder), int(seed)))

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection of the simulated push service: bytes in, requests to a handler, answers out.
 
-Answers leave in the order of their requests, whatever the delays. Requests that arrive in one piece and
-are answered at once leave in one piece too.
+Answers are sent in the order of their requests, whatever the delays. The immediate answers to requests that
+arrive in one piece are sent in one piece, too.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from worker.simulator.rules import ReceivedRequest
 from worker.simulator.transport_faults import PERFORMANCES, reset
 
 MAX_REQUEST_BODY = 8_000_000
-"""Bytes; far above what a push may have, so that too large ones are answered and not cut off."""
+"""Bytes; far above the limit for a push, so that one that is too large is answered rather than cut off."""
 
 _MAX_WAITING = 64
-_BAD_REQUEST = render(ScriptedAnswer(400, body="not a request that can be read\n"), now=0.0, close=True)
+_BAD_REQUEST = render(ScriptedAnswer(400, body="malformed request\n"), now=0.0, close=True)
 _TOO_LARGE = render(ScriptedAnswer(413, body="body too large\n"), now=0.0, close=True)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """A finished answer: its bytes, and what is to happen to them and to the connection."""
+    """An answer as bytes, and what must happen to them and to the connection."""
 
     wire: bytes
     close: bool = False
@@ -35,7 +35,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
 
 class Handler(Protocol):
-    """Whoever answers requests."""
+    """What a connection needs from the service that answers its requests."""
 
     pace: float
     closed: bool
@@ -44,16 +44,16 @@ class Handler(Protocol):
         """A connection has been opened."""
 
     def disconnected(self) -> None:
-        """It is closed."""
+        """A connection has been closed."""
 
     def resets(self, target: bytes) -> bool:
-        """Whether the connection is to be reset before the body of this request is read."""
+        """Return whether to reset the connection before the body of this request is read."""
 
     def answer(self, request: ReceivedRequest, *, keep_alive: bool, local: bool) -> Reply:
-        """The answer to a complete request; ``local`` is whether it comes from this machine."""
+        """Answer a complete request; ``local`` is whether it comes from this machine."""
 
     def answered(self) -> None:
-        """The answer is out, or never will be."""
+        """An answer has been sent, or never will be."""
 
 
 class PushConnection(asyncio.Protocol):
@@ -85,7 +85,7 @@ class PushConnection(asyncio.Protocol):
             self.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Give up what is still open; see asyncio.Protocol."""
+        """Give up what is unanswered; see asyncio.Protocol."""
         self._closing = True
         self._waiting.clear()
         self._connections.discard(self)
@@ -93,14 +93,14 @@ class PushConnection(asyncio.Protocol):
         self._give_up()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer what is complete, and write it all at once; see asyncio.Protocol."""
+        """Parse, answer complete requests, and write all answers at once; see asyncio.Protocol."""
         self._reading = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
-            raise  # a mistake of our own or of a hook, which must not pass for one of the client's
+            raise  # a bug here or in a hook, which must not be blamed on the client
         except httptools.HttpParserUpgrade:
-            self._close()  # the request itself has been answered; another protocol is not spoken here
+            self._close()  # the request itself has been answered; no other protocol is spoken here
         except httptools.HttpParserError:
             if not self._closing:
                 self._refuse(_BAD_REQUEST)
@@ -109,10 +109,10 @@ class PushConnection(asyncio.Protocol):
             self._flush()
 
     def abort(self) -> bytes:
-        """Drop the connection, and give the target of the request that goes unanswered by it, if one does.
+        """Drop the connection, and return the target of the request that this leaves unanswered, if any.
 
-        Nothing more is taken or answered from here on; what has been answered is still on its way out of the
-        transport, which takes until the next turn of the loop.
+        From here on no request is taken or answered. Earlier answers still leave the transport, by the next
+        turn of the loop.
         """
         self._closing = True
         unanswered = self._served if self._give_up() else b""
@@ -120,7 +120,7 @@ class PushConnection(asyncio.Protocol):
         return unanswered
 
     def _give_up(self) -> bool:
-        """Give no answer to what still waits for one; whether anything did."""
+        """Drop the answer that is pending, and return whether one was."""
         if self._pending is None:
             return False
         self._pending.cancel()
@@ -137,17 +137,17 @@ class PushConnection(asyncio.Protocol):
         self._body = b""
 
     def on_url(self, piece: bytes) -> None:
-        """The target may come in pieces."""
+        """Collect the target, which may come in pieces."""
         self._target += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A repeated header is joined with a comma (RFC 9110, 5.3), so that two TTLs are no valid one."""
+        """Join a repeated header with a comma (RFC 9110, 5.3), so that two TTLs do not make a valid one."""
         name = name.lower()
         seen = self._headers.get(name)
         self._headers[name] = value if seen is None else seen + b", " + value
 
     def on_headers_complete(self) -> None:
-        """What has to happen before the body is read."""
+        """Do what must happen before the body is read."""
         if self._closing:
             return
         if self._handler.resets(self._target):
@@ -163,7 +163,7 @@ class PushConnection(asyncio.Protocol):
             self._refuse(_TOO_LARGE)
 
     def on_message_complete(self) -> None:
-        """Answer now, or in turn while an earlier answer is still on its way."""
+        """Answer now, or after the earlier answer that is still pending."""
         if self._closing:
             return
         request = ReceivedRequest(self._parser.get_method(), self._target, self._headers, self._body)
@@ -188,7 +188,7 @@ class PushConnection(asyncio.Protocol):
 
     def _start_late(self, reply: Reply) -> None:
         self._start(reply)
-        self._go_on()
+        self._serve_waiting()
 
     def _start(self, reply: Reply) -> None:
         if reply.fault in PERFORMANCES:
@@ -200,9 +200,9 @@ class PushConnection(asyncio.Protocol):
 
     async def _perform(self, reply: Reply) -> None:
         performance = PERFORMANCES[cast("Fault", reply.fault)]
-        lives = await performance(self._transport, reply.wire, self._handler.pace)
-        self._finish(keep=lives and not reply.close)
-        self._go_on()
+        alive = await performance(self._transport, reply.wire, self._handler.pace)
+        self._finish(keep=alive and not reply.close)
+        self._serve_waiting()
 
     def _finish(self, *, keep: bool) -> None:
         self._pending = None
@@ -210,7 +210,7 @@ class PushConnection(asyncio.Protocol):
         if not keep:
             self._close()
 
-    def _go_on(self) -> None:
+    def _serve_waiting(self) -> None:
         while self._waiting and self._pending is None and not self._closing:
             self._serve(*self._waiting.popleft())
         if self._paused and not self._waiting and not self._closing:
@@ -239,7 +239,7 @@ class PushConnection(asyncio.Protocol):
 
 
 def is_loopback(peer: object) -> bool:
-    """Whether a socket's peer name is of this machine."""
+    """Return whether a socket's peer name is on loopback."""
     if not isinstance(peer, tuple) or not peer:
         return False
     return ipaddress.ip_address(str(peer[0]).partition("%")[0]).is_loopback

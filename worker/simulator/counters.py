@@ -1,4 +1,4 @@
-"""Totals of a simulated push service, as ``GET /stats`` gives them."""
+"""The totals of a simulated push service, as ``GET /stats`` returns them."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from worker.simulator.answers import ScriptedAnswer
 
 
 class Counters:
-    """Totals since the start or the last reset; they cost the same whatever the traffic."""
+    """Totals since the start or the last reset; their size does not depend on the traffic."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -23,17 +23,17 @@ class Counters:
         self.errors: Counter[str] = Counter()
 
     def entered(self) -> None:
-        """A request is complete and will be answered."""
+        """Count a request that is complete and will be answered."""
         self.requests += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def left(self) -> None:
-        """Its answer is out, or never will be."""
+        """Count a request out: its answer has been sent, or never will be."""
         self.in_flight -= 1
 
     def count(self, answer: ScriptedAnswer, cause: str, size: int) -> None:
-        """A push has been decided; ``size`` is bytes of its body."""
+        """Count a push and its answer; ``size`` is the size of its body in bytes."""
         self.statuses[answer.seen_status] += 1
         self.taken += answer.taken
         self.body_bytes += size
@@ -41,14 +41,14 @@ class Counters:
             self.causes[cause] += 1
 
     def fresh(self) -> "Counters":
-        """Counters at zero, except for what is still open."""
+        """Return counters at zero, except for what is still open."""
         new = Counters()
         new.open_connections, new.in_flight = self.open_connections, self.in_flight
         new.peak_in_flight = self.in_flight
         return new
 
     def to_json(self) -> dict[str, object]:
-        """All totals, as ``GET /stats`` gives them; the keys of maps are text."""
+        """Return all totals as ``GET /stats`` does; the keys of maps are text."""
         totals: dict[str, object] = {
             name: value for name, value in vars(self).items() if isinstance(value, int)
         }

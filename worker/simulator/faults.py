@@ -1,7 +1,7 @@
-"""Faults on demand: which push meets which fault. Pure, seeded, and the same in every run.
+"""Faults on demand: decides which push meets which fault. Pure, seeded, and the same in every run.
 
-A decision is a function of the seed, the subscription's token and the number of the attempt, so a run
-can be repeated, and a test knows beforehand what will happen to whom.
+A decision is a function of the seed, the subscription's token and the number of the attempt, so a run can be
+repeated, and a test knows beforehand what will happen to each push.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ _BY_STATUS = {str(status): fault for fault, status in STATUSES.items()}
 
 
 class FaultShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One fault and how often it happens.
+    """One fault, and how often it happens.
 
     Attributes:
         fault: What happens.
-        share: Of all attempts, or of all subscriptions if sticky; 0 to 1.
-        sticky: Whether it always meets the same subscriptions, as a 410 does.
-        retry_after: Seconds; without it the profile's own habit applies.
-        http_date: Write Retry-After as an HTTP date instead of seconds.
+        share: Share of all attempts, or of all subscriptions if sticky; 0 to 1.
+        sticky: Whether it always happens to the same subscriptions, as a 410 does.
+        retry_after: Seconds; by default, what the profile usually sends.
+        http_date: Whether to write Retry-After as an HTTP date instead of seconds.
     """
 
     fault: Fault
@@ -35,8 +35,8 @@ class FaultShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A fault plan: ``latency`` plus up to ``jitter`` seconds before every answer, and shares of faults.
 
-    Sticky shares are cut from one throw per subscription, the others from one throw per attempt; within
-    each kind they exclude each other, and a sticky fault goes before one of an attempt.
+    Sticky faults are drawn once for each subscription, the others once for each attempt. A draw gives at most
+    one fault of its kind, and a sticky fault takes precedence.
     """
 
     seed: int = 0
@@ -45,22 +45,23 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shares: tuple[FaultShare, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant.
+        """Refuse an impossible plan.
 
         Raises:
-            ValueError: A share outside 0 to 1, shares of one kind above 1 together, or negative seconds.
+            ValueError: A share is outside 0 to 1, shares of one kind exceed 1, or seconds are negative.
         """
         for sticky in (False, True):
             total = math.fsum(item.share for item in self.shares if item.sticky is sticky)
             if total > 1 + 1e-9:
-                raise ValueError(f"shares of {'sticky' if sticky else 'passing'} faults add up to {total:g}")
+                kind = "sticky" if sticky else "non-sticky"
+                raise ValueError(f"shares of {kind} faults add up to {total:g}, more than 1")
         if any(not 0 <= item.share <= 1 for item in self.shares):
-            raise ValueError("a share lies between 0 and 1")
+            raise ValueError("a share must be between 0 and 1")
         if self.latency < 0 or self.jitter < 0:
-            raise ValueError("latency and jitter are seconds, 0 or more")
+            raise ValueError("latency and jitter must not be negative")
 
     def answer(self, token: str, attempt: int) -> ScriptedAnswer:
-        """What the ``attempt``-th push (from 1) to the subscription ``token`` is planned to meet."""
+        """Return the answer planned for the ``attempt``-th push (from 1) to the subscription ``token``."""
         delay = self.delay(token, attempt)
         item = self.fault(token, attempt)
         if item is None:
@@ -69,11 +70,11 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ScriptedAnswer(status, item.retry_after, item.http_date, delay=delay, fault=item.fault)
 
     def fault(self, token: str, attempt: int) -> FaultShare | None:
-        """The share that meets this attempt, if any."""
+        """Return the fault planned for this attempt, if any."""
         return self._drawn(True, f"s:{token}") or self._drawn(False, f"a:{attempt}:{token}")
 
     def delay(self, token: str, attempt: int) -> float:
-        """Seconds before the answer."""
+        """Return the seconds before the answer."""
         if not self.jitter:
             return self.latency
         return self.latency + self.jitter * throw(self.seed, f"d:{attempt}:{token}")
@@ -91,16 +92,16 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def throw(seed: int, subject: str) -> float:
-    """A number in [0, 1), evenly spread over subjects, always the same for the same two arguments."""
+    """Return a number in [0, 1): uniform over subjects, and always the same for the same arguments."""
     digest = hashlib.blake2b(f"{seed}:{subject}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest) >> 11) / (1 << 53)  # 53 bits: all that a float holds, never 1.0
+    return (int.from_bytes(digest) >> 11) / (1 << 53)  # 53 bits, as many as a float holds: never 1.0
 
 
 def parse_share(text: str) -> FaultShare:
-    """Read ``429=0.02``, ``gone=0.01:sticky`` or ``503=0.1:retry_after=5`` as the command line takes it.
+    """Parse the command line's ``429=0.02``, ``gone=0.01:sticky`` or ``503=0.1:retry_after=5``.
 
     Raises:
-        ValueError: Not of that form, or no such fault.
+        ValueError: It is not of that form, or there is no such fault.
     """
     head, *options = text.split(":")
     name, _, share = head.partition("=")
@@ -111,7 +112,9 @@ def parse_share(text: str) -> FaultShare:
         return msgspec.convert(values, FaultShare, strict=False)
     except msgspec.ValidationError as error:
         known = ", ".join([*Fault, *_BY_STATUS])
-        raise ValueError(f"{text!r} is not FAULT=SHARE[:sticky][:retry_after=S]: {error}; {known}") from None
+        raise ValueError(
+            f"{text!r} is not FAULT=SHARE[:sticky][:retry_after=S]: {error}. Faults: {known}"
+        ) from None
 
 
 def _option(text: str) -> tuple[str, str]:

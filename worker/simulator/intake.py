@@ -1,4 +1,4 @@
-"""What happens to each push that comes in: identified, judged, met by its fault, decrypted, recorded."""
+"""Handles each push that comes in: identify the sender, judge, apply the fault, decrypt, record."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ UNDECRYPTABLE = "undecryptable"
 
 
 class Identities:
-    """VAPID headers checked once each: a signature check costs as much as the rest of a push together."""
+    """Checks each VAPID header once: a signature check costs as much as the rest of a push."""
 
     def __init__(self, audience: str, limit: int = 4096) -> None:
         self._audience = audience
@@ -33,17 +33,17 @@ class Identities:
         self._known: dict[bytes, Identity] = {}
 
     def of(self, authorization: bytes | None, now: float) -> Identity | None:
-        """What an Authorization header says, None without one; ``now`` is epoch seconds."""
+        """Return what an Authorization header says, None without one; ``now`` is in epoch seconds."""
         if authorization is None:
             return None
         identity = self._known.get(authorization)
         if identity is None:
             if len(self._known) >= self._limit:
                 self._known.clear()
-            identity = self._known[authorization] = self._checked(authorization, now)
+            identity = self._known[authorization] = self._check(authorization, now)
         return identity
 
-    def _checked(self, authorization: bytes, now: float) -> Identity:
+    def _check(self, authorization: bytes, now: float) -> Identity:
         try:
             claims = verify(authorization.decode("latin-1"), self._audience, now)
         except VapidTokenError as error:
@@ -52,9 +52,9 @@ class Identities:
 
 
 class Intake:
-    """Answers pushes for one profile; its state can be read and changed from outside while it runs.
+    """Answers pushes for one profile; its state can be read and changed while it runs.
 
-    ``decrypt_every``: 1 decrypts each push, n each n-th, 0 none.
+    ``decrypt_every``: 1 decrypts every push, n every n-th, 0 none.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Intake:
         self._identities = Identities(origin)
 
     def resets(self, target: bytes) -> bool:
-        """Whether this push meets a reset before its body is read; if so, that is recorded here."""
+        """Return whether this push is to be reset before its body is read; if so, record it."""
         if not self.plans.may_reset_early:
             return False
         subscription = self.subscriptions.at(target)
@@ -95,17 +95,17 @@ class Intake:
         """Answer one push."""
         now = time.time()
         subscription = self.subscriptions.at(request.target)
-        answer, cause = self._decided(request, subscription, now)
+        answer, cause = self._decide(request, subscription, now)
         if subscription is not None:
-            plaintext, cause = self._opened(request, subscription, answer, cause)
+            plaintext, cause = self._decrypt(request, subscription, answer, cause)
             self._record(request, subscription, answer, cause, plaintext)
         self.counters.count(answer, cause, len(request.body))
         return self._reply(answer, request, keep_alive, now)
 
-    def _decided(
+    def _decide(
         self, request: ReceivedRequest, subscription: Subscription | None, now: float
     ) -> tuple[ScriptedAnswer, str]:
-        """The answer, and the word of the violation or fault behind it."""
+        """Decide the answer; return it with the name of the violation or fault behind it."""
         planned = self.plans.next(subscription) if subscription else TAKEN
         identity = self._identities.of(request.headers.get(b"authorization"), now)
         known = subscription.known if subscription else None
@@ -119,10 +119,10 @@ class Intake:
             msgspec.structs.replace(refusal, delay=planned.delay) if planned.delay else refusal
         ), violation
 
-    def _opened(
+    def _decrypt(
         self, request: ReceivedRequest, subscription: Subscription, answer: ScriptedAnswer, cause: str
     ) -> tuple[bytes | None, str]:
-        """The plaintext of a push that is taken, as far as it is to be decrypted."""
+        """Return the plaintext of a push that is taken and to be decrypted, and the cause to record."""
         if not answer.taken or not self.decrypt_every or self.counters.taken % self.decrypt_every:
             return None, cause
         try:

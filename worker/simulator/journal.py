@@ -1,6 +1,6 @@
-"""What a simulated push service remembers of the pushes that came: one row each.
+"""What a simulated push service remembers about the pushes that came: one row each.
 
-Kept as columns of machine numbers, about 70 bytes a push, so that a million of them are affordable.
+Stored as columns of machine numbers, about 70 bytes a push, so that a million rows are affordable.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import msgspec
 from worker.simulator.rules import URGENCIES
 
 Keep = Literal["all", "digest", "none"]
-"""``all`` keeps every plaintext, ``digest`` eight bytes of its hash, ``none`` no rows but the counters."""
+"""``all`` keeps every plaintext, ``digest`` eight bytes of its hash, ``none`` no rows, only counters."""
 
 _NONE = -1
 
@@ -23,17 +23,17 @@ class Push(msgspec.Struct, frozen=True):
     """One push that came for a known subscription.
 
     Attributes:
-        token: Of the subscription.
+        token: Token of the subscription.
         attempt: Number of the push to this subscription, from 1.
-        status: What it was answered with, 0 if no answer was let through.
-        taken: Whether the service keeps it, which a lost answer does not change.
-        cause: Word of the violation or the fault, ``undecryptable``, or empty.
-        ttl: Seconds.
-        urgency: ``normal`` where no header said otherwise.
-        topic: Empty without one.
-        content_type: Empty without one.
-        at: Arrival, epoch seconds.
-        monotonic: Arrival on the monotonic clock, seconds.
+        status: Status of the answer; 0 if none reached the sender.
+        taken: Whether the service took it; a lost answer does not change that.
+        cause: Name of the violation or the fault, ``undecryptable``, or empty.
+        ttl: The TTL header in seconds.
+        urgency: The Urgency header, ``normal`` without one.
+        topic: The Topic header, empty without one.
+        content_type: The Content-Type header, empty without one.
+        at: When it arrived, in epoch seconds.
+        monotonic: When it arrived, in seconds of the monotonic clock.
         digest: ``digest`` of the plaintext, 0 if it was not decrypted.
         plaintext: None unless all plaintexts are kept and this one was decrypted.
     """
@@ -54,26 +54,26 @@ class Push(msgspec.Struct, frozen=True):
 
 
 class Words:
-    """Texts by small numbers, each kept once."""
+    """Maps texts to small numbers, and keeps each text once."""
 
     def __init__(self, *known: str) -> None:
         self._numbers = {text: number for number, text in enumerate(known)}
         self._texts = list(known)
 
     def number(self, text: str) -> int:
-        """The number of a text, a new one if it has not been seen."""
+        """Return the number of a text, a new one if it has not been seen before."""
         number = self._numbers.setdefault(text, len(self._texts))
         if number == len(self._texts):
             self._texts.append(text)
         return number
 
     def text(self, number: int) -> str:
-        """The text of a number given before."""
+        """Return the text of a number."""
         return self._texts[number]
 
 
 class Journal:
-    """Rows of pushes, at most ``limit``; those that come later are only counted, as ``unkept``."""
+    """Rows of pushes, at most ``limit``; later pushes are only counted, as ``unkept``."""
 
     def __init__(self, keep: Keep = "all", limit: int = 2_000_000) -> None:
         self.keep = keep
@@ -84,7 +84,7 @@ class Journal:
         self._cause, self._urgency = array("I"), array("I")
         self._topic, self._content_type = array("I"), array("I")
         self._at, self._monotonic, self._digest = array("d"), array("d"), array("Q")
-        self._before = array("i")  # the owner's row before this one: a chain for each subscription
+        self._before = array("i")  # the owner's previous row: a chain for each subscription
         self._last: dict[int, int] = {}
         self._plaintexts: dict[int, bytes] = {}
         self._causes, self._topics, self._types = Words(""), Words(""), Words("")
@@ -109,7 +109,7 @@ class Journal:
         self._last[owner] = row
 
     def of(self, owner: int, token: str) -> list[Push]:
-        """The pushes to one subscription, oldest first."""
+        """Return the pushes to one subscription, oldest first."""
         rows = []
         row = self._last.get(owner, _NONE)
         while row != _NONE:
@@ -118,12 +118,12 @@ class Journal:
         return [self._read(row, token) for row in reversed(rows)]
 
     def rows(self, tokens: list[str], first: int = 0, count: int | None = None) -> Iterator[Push]:
-        """Rows in the order of arrival; ``tokens`` gives the text for each subscription number."""
+        """Return rows in the order of arrival; ``tokens`` has the token of each subscription number."""
         end = len(self) if count is None else min(len(self), first + count)
         return (self._read(row, tokens[self._owner[row]]) for row in range(first, end))
 
     def repeats(self) -> int:
-        """Pushes taken beyond the first of the same plaintext (or undecrypted) for the same subscription."""
+        """Count the pushes taken again: same subscription, same plaintext (or neither decrypted)."""
         taken = zip(self._taken, self._owner, self._digest, strict=True)
         seen = Counter((owner, mark) for is_taken, owner, mark in taken if is_taken)
         return seen.total() - len(seen)
@@ -163,5 +163,5 @@ class Journal:
 
 
 def digest(plaintext: bytes) -> int:
-    """Eight bytes of hash of a plaintext as a number; never 0, which stands for "not decrypted"."""
+    """Return eight bytes of hash of a plaintext as a number; never 0, which means "not decrypted"."""
     return int.from_bytes(hashlib.blake2b(plaintext, digest_size=8).digest()) or 1

@@ -1,7 +1,7 @@
-"""The four push services as tables: how each looks from outside, and what it says to which violation.
+"""The four push services as tables: what each looks like from outside, and how it answers each violation.
 
 Each row names its source: `§` is a section of docs/push-services.md, a project name with a number is that
-GitHub issue. "open" marks what nobody documents: there the row takes the plainest answer that the standard
+GitHub issue. "open" marks what no source documents: there the row has the plainest answer that the standard
 allows.
 """
 
@@ -15,7 +15,7 @@ from worker.simulator.answers import ScriptedAnswer, phrase
 
 
 class Violation(StrEnum):
-    """What a sender can do wrong; also the word under which it is counted."""
+    """What a sender can do wrong; the values are the names under which it is counted."""
 
     METHOD = "method_not_allowed"
     UNKNOWN = "unknown_subscription"
@@ -36,12 +36,12 @@ class Profile(msgspec.Struct, frozen=True):
     """One push service.
 
     Attributes:
-        name: As in outcomes and metrics.
+        name: Its name in outcomes and metrics.
         prefix: What its endpoints have between origin and token.
-        max_ttl: Seconds to which it lowers a TTL without refusing; None if it says nothing of the kind.
+        max_ttl: Seconds to which it lowers a longer TTL instead of refusing it; None if it does not.
         success: Headers of its 201; ``{origin}``, ``{number}`` (of the message) and ``{ttl}`` are filled in.
-        violations: Its answer to each violation that it minds; what is missing here it lets through.
-        statuses: What it sends along with a status when a fault or a script gives the status alone.
+        violations: Its answer to each violation that it checks for; it lets all others pass.
+        statuses: What it sends along with a status if a fault or a script gives only the status.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Profile(msgspec.Struct, frozen=True):
     statuses: Mapping[int, ScriptedAnswer]
 
     def accepted(self, answer: ScriptedAnswer, *, origin: str, number: int, ttl: int) -> ScriptedAnswer:
-        """A 2xx answer with this service's headers for message ``number``, kept ``ttl`` seconds."""
+        """Add this service's headers to a 2xx answer for message ``number``, kept for ``ttl`` seconds."""
         kept = ttl if self.max_ttl is None else min(ttl, self.max_ttl)
         filled = ((name, text.format(origin=origin, number=number, ttl=kept)) for name, text in self.success)
         return msgspec.structs.replace(answer, headers=(*filled, *answer.headers))
 
     def dressed(self, answer: ScriptedAnswer) -> ScriptedAnswer:
-        """The answer with what this service sends along with its status, where it brings nothing itself."""
+        """Add what this service sends along with the status, unless the answer has headers or a body."""
         usual = self.statuses.get(answer.status)
         if usual is None or answer.body or answer.headers:
             return answer
@@ -132,7 +132,7 @@ FCM = Profile(
 MOZILLA = Profile(
     name="mozilla",
     prefix="/wpush/v2/",
-    max_ttl=2_592_000,  # § Mozilla: clamped to 30 days without a word
+    max_ttl=2_592_000,  # § Mozilla: clamped to 30 days without notice
     success=(_LOCATION, ("TTL", "{ttl}")),
     violations={
         Violation.METHOD: ScriptedAnswer(405, headers=(("Allow", "POST"),)),  # RFC 9110, 15.5.6

@@ -1,7 +1,7 @@
-"""What a push service minds about a request. Pure: a request and what is known about it in, a word out.
+"""Decides what is wrong with a request. Pure: a request and what is known about it in, a violation out.
 
-The checks stand in a table in the order in which they are made; a profile makes those for which it has an
-answer. Sources: RFC 8030 (5.2 TTL, 5.3 Urgency, 5.4 Topic, 7.2 size), RFC 8291 (4 encoding), RFC 8292.
+The checks are a table, in the order in which they are made; a profile makes those for which it has an answer.
+Sources: RFC 8030 (5.2 TTL, 5.3 Urgency, 5.4 Topic, 7.2 size), RFC 8291 (4 encoding), RFC 8292.
 """
 
 import re
@@ -12,13 +12,13 @@ import msgspec
 from worker.simulator.profiles import FCM, WNS, Profile, Violation
 
 MAX_BODY = 4096
-"""Bytes of ciphertext that every push service takes (RFC 8030, 7.2)."""
+"""Bytes of ciphertext that every push service accepts (RFC 8030, 7.2)."""
 
 MAX_TOKEN_LIFE = 24 * 3600
-"""Seconds that a VAPID token's expiry may lie ahead (RFC 8292, 2)."""
+"""How many seconds ahead a VAPID token may expire (RFC 8292, 2)."""
 
 URGENCIES = ("normal", "very-low", "low", "high")
-"""In the order of the codes under which they are kept; ``normal`` is what no header means."""
+"""In the order of their codes in the journal; ``normal`` is the default without a header."""
 
 _TOPIC = re.compile(rb"[A-Za-z0-9_-]{1,32}")
 _TTL = re.compile(rb"[0-9]{1,10}")
@@ -26,7 +26,7 @@ _URGENCY_BYTES = frozenset(word.encode() for word in URGENCIES)
 
 
 class ReceivedRequest(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP request as it came in: the target undecoded, header names in lower case."""
+    """One HTTP request as it came in, with the target undecoded and header names in lower case."""
 
     method: bytes
     target: bytes
@@ -35,9 +35,9 @@ class ReceivedRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """What a VAPID header turned out to be.
+    """What a VAPID header says.
 
-    ``problem`` is the reason why it does not count, empty if it does; ``expires_at`` is epoch seconds.
+    ``problem`` is why it is invalid, empty if it is valid; ``expires_at`` is in epoch seconds.
     """
 
     problem: str = ""
@@ -46,10 +46,10 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """What the service knows of the subscription a request names.
+    """What the service knows about the subscription that a request names.
 
-    ``vapid_public_key`` is base64url, empty for a subscription open to any sender; ``expires_at`` is epoch
-    seconds, infinity for never.
+    ``vapid_public_key`` is base64url, empty for a subscription open to any sender; ``expires_at`` is in epoch
+    seconds, infinite for never.
     """
 
     vapid_public_key: str
@@ -57,7 +57,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
-    """All that a check may look at; ``identity`` is None when there is no Authorization header."""
+    """Everything that a check may use; ``identity`` is None if there is no Authorization header."""
 
     profile: Profile
     request: ReceivedRequest
@@ -67,16 +67,16 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 
 
 def judge(case: Case) -> Violation | None:
-    """The first violation that the case's profile minds, None if it takes the push."""
-    minded = case.profile.violations
+    """Return the first violation that the case's profile checks for, None if it takes the push."""
+    checked = case.profile.violations
     for violation, broken in CHECKS:
-        if violation in minded and broken(case):
+        if violation in checked and broken(case):
             return violation
     return None
 
 
 def ttl_of(headers: dict[bytes, bytes]) -> int:
-    """Seconds of the TTL header, 0 where it is missing or unreadable."""
+    """Return the TTL header in seconds, 0 if it is missing or invalid."""
     text = headers.get(b"ttl", b"")
     return int(text) if _TTL.fullmatch(text) else 0
 

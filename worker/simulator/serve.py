@@ -1,4 +1,4 @@
-"""`pushmill simulate`: push services in a process of their own, to test any Web Push sender against."""
+"""`pushmill simulate`: serves push services to test any Web Push sender against."""
 
 import asyncio
 import contextlib
@@ -29,15 +29,15 @@ HELP = {
     "keep": "What is kept of each push: all, digest or none.",
     "decrypt_every": "1 decrypts every push, n each n-th, 0 none.",
 }
-"""Help text of each field of ``SimulateOptions``, for the command line."""
+"""Help text for each field of ``SimulateOptions``, for the command line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulateOptions:
-    """Options of ``pushmill simulate``; ``HELP`` says what each is.
+    """Options of ``pushmill simulate``; ``HELP`` describes them.
 
     Raises:
-        ValueError: An unknown profile or fault, or shares that do not add up.
+        ValueError: A profile or fault is unknown, or shares exceed 1.
     """
 
     profiles: Sequence[str] = ("fcm",)
@@ -56,20 +56,21 @@ class SimulateOptions:
     faults: Faults = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check what the fields alone cannot say."""
+        """Check profiles and faults."""
         unknown = set(self.profiles) - PROFILES.keys()
         if unknown or not self.profiles:
-            raise ValueError(f"profiles must be of {', '.join(PROFILES)}; not {', '.join(sorted(unknown))}")
+            known, wrong = ", ".join(PROFILES), ", ".join(sorted(unknown)) or "none"
+            raise ValueError(f"profiles must be one or more of {known}, not {wrong}")
         shares = tuple(parse_share(text) for text in self.fault)
         object.__setattr__(self, "faults", Faults(self.seed, self.latency, self.jitter, shares))
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - this is the command's output, and a pipe must see it at once
+    print(line, flush=True)  # noqa: T201 - this is the command's output; flushed for pipes
 
 
 async def simulate(options: SimulateOptions, say: Callable[[str], None] = _print) -> None:
-    """Serve until cancelled; ``say`` gets each line of output.
+    """Serve until cancelled; ``say`` receives each line of output.
 
     Raises:
         ModuleNotFoundError: The extra ``demo`` is not installed.
@@ -94,7 +95,7 @@ async def simulate(options: SimulateOptions, say: Callable[[str], None] = _print
 
 
 def subscription_lines(services: Sequence[SimulatedPushService], options: SimulateOptions) -> list[str]:
-    """Subscriptions as lines of JSON, as a browser gives them, given out by the services in turn."""
+    """Make subscriptions at the services in turn; return them as lines of JSON, as browsers give them."""
     turns = (services[number % len(services)] for number in range(options.subscriptions))
     made = (service.subscribe(vapid_public_key=options.vapid_public_key)[0] for service in turns)
     return [json.dumps(subscription.to_json()) for subscription in made]
@@ -103,21 +104,21 @@ def subscription_lines(services: Sequence[SimulatedPushService], options: Simula
 def introduction(
     services: Sequence[SimulatedPushService], ca_file: Path, target: Path, options: SimulateOptions
 ) -> list[str]:
-    """What a user needs to know to send here."""
+    """Return the lines that tell a user how to send here."""
     hosts = ",".join(service.origin.removeprefix("https://") for service in services)
     return [
         *(f"{service.profile:8} listens on {service.origin}" for service in services),
-        f"{options.subscriptions} subscriptions are in {target}; POST /subscribe gives more",
+        f"{options.subscriptions} subscriptions are in {target}; POST /subscribe makes more",
         "Point a worker here with:",
         f"  export PUSHMILL_ENDPOINT_HOSTS={hosts}",
         f"  export PUSHMILL_CA_FILE={ca_file.resolve()}",
         "  export PUSHMILL_ALLOW_PRIVATE_ENDPOINTS=true",
-        "GET /stats, GET /pushes, POST /faults and POST /script steer and ask it. Ctrl-C stops it.",
+        "GET /stats, GET /pushes, POST /faults and POST /script inspect and control it. Ctrl-C stops it.",
     ]
 
 
 def summary(services: Sequence[SimulatedPushService]) -> str:
-    """All counters, a line for each service."""
+    """Format the counters, a line for each service."""
     lines = []
     for service in services:
         stats = service.stats

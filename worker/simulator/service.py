@@ -1,11 +1,11 @@
-"""A push service to test a Web Push sender against: RFC 8030 over TLS, answering as a real one would.
+"""A push service to test Web Push senders against: RFC 8030 over TLS, with the answers of a real one.
 
     async with SimulatedPushService("mozilla", ssl_context=Certificates().server_context()) as service:
         [subscription] = service.subscribe()
         ...                                          # send to subscription.endpoint
         assert service.pushes(subscription)[0].plaintext == b"..."
 
-It decrypts and checks every push, records it, and fails on demand: see ``Faults`` and ``script``.
+It checks, decrypts and records every push, and fails on demand: see ``Faults`` and ``script``.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ _CLOSE_TIMEOUT = 2.0
 
 
 class SimulatedPushService:
-    """One simulated push service, serving in the running event loop while it is entered.
+    """One simulated push service, which serves in the running event loop inside ``async with``.
 
     Args:
         profile: ``fcm``, ``mozilla``, ``wns`` or ``apple``.
         host: Where to listen; ``localhost`` is both 127.0.0.1 and ::1.
-        port: 0 takes a free one.
+        port: Where to listen; 0 picks a free port.
         ssl_context: The server's certificate; None serves plain HTTP, which no real sender accepts.
         faults: What goes wrong; can be changed while it runs.
-        keep: What is kept of each push.
-        keep_limit: Rows kept at most; later pushes are only counted.
-        decrypt_every: 1 decrypts every push, n each n-th, 0 none.
-        key_pairs: Receiver key pairs at most; beyond, subscriptions share them.
-        seed: Subscription tokens follow from it and from the profile; None gives new ones in each run.
-        pace: Seconds between the pieces of an answer that is slow or never ends.
+        keep: What to keep of each push.
+        keep_limit: Maximum number of rows kept; later pushes are only counted.
+        decrypt_every: 1 decrypts every push, n every n-th, 0 none.
+        key_pairs: Maximum number of receiver key pairs; further subscriptions share them.
+        seed: Decides the subscription tokens, together with the profile; None makes new ones in each run.
+        pace: Seconds between the pieces of an answer that is slow or endless.
         advertise: Host name in endpoints, if it is not ``host``.
         on_push: Called for each push taken.
     """
@@ -88,7 +88,7 @@ class SimulatedPushService:
             on_push=on_push,
         )
 
-    # --- life
+    # --- start and end
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ class SimulatedPushService:
     async def close(self) -> None:
         """Stop listening and drop every connection."""
         self.closed = True
-        # uvloop, and asyncio before 3.12, wait for nobody where that begins after the end.
+        # Begin to wait before closing: afterwards, uvloop and asyncio before 3.12 would not wait at all.
         gone = asyncio.gather(*(server.wait_closed() for server in self._servers))
         await asyncio.sleep(0)
         for server in self._servers:
@@ -116,19 +116,19 @@ class SimulatedPushService:
         for listening in self._sockets:
             listening.close()
         await self.drop_connections()
-        with contextlib.suppress(TimeoutError):  # a handshake that is under way cannot be aborted
+        with contextlib.suppress(TimeoutError):  # a handshake in progress cannot be aborted
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await gone
 
     async def drop_connections(self) -> list[Subscription]:
-        """Break every open connection, as a restart of the service would; listening goes on.
+        """Break every open connection, as a restart of the service would, but go on listening.
 
         Returns:
-            The subscription of each push that came and goes unanswered by this.
+            The subscription of each push that this leaves unanswered.
         """
-        dropped = set(self._connections)  # who comes back meanwhile may stay
+        dropped = set(self._connections)  # a client that reconnects meanwhile may stay
         unanswered = [connection.abort() for connection in dropped]
-        while dropped & self._connections:  # noqa: ASYNC110 - each is lost within the next turns of the loop
+        while dropped & self._connections:  # noqa: ASYNC110 - each goes within the next turns of the loop
             await asyncio.sleep(0)
         found = map(self._intake.subscriptions.at, unanswered)
         return [subscription for subscription in found if subscription is not None]
@@ -147,7 +147,7 @@ class SimulatedPushService:
 
     @property
     def faults(self) -> Faults:
-        """The fault plan; setting it holds from the next push on."""
+        """The fault plan; a new one takes effect with the next push."""
         return self._intake.plans.faults
 
     @faults.setter
@@ -157,32 +157,32 @@ class SimulatedPushService:
     def subscribe(
         self, count: int = 1, *, vapid_public_key: str = "", expires_in: float = math.inf
     ) -> list[Subscription]:
-        """Give out subscriptions, restricted to a VAPID key (base64url) unless that is empty.
+        """Make subscriptions, restricted to a VAPID key (base64url) unless that is empty.
 
-        ``expires_in`` is seconds from now, after which they answer 410.
+        They expire in ``expires_in`` seconds, and then answer 410.
         """
         expires_at = time.time() + expires_in
         add = self._intake.subscriptions.add
         return [add(vapid_public_key=vapid_public_key, expires_at=expires_at) for _ in range(count)]
 
     def script(self, subscription: str | Subscription, answers: Iterable[ScriptedAnswer]) -> None:
-        """Answer the next pushes to a subscription (or its token, or endpoint) with these, one each."""
+        """Answer the next pushes to a subscription (or its token or endpoint) with these, one each."""
         self._intake.plans.script(self._intake.subscriptions.named(subscription), answers)
 
     def pushes(self, subscription: str | Subscription) -> list[Push]:
-        """What came for one subscription (or its token, or endpoint), oldest first."""
+        """Return the pushes to a subscription (or its token or endpoint), oldest first."""
         found = self._intake.subscriptions.named(subscription)
         return self._intake.journal.of(found.number, found.token)
 
     def all_pushes(self) -> Iterator[Push]:
-        """Everything kept, in the order of arrival."""
+        """Return all pushes kept, in the order of arrival."""
         return self._intake.journal.rows(self._intake.subscriptions.tokens)
 
     def repeats(self) -> int:
-        """Pushes taken beyond the first of the same plaintext for the same subscription, as far as kept."""
+        """Count the pushes taken again: same subscription, same plaintext, as far as kept."""
         return self._intake.journal.repeats()
 
-    # --- the connections' handler
+    # --- the handler of its connections
 
     def connected(self) -> None:
         """Count a connection."""
@@ -190,11 +190,11 @@ class SimulatedPushService:
         self.stats.open_connections += 1
 
     def disconnected(self) -> None:
-        """Count it out again."""
+        """Count a connection out."""
         self.stats.open_connections -= 1
 
     def resets(self, target: bytes) -> bool:
-        """Whether to reset before reading the body."""
+        """Return whether to reset the connection before reading the body."""
         return self._intake.resets(target)
 
     def answer(self, request: ReceivedRequest, *, keep_alive: bool, local: bool) -> Reply:
@@ -207,7 +207,7 @@ class SimulatedPushService:
         return self._intake.take(request, keep_alive=keep_alive)
 
     def answered(self) -> None:
-        """One request less in flight."""
+        """Count a request out."""
         self.stats.left()
 
 

@@ -1,4 +1,4 @@
-"""Listening sockets: one port for both addresses of localhost, which a free port alone does not give."""
+"""Listening sockets: the same port on both addresses of localhost, which binding to port 0 does not give."""
 
 import errno
 import socket
@@ -7,10 +7,10 @@ _ATTEMPTS = 20
 
 
 def listening_sockets(host: str, port: int) -> list[socket.socket]:
-    """Bound TCP sockets for a host, all on the same port; a port of 0 takes one that is free on each.
+    """Bind TCP sockets for a host, all to the same port; port 0 picks one that is free on every address.
 
     Raises:
-        OSError: The address is taken, or not of this machine.
+        OSError: The address is in use, or does not belong to this machine.
     """
     if host != "localhost":
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -23,7 +23,8 @@ def listening_sockets(host: str, port: int) -> list[socket.socket]:
             if error.errno != errno.EADDRINUSE:
                 return [first]  # no IPv6 on this machine
             first.close()
-    raise OSError(errno.EADDRINUSE, f"port {port or 'of any number'} of localhost is taken")
+    problem = f"port {port} is in use on localhost" if port else "no port is free on all of localhost"
+    raise OSError(errno.EADDRINUSE, problem)
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

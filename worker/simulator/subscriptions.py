@@ -1,4 +1,4 @@
-"""The subscriptions a simulated push service has given out, found again by the raw target of a request."""
+"""The subscriptions of a simulated push service, looked up by the raw target of a request."""
 
 import base64
 import hashlib
@@ -17,11 +17,11 @@ class Subscription(msgspec.Struct, frozen=True):
     """One subscription as the browser sees it.
 
     Attributes:
-        number: Counted from 0 in each service.
-        token: What makes its endpoint its own; as it stands in the URL, never decoded.
+        number: Its number in the service, from 0.
+        token: The unique part of its endpoint, as in the URL, never decoded.
         endpoint: Absolute URL.
         receiver: The browser's keys; many subscriptions may share one pair.
-        known: What the service knows of it.
+        known: What the service knows about it.
     """
 
     number: int
@@ -31,7 +31,7 @@ class Subscription(msgspec.Struct, frozen=True):
     known: Known
 
     def to_json(self) -> dict[str, object]:
-        """The same object as the browser's ``PushSubscription.toJSON()``; times in milliseconds."""
+        """Return what the browser's ``PushSubscription.toJSON()`` returns; times are in milliseconds."""
         expires_at = self.known.expires_at
         return {
             "endpoint": self.endpoint,
@@ -43,9 +43,9 @@ class Subscription(msgspec.Struct, frozen=True):
 class Subscriptions:
     """All subscriptions of one service.
 
-    Tokens follow from ``seed`` and the subscription's number, so that a run with faults can be repeated.
-    Key pairs are made as needed until there are ``key_pairs``, and then used again in turn: making 20,000
-    takes longer than most tests.
+    Tokens are derived from ``seed`` and the subscription's number, so that a run with faults can be repeated.
+    Key pairs are made as needed until there are ``key_pairs``, and then reused in turn: making 20,000 takes
+    longer than most tests.
     """
 
     def __init__(self, profile: Profile, origin: str, *, key_pairs: int, seed: int | None) -> None:
@@ -62,7 +62,7 @@ class Subscriptions:
         return len(self.tokens)
 
     def add(self, *, vapid_public_key: str = "", expires_at: float = math.inf) -> Subscription:
-        """Give out a new subscription, restricted to a VAPID key (base64url) unless that is empty."""
+        """Make a subscription, restricted to a VAPID key (base64url) unless that is empty."""
         number = len(self.tokens)
         token = TOKENS[self._profile.name](f"{self._seed}:{self._profile.name}:{number}")
         target = self._profile.prefix + token
@@ -73,11 +73,11 @@ class Subscriptions:
         return subscription
 
     def at(self, target: bytes) -> Subscription | None:
-        """The subscription that a request names: its raw target, byte for byte."""
+        """Return the subscription of a request's raw target, which must match byte for byte."""
         return self._by_target.get(target)
 
     def named(self, name: "str | Subscription") -> Subscription:
-        """The subscription of a token or an endpoint.
+        """Return the subscription of a token or an endpoint.
 
         Raises:
             KeyError: There is none.
@@ -106,7 +106,7 @@ def _mozilla_token(subject: str) -> str:
 
 
 def _wns_token(subject: str) -> str:
-    # Real ones are percent-encoded base64; these always hold all three characters that matters for.
+    # Real ones are percent-encoded base64; these always contain all three characters that it encodes.
     text = _random_text(subject, 90)
     return f"BQYAAAD{text[:40]}%2f{text[40:80]}%2b{text[80:]}%3d"
 
@@ -121,4 +121,4 @@ TOKENS: dict[str, Callable[[str], str]] = {
     "wns": _wns_token,
     "apple": _apple_token,
 }
-"""How each service's tokens look; all are opaque."""
+"""What each service's tokens look like; senders must not interpret them."""

@@ -1,6 +1,6 @@
-"""How an answer goes astray on the wire: one performance for each transport fault.
+"""What goes wrong with an answer on the wire: a function for each transport fault.
 
-Each gets the transport and the bytes of the whole answer, and returns whether the connection lives on.
+Each gets the transport and the bytes of the whole answer, and returns whether the connection stays open.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from collections.abc import Awaitable, Callable
 from worker.simulator.answers import Fault
 
 Performance = Callable[[asyncio.Transport, bytes, float], Awaitable[bool]]
-"""Transport, whole answer, seconds between two pieces."""
+"""Takes transport, whole answer and seconds between two pieces; returns whether the connection stays open."""
 
 _PIECES = 20
-_HALFWAY = 0.05  # seconds: a reset that comes at once would take the first half of the answer along
+_HALFWAY = 0.05  # seconds: an immediate reset would discard the first half of the answer as well
 _CHUNK = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
 _GARBAGE = b"\x00\x01 this is no status line\r\n\r\n"
 _INFORMATIONAL = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
-_UNREAD_LIMIT = 262_144  # bytes a client may leave unread before an endless answer waits for it
+_UNREAD_LIMIT = 262_144  # bytes that a client may leave unread before an endless answer waits
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Break a connection with a TCP reset, which a plain close is not."""
+    """Break a connection with a TCP reset, which a plain close would not send."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -47,7 +47,7 @@ async def _cut(transport: asyncio.Transport, wire: bytes, _pace: float) -> bool:
 
 
 async def _hang(_transport: asyncio.Transport, _wire: bytes, _pace: float) -> bool:
-    await asyncio.get_running_loop().create_future()  # until the client goes away and this is cancelled
+    await asyncio.get_running_loop().create_future()  # until the client disconnects and this is cancelled
     return False
 
 
@@ -105,4 +105,4 @@ PERFORMANCES: dict[Fault, Performance] = {
     Fault.INFORMATIONAL: _informational,
     Fault.SPLIT: _split,
 }
-"""Every fault that is not merely a status. ``reset_early`` comes before there is an answer to perform."""
+"""Every fault that is more than a status; ``reset_early`` happens before there is an answer."""

@@ -36,7 +36,7 @@ def refused(result, status):
 
 
 def started(folder, *args):
-    """A process of its own, as soon as it says that it can be stopped."""
+    """Start it in a process of its own, and wait until it says how to stop it."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "--folder", str(folder), *args],
         stdout=subprocess.PIPE,
@@ -81,14 +81,14 @@ def test_another_host_than_loopback_is_said(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert err.startswith("pushmill: 0.0.0.0 is not loopback")
+    assert err.startswith("pushmill: 0.0.0.0 is not a loopback address")
     assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--profile", "gcm"], "profiles must be of fcm"),
+        (["--profile", "gcm"], "profiles must be one or more of fcm"),
         (["--fault", "gone=2"], "share"),
         (["--fault", "oops"], "FAULT=SHARE"),
         (["--vapid-public-key", "BAAD"], "--vapid-public-key"),

@@ -23,7 +23,7 @@ PAUSE = Pause(T0 + 40, T0 + 48, 8.0)
 URGENT = RecipientKey("urgent", "sub-u")
 
 EARLY, PAUSED, HELD, GAP, OVERTAKEN = range(5)
-"""Places of the checks in their list."""
+"""Indexes of the checks in their list."""
 
 
 def who(number):
@@ -31,13 +31,13 @@ def who(number):
 
 
 def planned(number):
-    """One each half second, those behind the pause moved by it."""
+    """One each half second, those after the pause moved by it."""
     due = T0 + STRETCH * number / TOTAL
     return due if due <= PAUSE.at else due + PAUSE.shift
 
 
 def pushes(**moved):
-    """Each 10 ms late, but for those that are moved: number to seconds after the start."""
+    """Each 10 ms late, except those in `moved`, which gives seconds after the start."""
     came = {f"sub_{number}": planned(number) + 0.01 for number in range(TOTAL)}
     came |= {name: T0 + at for name, at in moved.items()}
     return [Push(f"https://localhost/{name}", taken=True, digest=1, at=at) for name, at in came.items()]
@@ -55,7 +55,7 @@ def course():
 
 @pytest.fixture
 def evidence(course):
-    """Of a run in which everything went right."""
+    """The evidence of a run in which everything went right."""
     expected = {
         who(number): Expected("sent", True, "books", "fcm", f"https://localhost/sub_{number}", 1)
         for number in range(TOTAL)

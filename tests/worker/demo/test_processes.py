@@ -50,7 +50,7 @@ async def test_work_goes_on_while_it_lives(child):
 async def test_its_death_ends_the_work_and_tells_why(child):
     async with child(DIE) as running:
         with pytest.raises(
-            ProcessDiedError, match=r"the child ended by itself, with status 3[^$]*the reason"
+            ProcessDiedError, match=r"the child exited unexpectedly with status 3[^$]*the reason"
         ):
             await while_alive([running], asyncio.sleep(600))
 

@@ -16,7 +16,7 @@ KEYS = {"p256dh": RECEIVER.p256dh, "auth": RECEIVER.auth_text}
 
 
 def addressed(drafts):
-    """The production, with subscriptions that no push service has ever heard of."""
+    """A production with subscriptions that no push service knows."""
     subscriptions = {
         kind: [
             {"endpoint": f"https://localhost:4430/{'/'.join(map(str, kind))}/{number}", "keys": KEYS}
@@ -34,7 +34,7 @@ def production(drafts):
 
 @pytest.fixture(scope="module")
 def decoded(production):
-    """Every recipient as the worker reads it, with its compiled job."""
+    """Every recipient as the worker decodes it, with its compiled message."""
     found = {}
     for record in production.records:
         if record in BROKEN:

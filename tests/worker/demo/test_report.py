@@ -17,8 +17,8 @@ T0 = 1_800_000_000.0
 HTTP = {"sent": 201, "expired": 410}
 BROKEN = ProducerRecord("jobs", "broken-1", b"{")
 
-NONE, OUTCOMES, REPEATED, ASKED, TEXTS, EXPIRED, BURIED, ENDED = range(8)
-"""Places of the checks in their list."""
+NONE, OUTCOMES, REPEATED, ASKED, TEXTS, EXPIRED, DEAD, ENDED = range(8)
+"""Indexes of the checks in their list."""
 
 
 def who(number):
@@ -26,7 +26,7 @@ def who(number):
 
 
 def expected():
-    """Four recipients in two jobs: two sent, one gone, one that cannot be sent to."""
+    """Four recipients in two jobs: two sent, one gone, one invalid."""
     rows = [("sent", True, 11), ("sent", True, 12), ("expired", True, None), ("invalid", False, None)]
     return {
         who(number): Expected(status, asked, "books", "fcm", f"https://localhost/{number}", digest)
@@ -80,14 +80,14 @@ def pushes():
 
 @pytest.fixture
 def evidence():
-    """Of a run in which everything went right."""
+    """The evidence of a run in which everything went right."""
     production = Production([], expected(), {BROKEN: "bad_json"}, [])
     written_at = {"job-0": T0, "job-1": T0 + 0.5}
     return Evidence(Delivered(production, written_at), received(), pushes(), {"worker 1": 0}, 1.5)
 
 
 def failures(evidence):
-    """The problems of the checks that do not hold, by place."""
+    """The problems of the checks that failed, by index."""
     return {place: list(check.problems) for place, check in enumerate(checks(evidence)) if not check.passed}
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_outcome_is_named_with_its_detail(evidence):
         evidence.received.take_outcomes(batch(each, wanted, **(changes if each == who(0) else {})))
     assert failures(evidence) == {
         OUTCOMES: [
-            "sub-0 of job-0: failed after 8 attempts (503, unavailable), should be sent after 1 attempts"
+            "sub-0 of job-0: failed after 8 attempts (503, unavailable), expected sent after 1 attempts"
         ]
     }
 
@@ -140,16 +140,16 @@ def test_a_status_that_nobody_knows_is_no_reason_to_stop(evidence):
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        (lambda p: [p[1], p[2]], "sub-0 of job-0: 0 pushes at fcm, should be 1"),
-        (lambda p: [*p, p[0]], "sub-0 of job-0: 2 pushes at fcm, should be 1"),
-        (lambda p: [*p, p[2]], "sub-2 of job-1: 2 pushes at fcm, should be 1"),
+        (lambda p: [p[1], p[2]], "sub-0 of job-0: 0 requests at fcm, expected 1"),
+        (lambda p: [*p, p[0]], "sub-0 of job-0: 2 requests at fcm, expected 1"),
+        (lambda p: [*p, p[2]], "sub-2 of job-1: 2 requests at fcm, expected 1"),
         (
             lambda p: [*p, Push("https://localhost/3", taken=False, digest=0, at=T0)],
-            "sub-3 of job-1: 1 pushes at fcm, should be 0",
+            "sub-3 of job-1: 1 requests at fcm, expected 0",
         ),
         (
             lambda p: [*p, Push("https://localhost/77", taken=True, digest=1, at=T0)],
-            "a push to an endpoint of nobody",
+            "a push to an endpoint of no recipient",
         ),
     ],
 )
@@ -160,11 +160,11 @@ def test_pushes_that_are_missing_or_too_many(evidence, changed, problem):
 @pytest.mark.parametrize(
     ("place", "changes", "problem"),
     [
-        (0, {"digest": 99}, "sub-0 of job-0: fcm read another text"),
-        (1, {"digest": 0}, "sub-1 of job-0: fcm could not read it"),
-        (1, {"digest": 11}, "sub-1 of job-0: fcm read another text"),
+        (0, {"digest": 99}, "sub-0 of job-0: fcm decrypted another text"),
+        (1, {"digest": 0}, "sub-1 of job-0: fcm could not decrypt it"),
+        (1, {"digest": 11}, "sub-1 of job-0: fcm decrypted another text"),
         (0, {"taken": False, "digest": 0}, "sub-0 of job-0: fcm refused it"),
-        (2, {"taken": True, "digest": 5}, "sub-2 of job-1: fcm took it"),
+        (2, {"taken": True, "digest": 5}, "sub-2 of job-1: fcm accepted it"),
     ],
 )
 def test_pushes_with_a_wrong_text(evidence, place, changes, problem):
@@ -186,12 +186,12 @@ def test_expired_must_name_the_right_ones_once(evidence):
 def test_dead_letters_must_be_the_broken_records_once(evidence):
     found = evidence.received
     found.take_dead_letter(b"broken-1", b"{", {"error-code": b"bad_json"})
-    assert failures(evidence) == {BURIED: ["broken-1: 2 times"]}
+    assert failures(evidence) == {DEAD: ["broken-1: 2 times"]}
     found.dead_letters.clear()
-    assert failures(evidence) == {BURIED: ["broken-1: is missing, or altered"]}
+    assert failures(evidence) == {DEAD: ["broken-1: is missing, or altered"]}
     found.take_dead_letter(b"broken-1", b"{ ", {"error-code": b"bad_json"})
     found.take_dead_letter(None, None, {})
-    assert set(failures(evidence)[BURIED]) == {
+    assert set(failures(evidence)[DEAD]) == {
         "broken-1: is missing, or altered",
         "broken-1: bad_json, unexpected",
         "no key: , unexpected",
@@ -240,7 +240,7 @@ def test_percentile_of_nothing():
     assert percentile([], 50) == 0
 
 
-# ── what is shown ───────────────────────────────────────────────────────────────────────────────────────────
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def shown(evidence):
@@ -268,7 +268,7 @@ def test_failures_are_shown_a_few_at_a_time(evidence):
     production = replace(given.production, expected=given.production.expected | many)
     lines = shown(replace(evidence, delivered=replace(given, production=production)))
     assert "sent 2,002 2" in lines
-    assert "FAILED every recipient has an outcome, and nobody else" in lines
+    assert "FAILED every recipient has an outcome, and no one else does" in lines
     assert "sub-0 of job-5: no outcome" in lines
     assert lines.count("… and 1,995 more") == 2
 

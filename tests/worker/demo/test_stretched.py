@@ -19,7 +19,7 @@ OVERTAKING = ProducerRecord(URGENT_JOBS, "job-9", b"{}")
 
 
 class Stage:
-    """As much of one as a director needs."""
+    """The parts of a stage that a director needs."""
 
     def __init__(self):
         self.kafka = SimpleNamespace(settings=None)
@@ -31,7 +31,7 @@ class Stage:
 
 @pytest.fixture
 def written(monkeypatch):
-    """The records that are written, instead of into Kafka."""
+    """The records that would be written to Kafka."""
     found = []
 
     async def write(_settings, records):
@@ -44,7 +44,7 @@ def written(monkeypatch):
 
 @pytest.fixture
 def at(monkeypatch):
-    """Lets a director act at a time in seconds after the start."""
+    """Lets a director act at a time, in seconds after the start."""
 
     async def act(director, seconds):
         monkeypatch.setattr(stretched.time, "time", lambda: START + seconds)

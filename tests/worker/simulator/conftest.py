@@ -24,7 +24,7 @@ class Response:
 
 
 class Wire:
-    """A raw TLS connection to a service, for looking at answers byte by byte."""
+    """A raw TLS connection to a service, to examine answers byte by byte."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -40,7 +40,7 @@ class Wire:
         return Response(int(head[0].split()[1]), original, body)
 
     async def ended(self) -> bool:
-        """Whether nothing but the end of the connection is left to read."""
+        """Whether only the end of the connection is left to read."""
         try:
             return await self.reader.read(1) == b""
         except ConnectionError:
@@ -49,7 +49,7 @@ class Wire:
 
 @dataclass
 class Sender:
-    """Builds pushes by hand, so that each part of one can be made wrong."""
+    """Builds pushes by hand, so that any part of one can be made wrong."""
 
     service: SimulatedPushService
     certificates: Certificates
@@ -60,7 +60,7 @@ class Sender:
         return sign(self.key, audience or self.service.origin, subject, int(time.time()) + expires_in)
 
     def headers(self, **changes: str | None) -> dict[str, str]:
-        """Those of a correct push; underscores stand for hyphens, None leaves one out."""
+        """The headers of a correct push, changed; underscores stand for hyphens, None removes one."""
         right = {
             "Host": self.service.origin.removeprefix("https://"),
             "TTL": "60",
@@ -133,7 +133,7 @@ def vapid_key() -> VapidKey:
 
 @pytest.fixture
 async def start(certificates: Certificates, vapid_key: VapidKey) -> AsyncIterator[Callable[..., Any]]:
-    """A function that starts a service and gives a sender for it."""
+    """A function that starts a service and returns a sender for it."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def started(profile: str = "fcm", **options: Any) -> Sender:

@@ -57,7 +57,7 @@ async def test_pywebpush_is_understood(start, tmp_path):
     sender = await start("mozilla")
     [subscription] = sender.service.subscribe(vapid_public_key=sender.key.public_text)
     session = requests.Session()
-    session.trust_env = False  # an authority named by the environment would go before ours
+    session.trust_env = False  # an authority named by the environment would take precedence
     session.verify = str(sender.certificates.write(tmp_path))
     response = await asyncio.to_thread(
         webpush,
@@ -104,7 +104,7 @@ async def test_who_goes_unanswered_as_connections_are_dropped_is_known(start):
         quick.send(sender.request(answered))
         await quick.response()
         await until(lambda: service.stats.taken == 2)
-        slow.send(sender.request(refused))  # behind the late one: it has not come yet
+        slow.send(sender.request(refused))  # behind the late one: it is not read yet
         assert await service.drop_connections() == [late]
         assert await slow.ended()
     assert (service.stats.in_flight, service.stats.open_connections, service.stats.taken) == (0, 0, 2)
@@ -123,7 +123,7 @@ async def test_what_has_been_answered_as_connections_are_dropped_gets_out(start)
 
 
 class HalfShaken:
-    """A client in the middle of its TLS handshake: the service has answered it, and waits for it."""
+    """A client in the middle of its TLS handshake: the service has answered, and waits for it."""
 
     def __init__(self, connection: socket.socket, sender) -> None:
         self._connection = connection

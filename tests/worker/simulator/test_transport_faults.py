@@ -17,7 +17,7 @@ async def sender(start):
 
 
 async def faulty(sender, fault, **options):
-    """A subscription whose next push meets a fault, and only that one."""
+    """A subscription of which only the next push meets a fault."""
     [subscription] = sender.service.subscribe()
     sender.service.script(subscription, [ScriptedAnswer(STATUSES.get(fault, 201), fault=fault, **options)])
     return subscription
@@ -114,7 +114,7 @@ async def test_an_answer_without_end(sender):
 async def test_odd_but_whole_answers_leave_the_connection_usable(sender, fault):
     subscription = await faulty(sender, fault)
     async with sender.connect() as wire:
-        wire.reader._limit = 1_000_000  # the oversized head is over the limit of a stream reader
+        wire.reader._limit = 1_000_000  # the oversized headers exceed the limit of a stream reader
         wire.send(sender.request(subscription) * 2)
         first = await wire.response()
         assert first.status == 201
@@ -144,7 +144,7 @@ async def test_a_common_client_survives_each_fault_and_the_next_push_arrives(sen
     short = 0.3 if fault in (Fault.HANG, Fault.ENDLESS_BODY) else 30.0
     statuses = []
     async with aiohttp.ClientSession(connector=connector) as http:
-        for seconds in (short, short, 30.0):  # the second may meet the connection that the first one has lost
+        for seconds in (short, short, 30.0):  # the second may use the connection that the first one broke
             body = sender.body(subscription, b"hello")
             headers = sender.headers(Host=None)
             try:
@@ -163,7 +163,7 @@ async def test_a_common_client_survives_each_fault_and_the_next_push_arrives(sen
     if fault in STATUSES:
         assert statuses[0] == STATUSES[fault]
     elif fault in UNANSWERED:
-        assert statuses[0] in (0, 201)  # a client may have sent a push again by itself after a reset
+        assert statuses[0] in (0, 201)  # a client may retry by itself after a reset
 
 
 async def test_a_violation_goes_before_a_fault(sender):
