@@ -1,7 +1,8 @@
 """The sites' VAPID keys, read from a folder on first use and again when they change.
 
 Decides which key signs for a site. Reading files is the only I/O; the caller supplies the clock. Reads block
-the event loop, but a key is a few hundred bytes, and its file is checked every few seconds at most.
+the event loop, but a key is a few hundred bytes, and its file is checked every few seconds at most. Knows
+nothing of jobs.
 """
 
 import os

@@ -17,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, Settings
 from worker.edges import clock
-from worker.edges.kafka import offset_resets as resets
+from worker.edges.kafka import offset_resets
 from worker.edges.kafka.client import (
     ANSWER_LIMIT,
     STOP_LIMIT,
@@ -94,7 +94,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """
         self._membership = membership
         self._consumer.subscribe(self._topics, listener=self)
-        resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - aiokafka offers no listener
+        offset_resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - aiokafka offers no listener
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:

@@ -94,11 +94,11 @@ async def test_records_that_are_refused_mean_the_same(producer):
 
 
 OUTCOME = Publication("outcomes", b"j", b"{}", ())
-LETTER = tuple((name, b"x") for name in LETTER_HEADERS)
+HEADERS = tuple((name, b"x") for name in LETTER_HEADERS)
 
 
 async def test_what_fits_is_written_once_as_it_is(producer):
-    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *LETTER))
+    letter = Publication(DEAD_LETTERS, b"k", b"x" * 1_000_000, (("own", b"1"), *HEADERS))
     await producer.publish([letter, OUTCOME])
     assert [each.value for each in written()] == [letter.value, OUTCOME.value]
     assert len(Producer.made) == 1
@@ -110,7 +110,7 @@ async def test_what_fits_is_written_once_as_it_is(producer):
     ids=["the broker", "the producer", "a key", "headers"],
 )
 async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(producer, key, size, own):
-    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *LETTER))
+    letter = Publication(DEAD_LETTERS, key, b"x" * size, (("own", own), *HEADERS))
     await producer.publish([letter, OUTCOME])
     cut, other = sorted(written(), key=lambda each: each.topic)
     assert other.value == OUTCOME.value
@@ -118,7 +118,7 @@ async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(produ
         f"push.{DEAD_LETTERS}",
         None,
         b"x" * min(size, DEAD_LETTER_KEPT_BYTES),
-        (*LETTER, (TRUNCATED, str(size).encode())),
+        (*HEADERS, (TRUNCATED, str(size).encode())),
     )
     assert [made.running for made in Producer.made] == [False, True]
     await producer.publish([OUTCOME])
@@ -128,7 +128,7 @@ async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(produ
 @pytest.mark.parametrize(("limit", "left"), [(1000, b""), (8, None)])
 async def test_one_that_is_refused_again_is_emptied_and_then_left_out(producer, monkeypatch, limit, left):
     monkeypatch.setattr(Producer, "limit", limit)
-    await producer.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, LETTER), OUTCOME])
+    await producer.publish([Publication(DEAD_LETTERS, None, b"x" * 2000, HEADERS), OUTCOME])
     assert [each.value for each in written() if DEAD_LETTERS in each.topic] == (
         [] if left is None else [left]
     )
