@@ -53,7 +53,7 @@ def push(plaintext, salt=SALT):
 
 
 def sealed_for_receiver(chunks, record_size=4096, keyid=None):
-    """A push body that `encrypt` would never make."""
+    """Make a push body that `encrypt` would never make."""
     sender = generate_ephemeral_key()
     ikm = agree_as_receiver(sender.public, RECEIVER)
     keyid = sender.public if keyid is None else keyid
@@ -61,7 +61,7 @@ def sealed_for_receiver(chunks, record_size=4096, keyid=None):
 
 
 def sealed_by_hand(record):
-    """One record of content, whatever its delimiter and padding."""
+    """Make one record of content, with any delimiter and padding."""
     key, nonce = aes128gcm._derive(IKM, SALT)
     return SALT + b"\x00\x00\x10\x00\x00" + AESGCM(key).encrypt(nonce, record, None)
 
@@ -115,7 +115,7 @@ class TestAgainstHttpEce:
     @patient
     @given(plaintexts.filter(len), st.binary(min_size=16, max_size=16))
     def test_we_read_its(self, plaintext, salt):
-        # It makes no record at all of an empty text, so that one is left out.
+        # It makes no record of an empty text, so that case is left out.
         sender = ec.generate_private_key(ec.SECP256R1())
         body = http_ece.encrypt(
             plaintext, salt=salt, private_key=sender, dh=RECEIVER.public, auth_secret=RECEIVER.auth
@@ -192,7 +192,7 @@ class TestTampering:
             changed = bytearray(self.body)
             changed[position] ^= 1 << bit
             if 16 <= position < 20 and int.from_bytes(changed[16:20], "big") > len(self.body) - 86:
-                # The record size takes no part in the keys: any that leaves one record means the same.
+                # The record size does not affect the keys: any size that leaves one record is equivalent.
                 assert decrypt(bytes(changed), RECEIVER) == b"attack at dawn"
                 continue
             with pytest.raises(DecryptionError):
@@ -263,7 +263,7 @@ def test_every_record_may_be_padded():
 
 
 class TestDelimiters:
-    """Records in an order that their delimiters deny (RFC 8188, section 2)."""
+    """Make records in an order that contradicts their delimiters (RFC 8188, section 2)."""
 
     whole = encode_content([b"a", b"b", b"c"], IKM, SALT, record_size=20)
 

@@ -1,4 +1,4 @@
-"""Whatever a command raises ends in one line on standard error and a status."""
+"""Whatever a command raises becomes one line on standard error and a status."""
 
 import pytest
 

@@ -258,7 +258,7 @@ def test_a_repeated_fault_has_one_line_in_ten_seconds_that_counts_the_others():
 
 
 class LogThrottleMachine(RuleBasedStateMachine):
-    """Against a list of every call: nothing is lost, nothing comes twice within the period."""
+    """Compare with a list of all calls: none is lost, none is logged twice within the period."""
 
     def __init__(self):
         super().__init__()

@@ -10,7 +10,7 @@ from worker.push.services import PushService
 from worker.push.verdict import TryAgain
 from worker.records.outcome import Status
 
-# ARCHITECTURE.md: Metrics. Type and labels of each; and two besides, without which an operator would not see
+# ARCHITECTURE.md: Metrics. Type and labels of each, and two more, without which an operator would not see
 # that offsets were reset, or that one of several processes makes no checkpoint.
 CONTRACT = {
     "pushmill_outcomes": ("counter", {"status", "push_service"}),

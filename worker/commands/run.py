@@ -51,7 +51,7 @@ async def _work(settings: Settings, process: int = 0, supervisor: socket.socket 
         try:
             await Worker(settings, process, supervisor).run(stop)
         except KafkaUnreachableError:
-            if not stop.is_set():  # stopped before it began: that is a clean stop
+            if not stop.is_set():  # else it was stopped before it began, which is a clean stop
                 raise
         except KafkaStuckError as error:
             # No flush, no cleanup: a record that is still in transit must not arrive after the next start.

@@ -1,4 +1,4 @@
-"""A job to check, and what the check finds in it."""
+"""Jobs to check, and the findings as a mapping."""
 
 import json
 
@@ -28,7 +28,7 @@ EVERYTHING = {
 
 
 def found(value, endpoints=None):
-    """All findings, as a mapping of (severity, field) to the problem."""
+    """Return all findings, as a mapping of (severity, field) to the problem."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     all_of_them = findings(raw, endpoints or Endpoints())
     told = {(each.severity.value, each.field): each.problem for each in all_of_them}

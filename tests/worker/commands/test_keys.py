@@ -11,14 +11,14 @@ P384 = "-----BEGIN EC PRIVATE KEY-----\nMIGkAgEBBDA0+H8yKWPs3TIo2vMPCcEY3JLuh4Mv
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a command in an empty folder, where nobody has set anything."""
+    """Return a function that runs a command in an empty folder, without settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PUSHMILL_VAPID_DIR", raising=False)
     return lambda *args, **options: CliRunner().invoke(app, [str(arg) for arg in args], **options)
 
 
 def refused(result, status):
-    """The one line of a command that could not do what it was asked."""
+    """Return the single line of a command that failed."""
     assert result.exit_code == status
     assert result.stdout == ""
     [line] = result.stderr.splitlines()

@@ -8,7 +8,7 @@ from worker.edges.kafka.client import KafkaUnreachableError
 
 
 class Worker:
-    """Finds no Kafka, and learns at the same time that it is to stop, if at all."""
+    """Finds no Kafka and, if `is_stopped`, is told to stop at the same time."""
 
     def __init__(self, is_stopped, *_):
         self.is_stopped = is_stopped

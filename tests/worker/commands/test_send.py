@@ -30,7 +30,7 @@ def certificates():
 
 
 class Desk:
-    """A folder with a key and a subscription, and a push service that the subscription is of."""
+    """A folder with a key and a subscription, and the push service of that subscription."""
 
     def __init__(self, folder, certificates, service):
         self.folder, self.service = folder, service
@@ -52,7 +52,7 @@ class Desk:
         return str(self.folder / name)
 
     async def send(self, *args, stdin=None, **env):
-        """Run the command in a thread, with `env` on top of what is right (None takes one away)."""
+        """Run the command in a thread, with `env` on top of the right variables (None removes one)."""
         env = self.env | {f"PUSHMILL_{name}": value for name, value in env.items()}
         args = [str(arg) for arg in args or (self.file, *SHOWN)]
         return await asyncio.to_thread(CliRunner().invoke, app, args, input=stdin, env=env)
@@ -81,7 +81,7 @@ def refused(result, status=2):
 
 def said(result):
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
-    """The columns of the one line: status, HTTP status, push service, detail, milliseconds."""
+    """Return the columns of the line: status, HTTP status, push service, detail, milliseconds."""
     [line] = result.stdout.splitlines()
     status, http_status, service, detail, time = line.split(" ", 4)
     assert time == "-" or (time.endswith(" ms") and time[:-3].isdecimal())

@@ -36,7 +36,7 @@ def refused(result, status):
 
 
 def started(folder, *args):
-    """Start it in a process of its own, and wait until it says how to stop it."""
+    """Start a process, and wait until it says that it can be stopped."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "--folder", str(folder), *args],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Capacity on paper: held to the measurements, to the worker's own constants, and to Little's law."""
+"""The sizing agrees with the measurements, with the worker's own constants, and with Little's law."""
 
 import json
 from dataclasses import replace
@@ -99,7 +99,7 @@ def test_records_are_kept_as_long_as_topics_are_made_to():
 def test_recipients_and_outcomes_are_as_large_as_calculated_with():
     job = json.loads((SCHEMAS / "send-job.json").read_text())
     subscription = job["recipients"][0]["subscription"]
-    subscription["endpoint"] = "https://fcm.googleapis.com/fcm/send/" + "x" * 152  # as Chrome's are today
+    subscription["endpoint"] = "https://fcm.googleapis.com/fcm/send/" + "x" * 152  # like Chrome's today
     person = {"id": "sub_1234567", "subscription": subscription, "variables": {"name": "Ada", "sku": "a-1"}}
     assert len(msgspec.json.encode(person)) == pytest.approx(RECIPIENT_BYTES, rel=0.1)
     outcome = json.loads((SCHEMAS / "outcome-batch.json").read_text())["outcomes"][0]
@@ -158,7 +158,7 @@ def test_more_in_flight_is_told_where_it_helps_and_only_there():
     assert slow.in_flight < better.demand.in_flight < IN_FLIGHT_MAX
     assert with_more_in_flight(Demand(100_000, 0.01)) is None
     assert with_more_in_flight(Demand(100_000, 5.0, in_flight=IN_FLIGHT_MAX)) is None
-    # Four processes for their slots, in a pod that has four anyway.
+    # The slots take four processes, and the pod has four anyway.
     assert with_more_in_flight(Demand(1000, 1.0, cores_per_pod=4)) is None
 
 

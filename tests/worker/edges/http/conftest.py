@@ -1,4 +1,4 @@
-"""Every transport, as one fixture: a test that takes it holds for all of them."""
+"""Every transport, as one fixture: a test that takes it runs for all of them."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def transport(request):
 
 @pytest.fixture(params=TRANSPORTS)
 def direct(request):
-    """As `transport`, of those that look names up to connect to them."""
+    """Like `transport`, without the proxy: only transports that connect to push services themselves."""
     return TRANSPORTS[request.param]
 
 

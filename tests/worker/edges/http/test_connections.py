@@ -1,124 +1,14 @@
-"""Connections and their pool against every order of events: each request lands once, with its own answer."""
+"""Connections and their pool in any order of events: each request lands once, with its own answer."""
 
 import math
-from collections import deque
-from functools import partial
-from itertools import count
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.edges.http.connections import BUFFER_BYTES, HANDSHAKES, Connection, Pool
+from tests.worker.edges.http.pool_world import BUSY, IDLE, PATIENCE, Wire, World, answer_to, arrive
+from worker.edges.http.connections import HANDSHAKES, Connection
 from worker.push.answers import PushResponse, TransportFailure
-
-BUSY, IDLE, PATIENCE = 10.0, 55.0, 0.5
-
-
-class Wire:
-    """Stands for asyncio's transport: says what was written, and tells of the end one turn later."""
-
-    def __init__(self, world: "World", *, breaks: bool = False) -> None:
-        self.world = world
-        self.breaks = breaks
-        self.written: list[bytes] = []
-        self.closed = False
-        self.lost = False
-
-    def write(self, data: bytes) -> None:
-        assert not self.closed
-        if self.breaks:
-            raise RuntimeError
-        self.written.append(data)
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def abort(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self.world.later.append(self)
-
-
-class World:
-    """A pool, and the loop around it; `handshakes` has when those under way began."""
-
-    def __init__(self, idle_max: int = 2) -> None:
-        self.pool = Pool(memoryview(bytearray(BUFFER_BYTES)), idle_max, PATIENCE)
-        self.now = 0.0
-        self.numbers = count()
-        self.handshakes: deque[float] = deque()
-        self.wires: list[tuple[Connection, Wire]] = []
-        self.landed: dict[int, list] = {}
-        self.later: deque[Wire] = deque()
-        self.again = False
-        self.allowed = True
-        self.called_back: list[int] = []
-
-    def post(self) -> int:
-        number = next(self.numbers)
-        self.landed[number] = []
-        wire, landed, may_go = b"%d" % number, partial(self._land, number), partial(self._may_go, number)
-        self.pool.send(wire, landed, may_go, self.now)
-        self.look()
-        return number
-
-    def _may_go(self, number: int) -> bool:
-        if not self.allowed:
-            self.called_back.append(number)
-        return self.allowed
-
-    def look(self) -> None:
-        while self.pool.impatient_at() <= self.now:
-            self.pool.opening += 1
-            self.handshakes.append(self.now)
-
-    def open(self, *, breaks: bool = False, closed: bool = False) -> None:
-        """The handshake that has been under way for longest is done."""
-        connection, wire = Connection(self.pool), Wire(self, breaks=breaks)
-        connection.connection_made(wire)
-        self.wires.append((connection, wire))
-        wire.closed = closed
-        self.pool.opening -= 1
-        self.pool.opened(connection, self.handshakes.popleft(), self.now)
-        self.look()
-
-    def refuse(self) -> None:
-        """It has failed."""
-        self.handshakes.popleft()
-        self.pool.opening -= 1
-        self.pool.fail(TransportFailure.CONNECT)
-        self.look()
-
-    def sweep(self) -> None:
-        self.pool.sweep(self.now, busy=BUSY, idle=IDLE)
-        self.look()
-
-    def _land(self, number: int, answer) -> None:
-        self.landed[number].append(answer)
-        if self.again:
-            self.again = False
-            self.post()
-
-    def turn(self) -> None:
-        while self.later:
-            self.lose(self.later.popleft())
-
-    def lose(self, wire: Wire) -> None:
-        connection = next(each for each, its in self.wires if its is wire)
-        if not wire.lost:
-            wire.closed = wire.lost = True
-            connection.connection_lost(None)
-
-
-def arrive(connection: Connection, data: bytes) -> None:
-    connection.get_buffer(len(data))[: len(data)] = data
-    connection.buffer_updated(len(data))
-
-
-def answer_to(number: int) -> bytes:
-    return b"HTTP/1.1 400 X\r\nContent-Length: 4\r\n\r\n%04d" % number
-
 
 EVENTS = st.tuples(
     st.sampled_from(
@@ -149,8 +39,8 @@ def test_whatever_happens_a_request_lands_once_and_with_its_own_answer(events):
     world.pool.close()
     world.turn()
     written = {int(each) for _, wire in world.wires for each in wire.written}
-    assert written.isdisjoint(world.called_back)
-    for number in world.called_back:  # once each
+    assert written.isdisjoint(world.recalled)
+    for number in world.recalled:  # once each
         assert world.landed.pop(number) == []
     for number, [answer] in world.landed.items():
         assert isinstance(answer, TransportFailure) or (b"%04d" % number).startswith(answer.body)
@@ -235,7 +125,7 @@ def test_an_idle_connection_that_is_closing_is_passed_over():
     world.open()
     [(connection, wire)] = world.wires
     arrive(connection, answer_to(0))
-    wire.closed = True  # known to the transport below, and not told yet
+    wire.closed = True  # known to the transport below, but not yet reported
     world.post()
     world.turn()
     world.now += PATIENCE
@@ -309,7 +199,7 @@ def test_what_waited_for_a_handshake_is_asked_for_as_well_and_the_connection_kep
     world.allowed = True
     world.post()
     [(_, wire)] = world.wires
-    assert (wire.written, world.called_back, world.landed[0]) == ([b"1"], [0], [])
+    assert (wire.written, world.recalled, world.landed[0]) == ([b"1"], [0], [])
 
 
 def test_what_finds_an_idle_connection_is_not_asked_for_again():

@@ -1,4 +1,4 @@
-"""Answers in any cut, from any server: what is read of them is the same, and never what nobody asked for."""
+"""Answers from any server, split anywhere, read the same; unsolicited bytes are never an answer."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ statuses = st.integers(200, 599).filter(lambda status: status not in {204, 304})
 
 @st.composite
 def framed(draw):
-    """A body on the wire, as one of the three ways that tell its end: length, chunks, or neither."""
+    """Encode a body in one of the three ways to mark its end: length, chunks, or neither."""
     body = draw(bodies)
     match draw(st.sampled_from(["length", "chunked", "close"])):
         case "length":

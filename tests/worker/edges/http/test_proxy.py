@@ -1,6 +1,6 @@
-"""What is particular to a proxy between the worker and push services.
+"""What is specific to a proxy between the worker and push services.
 
-That everything else holds through one, too, is in test_transports*.py: there the proxy is one more transport.
+Everything else is in test_transports*.py, where the proxy is one more transport.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ def through(proxy, login=None):
 
 
 def meant_for_the_proxy(server):
-    """Names of headers that reached the push service, and are the proxy's business alone."""
+    """Return the names of headers that reached the push service but were meant for the proxy."""
     names = [name.lower() for arrived in server.arrived for name, _ in arrived.headers]
     return [name for name in names if name.startswith("proxy-")]
 
@@ -122,7 +122,7 @@ async def test_no_answer_of_the_proxy_is_taken_for_the_push_services(certificate
         await until(lambda: proxy.open_connections == 0)
     assert answer is TransportFailure.CONNECT
     assert not isinstance(classify(PushService.FCM, answer), Settled)
-    assert (server.connections, len(proxy.asked)) == (0, 1)  # and it is not asked again by itself
+    assert (server.connections, len(proxy.asked)) == (0, 1)  # and the transport does not retry by itself
     [record] = [each for each in caplog.records if each.name.startswith("worker")]
     assert record.levelno == logging.WARNING
     assert record.getMessage() == f"the proxy refuses to connect to a push service: it answers {status}"
@@ -229,7 +229,7 @@ async def test_a_proxy_that_cuts_a_request_under_way(certificates):
             await until(lambda: server.arrived)
             await stack.aclose()
             assert await asked is TransportFailure.RESET
-    assert len(server.arrived) == 1  # never sent again: it may have been taken
+    assert len(server.arrived) == 1  # never sent again: it may have been accepted
 
 
 async def test_close_lands_what_waits_for_a_tunnel(certificates):
@@ -244,7 +244,7 @@ async def test_close_lands_what_waits_for_a_tunnel(certificates):
 
 
 def guarded(names, host=NAME, certificates=None):
-    """Push twice through a proxy, guarded: the answers, what it was asked for, what was looked up."""
+    """Push twice through a proxy, guarded; return the answers, the proxy's requests and the look-ups."""
 
     async def scenario():
         served = certificates or Certificates(host)
@@ -346,5 +346,5 @@ async def test_no_other_transport_takes_a_proxy_and_leaves_it_aside():
     how = {"timeout": GENEROUS, "tls": tls_context(None), "allow_private": True, "proxy": Proxy("http://p:1")}
     async with make_transport("aiohttp", **how) as made:
         assert isinstance(made, AiohttpTransport)
-    with pytest.raises(ValueError, match="httptools goes through no proxy"):
+    with pytest.raises(ValueError, match="httptools does not support a proxy"):
         make_transport("httptools", **how)

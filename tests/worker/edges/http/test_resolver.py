@@ -1,4 +1,4 @@
-"""Names become addresses that were checked, once in a while and once at a time."""
+"""Names are resolved to checked addresses, cached, and looked up once at a time."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from worker.edges.http.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, Addr
 
 
 class Names(asyncio.SelectorEventLoop):
-    """A loop that answers look-ups by a script, one entry each, and whose clock can be set forward."""
+    """A loop that answers look-ups from a script, one entry each, and whose clock can be advanced."""
 
     def __init__(self, *script) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What any transport must do, whatever it is made of: add one to TRANSPORTS and all of it holds for it, too.
+"""What every transport must do: one that is added to TRANSPORTS is tested like the others.
 
 Against simulated push services for what those do wrong on demand, and against a scripted TLS server for what
 only bytes can say. The one sentence behind most of it: a request that may have been taken is never sent
@@ -54,9 +54,9 @@ async def test_a_fault_lands_once_is_not_sent_again_and_harms_no_later_push(
     broken, fine = service.subscribe(2)
     service.script(broken, [ScriptedAnswer(201, fault=fault)])
     async with opened(transport, certificates) as made:
-        assert await ask(made, push(service, fine)) == WHOLE  # so that the next one finds a connection open
+        assert await ask(made, push(service, fine)) == WHOLE  # so that the next one finds an open connection
         assert await ask(made, push(service, broken)) == FAULTS[fault]
-        if fault is Fault.CUT:  # its connection looks usable until its end has come through
+        if fault is Fault.CUT:  # its connection looks usable until its end arrives
             await until(lambda: service.stats.open_connections == 0)
         assert await ask(made, push(service, fine)) == WHOLE
         await turns(20)

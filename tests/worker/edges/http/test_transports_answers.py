@@ -1,4 +1,4 @@
-"""What any transport takes for an answer, byte for byte."""
+"""What every transport accepts as an answer, byte for byte."""
 
 import pytest
 
@@ -69,7 +69,7 @@ async def test_no_more_of_a_body_is_read_than_matters(transport, certificates, s
         answer = await ask(made, to(server.port))
         assert answer == PushResponse(400, {}, b"x" * ANSWER_MAX_BYTES)
         assert (await ask(made, to(server.port))).status == 400
-    if size > 1 << 16:  # a smaller rest may have come in with what is read, and is no reason to hang up
+    if size > 1 << 16:  # a smaller rest may have been read along, and is no reason to close
         assert server.connections == 2
 
 
@@ -87,7 +87,7 @@ AFTER_201 = {
 async def test_nothing_that_follows_undoes_a_status(transport, certificates, pieces, lives):
     async with (
         scripted(certificates, saying(*pieces, lives=lives)) as server,
-        opened(transport, certificates, within=1.0) as made,  # in which one may look for the body's end
+        opened(transport, certificates, within=1.0) as made,  # time to look for the end of the body
     ):
         answer = await ask(made, to(server.port))
         assert answer.status == 201

@@ -1,4 +1,4 @@
-"""How any transport ends: what is under way lands once, and nothing is left over."""
+"""How every transport closes: requests in flight land once, and nothing is left behind."""
 
 import asyncio
 import contextlib
@@ -90,7 +90,7 @@ async def test_a_loop_can_end_right_after_a_time_out(transport, certificates, lo
             return runner.run(scenario(port))
 
     async with scripted(certificates, silence) as server:
-        for _ in range(4):  # what would be left over would not break the end each time
+        for _ in range(4):  # something left behind would not break the end every time
             assert await asyncio.to_thread(in_a_loop_of_its_own, server.port) is TransportFailure.TIMEOUT
 
 

@@ -1,4 +1,4 @@
-"""TLS, connecting and names: what keeps any transport from reaching a push service, and what must."""
+"""TLS, connecting and names: what must, and what must not, keep a transport from a push service."""
 
 import asyncio
 import socket
@@ -82,7 +82,7 @@ async def test_a_server_that_hangs_up_on_the_handshake(transport, certificates):
 
 async def test_a_port_where_nobody_listens(transport, certificates):
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # bound and not listening: refused, and nobody else's
+        held.bind(("127.0.0.1", 0))  # bound but not listening: refused, and not free for others
         async with opened(transport, certificates) as made:
             assert await ask(made, to(held.getsockname()[1])) is TransportFailure.CONNECT
 

@@ -1,4 +1,4 @@
-"""When any transport uses a connection again, and when it opens another one."""
+"""When a transport reuses a connection, and when it opens another one."""
 
 import asyncio
 from functools import partial

@@ -26,7 +26,7 @@ SHORT = 0.3
 """Seconds: the time-out of tests that wait for it."""
 
 ARRIVED = 1.0
-"""Seconds: the time-out of tests that wait for it, and whose request has to arrive before."""
+"""Seconds: the time-out of tests that wait for it, and whose request must arrive before."""
 
 KEY = generate_vapid_key()
 
@@ -59,7 +59,7 @@ async def turns(count: int) -> None:
 
 
 async def settled() -> None:
-    """What is on its way within this process has come, however slow that is: every turn polls the sockets."""
+    """Wait until what is in transit within this process has arrived: every turn polls the sockets."""
     for _ in range(20):
         await asyncio.sleep(0.002)
 
@@ -82,13 +82,13 @@ async def ask(transport, request: PushRequest) -> Answer:
 
 
 def to(port, target="/send/1", host="localhost", body=b"ciphertext", **headers) -> PushRequest:
-    """A request by hand: its headers say what they like."""
+    """Make a request by hand, with any headers."""
     endpoint = Endpoints([HostRule(host, port)]).parse(f"https://{host}:{port}{target}")
     return PushRequest(endpoint, PushHeaders(headers or {"TTL": "60"}), body)
 
 
 def push(service: SimulatedPushService, subscription) -> PushRequest:
-    """A correct push, as the worker makes it."""
+    """Make a correct push, as the worker does."""
     keys = subscription.to_json()["keys"]
     parsed = parse_subscription_keys(keys["p256dh"], keys["auth"])
     endpoint = Endpoints([HostRule("localhost", service.port)]).parse(subscription.endpoint)
@@ -105,7 +105,7 @@ def push(service: SimulatedPushService, subscription) -> PushRequest:
 
 @dataclass
 class Arrived:
-    """A request as its bytes came."""
+    """A request as it arrived."""
 
     line: str
     headers: list[tuple[str, str]]
@@ -116,12 +116,12 @@ class Arrived:
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 Script = Callable[[Wire, Arrived], Awaitable[bool]]
-"""Answers a request, and returns whether the connection lives on."""
+"""Answers a request, and returns whether the connection stays open."""
 
 
 @dataclass
 class ScriptedServer:
-    """A TLS server that answers byte for byte as it is told, and keeps what came."""
+    """A TLS server that answers byte for byte from a script, and records what arrives."""
 
     script: Script
     port: int = 0
