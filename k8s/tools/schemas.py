@@ -1,7 +1,7 @@
-"""What goes over Kafka, from the worker's own types: JSON Schemas, and asyncapi.yaml around them.
+"""What crosses Kafka, generated from the worker's own types: JSON Schemas, and asyncapi.yaml around them.
 
-The types say what is required, which values are taken and, in their docstrings, what a field is for; the
-tables here add what no type can say. Examples are the files in schemas/examples.
+The types say what is required and which values are accepted, and their docstrings say what a field is for;
+the tables here add what no type can express. Examples are the files in schemas/examples.
 """
 
 import inspect
@@ -44,7 +44,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "expired": Expired,
     "campaign-stats": CampaignStats,
 }
-"""Every value that is JSON, by the name of its files."""
+"""Every JSON value, by the name of its files."""
 
 _EXACTLY_ONE = {
     "oneOf": [
@@ -56,7 +56,7 @@ _BEYOND_TYPES: dict[str, Schema] = {
     "SendJob": _EXACTLY_ONE,
     "LaterJob": _EXACTLY_ONE,
 }
-"""What the worker checks after it has read a value by its type."""
+"""Rules that the worker checks after it has decoded a value."""
 
 _KINDS = {
     name: kind
@@ -64,10 +64,10 @@ _KINDS = {
     for name, kind in vars(module).items()
     if isinstance(kind, type) and kind.__module__ == module.__name__
 }
-"""The types of all parts of these values, by name."""
+"""The types that these values consist of, by name."""
 
 _NAMES = {"EncodedKeys": "Keys"}
-"""Types that are published under another name."""
+"""Types that are published under another name than their own."""
 
 _UNDESCRIBED = {("LaterRecipient", "id")}
 """Fields that are published without the text that their type has for them."""
@@ -77,7 +77,7 @@ _UNDESCRIBED = {("LaterRecipient", "id")}
 
 
 def json_schemas() -> dict[Path, Schema]:
-    """A self-contained JSON Schema for each value, by its file."""
+    """Make a self-contained JSON Schema for each value, by its file."""
     return {ROOT / f"schemas/{name}.schema.json": _json_schema(kind) for name, kind in TYPES.items()}
 
 
@@ -110,7 +110,7 @@ def _describe(kind: type, schema: Schema) -> None:
 
 
 def _texts(kind: type) -> dict[str, str]:
-    """What a type's docstring, and those of its bases, say of each field, by its name on the wire."""
+    """Read what the docstrings of a type and its bases say of each field, by its name on the wire."""
     texts: dict[str, str] = {}
     for each in reversed(kind.__mro__):
         if each.__name__ in _KINDS:
@@ -194,13 +194,13 @@ _DEAD_LETTER_HEADERS = {
 
 
 def asyncapi() -> str:
-    """asyncapi.yaml."""
+    """Make asyncapi.yaml."""
     text = yaml.dump(_document(), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
     return _HEADER + text
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists, and writes everything out rather than by reference."""
+    """Indents lists, and writes everything out instead of referring to it."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)
@@ -309,5 +309,5 @@ def _message(name: str, title: str, about: str, key: str) -> dict[str, Any]:
 
 
 def examples(name: str) -> list[Path]:
-    """The examples of a value: schemas/examples/NAME.json, NAME.something.json."""
+    """List the examples of a value: schemas/examples/NAME.json, NAME.something.json."""
     return sorted(path for path in EXAMPLES.glob("*.json") if path.name.split(".")[0] == name)

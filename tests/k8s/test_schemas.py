@@ -1,4 +1,4 @@
-"""asyncapi.yaml and the JSON Schemas: as the code has it; the examples hold to them and to the decoders."""
+"""asyncapi.yaml and the JSON Schemas match the code; the examples match them and the decoders."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def written_by_hand() -> Iterator[tuple[str, str]]:
-    """JSON objects in the documentation that are jobs."""
+    """Find the JSON objects in the documentation that are jobs."""
     for path in (ROOT / "README.md", *PAGES, *sorted((ROOT / "docs").rglob("*.md"))):
         for block in re.findall(r"^```json\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
             if '"job_id"' in block and '"recipients"' in block:
@@ -124,11 +124,11 @@ def test_upstream_may_move_first():
 
 
 BESIDES = {f"channels/{name}/bindings/kafka": {"topicConfiguration"} for name in DOCUMENT["channels"]}
-"""Of Kafka's bindings from 0.4.0 on; FastStream's types are older there."""
+"""Kafka's bindings from 0.4.0 on, which are newer than FastStream's types."""
 
 
 def through_faststream(document: dict[str, Any]) -> dict[str, Any]:
-    """What FastStream, which writes AsyncAPI 3.0 itself, keeps of a document."""
+    """Return what FastStream, which writes AsyncAPI 3.0 itself, keeps of a document."""
     model = ApplicationSchema.model_validate(document)
     return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
@@ -149,9 +149,9 @@ def test_a_mistake_would_be_noticed(mistake: dict[str, Any]):
 
 def test_every_reference_leads_somewhere():
     for reference in references(DOCUMENT):
-        place: Any = DOCUMENT
+        target: Any = DOCUMENT
         for step in reference.removeprefix("#/").split("/"):
-            place = place[step]
+            target = target[step]
 
 
 def test_it_has_exactly_the_topics_that_are_created():

@@ -1,1 +1,1 @@
-"""What a push service is: its hosts, addresses, requests, answers and messages. Knows nothing of Kafka."""
+"""Push services: their hosts, addresses, requests, answers and messages. Knows nothing of Kafka."""

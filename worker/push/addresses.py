@@ -1,13 +1,13 @@
-"""Which IP addresses may be connected to: public ones, whatever form they come in (decision 10).
+"""Which IP addresses may be connected to: public ones only, whatever form they come in (decision 10).
 
-Judges literals; knows nothing of names or sockets. Written out as tables, since the standard library's
-`is_global` differs from version to version, and Python 3.11 finds NAT64, 6to4 and site-local ones global.
+Judges literals; knows nothing of names or sockets. The ranges are tables of our own because the standard
+library's `is_global` differs between versions: Python 3.11 calls NAT64, 6to4 and site-local addresses global.
 """
 
 from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-# https://www.iana.org/assignments/iana-ipv4-special-registry (RFC 6890), and a cloud's address beside it.
+# https://www.iana.org/assignments/iana-ipv4-special-registry (RFC 6890), and one address of a cloud.
 _REFUSED_V4 = tuple(
     IPv4Network(row)
     for row in (
@@ -31,9 +31,9 @@ _REFUSED_V4 = tuple(
 )
 
 # https://www.iana.org/assignments/ipv6-address-space: the only block that public addresses come from.
-# Outside of it lie loopback, fc00::/7 (fd00:ec2::254 is a cloud's metadata), fe80::/10, fec0::/10, ff00::/8,
-# 100::/64, ::/96 with IPv4 inside (deprecated: RFC 4291 section 2.5.5.1), and 64:ff9b:1::/48, whose IPv4
-# stands where its operator likes (RFC 8215).
+# Outside it lie loopback, fc00::/7 (fd00:ec2::254 is a cloud's metadata), fe80::/10, fec0::/10, ff00::/8,
+# 100::/64, ::/96 with IPv4 inside (deprecated: RFC 4291 section 2.5.5.1), and 64:ff9b:1::/48, whose
+# operator chooses where the IPv4 address stands (RFC 8215).
 _PUBLIC_V6 = IPv6Network("2000::/3")
 
 # https://www.iana.org/assignments/iana-ipv6-special-registry
@@ -47,10 +47,10 @@ _REFUSED_V6 = tuple(
     )
 )
 
-# The last 32 bits are the IPv4 address that is connected to in the end, and that is judged.
+# The last 32 bits are the IPv4 address that is connected to in the end: that one is judged.
 _CARRIES_V4 = (
     IPv6Network("::ffff:0:0/96"),  # IPv4-mapped, as getaddrinfo may give it: RFC 4291 section 2.5.5.2
-    IPv6Network("64:ff9b::/96"),  # NAT64, the way out of clusters without IPv4: RFC 6052
+    IPv6Network("64:ff9b::/96"),  # NAT64, how clusters without IPv4 reach the outside: RFC 6052
 )
 
 
@@ -58,8 +58,8 @@ def is_public(address: str) -> bool:
     """Whether an address may be connected to.
 
     Args:
-        address: An IPv4 or IPv6 literal as `getaddrinfo` gives it, with or without `%scope`; anything else is
-            not public.
+        address: An IPv4 or IPv6 literal as `getaddrinfo` returns it, with or without `%scope`; anything else
+            is not public.
     """
     try:
         return _is_public_v6(IPv6Address(address)) if ":" in address else _is_public_v4(IPv4Address(address))
@@ -68,7 +68,7 @@ def is_public(address: str) -> bool:
 
 
 def refused(addresses: Iterable[str]) -> bool:
-    """Whether a name must not be connected to: one of its addresses is not public, or it has none."""
+    """Whether a name must not be connected to: it has no address, or one that is not public."""
     judged = [is_public(address) for address in addresses]
     return not judged or not all(judged)
 

@@ -1,6 +1,6 @@
-"""What a push service's answer means: a table per push service, and the lookup.
+"""What a push service's answer means: a table for each push service, and the lookup.
 
-Decides on an answer alone; whether another attempt still fits is `retry.py`'s to say.
+Decides from the answer alone; `timing/retry.py` decides whether there is time for another attempt.
 """
 
 import re
@@ -16,19 +16,19 @@ from worker.push.verdict import SENT, Settled, TryAgain, Verdict
 from worker.records.outcome import Status
 
 RETRY_AFTER_MAX = 86_400.0
-"""Seconds: a longer `Retry-After` is taken as this; whoever means longer answers so again."""
+"""Seconds: a longer `Retry-After` counts as this; a push service that means longer will say so again."""
 
 ANSWER_HEADERS = frozenset({"retry-after", "ttl", "x-wns-status", "x-wns-error-description"})
-"""The only answer headers that anything here reads, in lower case: transports may drop the others."""
+"""The only answer headers that are read, in lower case: transports may drop all others."""
 
 
 class PushResponse(msgspec.Struct, frozen=True, gc=False):
-    """An answer of a push service.
+    """An answer from a push service.
 
     Attributes:
         status: HTTP status code, 200 to 599.
-        headers: Those of `ANSWER_HEADERS` that came, names in lower case.
-        body: The first few KiB; for the reason only, never logged or passed on.
+        headers: The headers among `ANSWER_HEADERS` that it had, names in lower case.
+        body: The first few KiB, read for the reason only: never logged or passed on.
     """
 
     status: int
@@ -76,7 +76,7 @@ _BY_CLASS: dict[int, Verdict] = {
     5: TryAgain("server_error"),
 }
 
-# (push service, status, reason): `_ANY` stands for every reason.
+# (push service, status, reason): `_ANY` matches every reason.
 _BY_SERVICE: dict[tuple[PushService, int, str], Verdict] = {
     # docs/push-services.md: Mozilla. https://mozilla-services.github.io/autopush-rs/errors.html
     (PushService.MOZILLA, 400, "102"): Settled(Status.INVALID, "bad_endpoint"),
@@ -120,7 +120,7 @@ _SECONDS = re.compile(r"[0-9]{1,18}")
 
 
 def classify(service: PushService, answer: Answer) -> Verdict:
-    """Say what an answer means, by the most exact row that fits."""
+    """Return what an answer means, by the most specific row that matches."""
     if isinstance(answer, TransportFailure):
         return _FAILURES[answer]
     status = answer.status
@@ -139,22 +139,21 @@ def _reason(service: PushService, body: bytes) -> str:
     if service is PushService.FCM:
         return "do not correspond" if b"do not correspond" in body else _ANY
     try:
-        said = _decode_reason(body)
+        parsed = _decode_reason(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _ANY
-    return said.reason or _ANY if service is PushService.APPLE else str(said.errno or _ANY)
+    return parsed.reason or _ANY if service is PushService.APPLE else str(parsed.errno or _ANY)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
     """Read `Retry-After` (RFC 9110 section 10.2.3: seconds or an HTTP date).
 
     Args:
-        headers: With names in lower case.
+        headers: The answer's headers, names in lower case.
         now: Seconds since the epoch.
 
     Returns:
-        Seconds to wait from `now`, between 0 and `RETRY_AFTER_MAX`; 0 where the header is absent or
-        unreadable.
+        Seconds to wait from `now`, between 0 and `RETRY_AFTER_MAX`; 0 if the header is absent or unreadable.
     """
     text = headers.get("retry-after", "").strip()
     if not text:
@@ -165,13 +164,13 @@ def retry_after(headers: Mapping[str, str], now: float) -> float:
 
 def _seconds_until(date: str, now: float) -> float:
     try:
-        moment = parsedate_to_datetime(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+        until = parsedate_to_datetime(date)
+        return (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
 
 
 def lowered_ttl(headers: Mapping[str, str], asked: int) -> bool:
-    """Whether the push service says that it keeps the message for less than asked (RFC 8030 5.2)."""
+    """Whether the push service will keep the message for less time than asked (RFC 8030 section 5.2)."""
     text = headers.get("ttl", "")
     return bool(_SECONDS.fullmatch(text)) and int(text) < asked

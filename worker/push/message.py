@@ -1,8 +1,8 @@
 """From a job's notification and a recipient's variables to the bytes that the browser gets.
 
-Jobs of a campaign bring the same notification soon after each other, so it is compiled once: what is the same
-for every job becomes JSON bytes then, and what is the same for every recipient once a job's ids are filled
-in. Decides what a notification looks like; knows nothing of encryption or requests.
+Jobs of a campaign bring the same notification soon after each other, so it is compiled once, to JSON bytes
+with gaps. The gaps for a job's ids are filled in once a job, the placeholders of a recipient once a push.
+Decides what a notification looks like; knows nothing of encryption or requests.
 """
 
 from collections.abc import Iterable, Iterator
@@ -110,7 +110,7 @@ def compile_message(job: SendJob) -> Message:
 
 
 def _template(encoded: bytes, mutable: bool | None) -> list[Piece | Unbound]:
-    """Compile a notification, but for the ids of its jobs and the variables of its recipients.
+    """Compile a notification, leaving out the ids of its jobs and the variables of its recipients.
 
     Args:
         encoded: The notification as JSON, by which it is cached.

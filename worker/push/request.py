@@ -1,6 +1,6 @@
-"""The HTTP request of one push: its headers by RFC 8030, and what each push service wants besides.
+"""The HTTP request of one push: the headers of RFC 8030, and what each push service expects besides.
 
-Pure: brings values together that others made (ciphertext, authorization, what is left of the TTL).
+Pure: puts together values made elsewhere (ciphertext, authorization, the rest of the TTL).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from worker.push.services import Endpoint, PushService
 from worker.records.job import Urgency
 
 HEADERS_KEPT = 4096
-"""Sets of headers that are shared: one for each job and second under way would be enough."""
+"""Sets of headers that are shared: one for each job and second in progress would be enough."""
 
 
 class PushHeaders(Mapping[str, str]):
-    """Headers that many pushes have in common; nobody can change them, and no representation shows them."""
+    """Headers that many pushes have in common: immutable, and never shown by a repr."""
 
     __slots__ = ("_lines", "_values")
 
@@ -35,25 +35,25 @@ class PushHeaders(Mapping[str, str]):
 
     @property
     def lines(self) -> bytes:
-        """As they go onto the wire in HTTP/1.1 (RFC 9112 section 5), made once.
+        """The header lines for HTTP/1.1 (RFC 9112 section 5), made once.
 
         Raises:
-            ValueError: One of them holds what could be taken for another one, or is not ASCII.
+            ValueError: A header could be taken for two (it holds a line ending), or is not ASCII.
         """
         if not self._lines:
             lines = "".join(f"{name}: {value}\r\n" for name, value in self.items()).encode("ascii")
             if not lines.count(b"\n") == lines.count(b"\r") == len(self):
-                raise ValueError("a header holds the end of a line")
+                raise ValueError("a header holds a line ending")
             self._lines = lines
         return self._lines
 
 
 class PushRequest(Struct, frozen=True, gc=False):
-    """A POST that is ready to go out.
+    """A POST that is ready to be sent.
 
     Attributes:
-        endpoint: Where to.
-        headers: All but Host, User-Agent and Content-Length, which belong to the transport.
+        endpoint: The endpoint that it goes to.
+        headers: All headers except Host, User-Agent and Content-Length, which the transport adds.
         body: RFC 8291 ciphertext, or empty.
     """
 
@@ -78,12 +78,12 @@ def push_headers(
     """Put a push's headers together (RFC 8030 section 5, RFC 8291 section 4, RFC 8292 section 3).
 
     Args:
-        service: Whose endpoint it goes to.
-        authorization: The whole value, `vapid t=…, k=…`.
-        content_type: Of the plaintext; None for a push without content, whose body is empty, since Chromium
-            refuses an encrypted empty text.
+        service: The push service that it goes to.
+        authorization: The whole header value, `vapid t=…, k=…`.
+        content_type: Media type of the plaintext. None for a push without content: its body is empty, since
+            Chromium refuses an encrypted empty text.
         ttl: Seconds.
-        urgency: As the job wants it.
+        urgency: The job's urgency.
         topic: At most 32 base64url characters, or None.
     """
     headers = {"TTL": str(ttl), "Urgency": _URGENCIES[service, urgency], "Authorization": authorization}
@@ -93,7 +93,7 @@ def push_headers(
     if topic:
         headers["Topic"] = topic
     if service is PushService.WNS:
-        # WNS answers 400 to a TTL of 0 that its own cache policy contradicts (pywebpush #162).
+        # WNS answers 400 if its own cache policy contradicts a TTL of 0 (pywebpush #162).
         headers["X-WNS-Cache-Policy"] = "cache" if ttl else "no-cache"
     return PushHeaders(headers)
 

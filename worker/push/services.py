@@ -1,7 +1,7 @@
-"""Which hosts are push services, and which endpoint may be sent to at all.
+"""Which hosts are push services, and which endpoints may be sent to.
 
-Decides on the parsed host name alone (decision 10): knows nothing of addresses or connections, which the
-transport checks once more at the moment it connects.
+Decides from the parsed host name alone (decision 10). Knows nothing of addresses or connections: the
+transport checks addresses at the moment it connects.
 """
 
 import re
@@ -18,7 +18,7 @@ HTTPS_PORT = 443
 
 
 class PushService(StrEnum):
-    """The push services that are told apart; their values are metric labels and go into outcomes."""
+    """The push services that pushmill distinguishes; the values are metric labels and appear in outcomes."""
 
     FCM = "fcm"
     MOZILLA = "mozilla"
@@ -29,7 +29,7 @@ class PushService(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownHost:
-    """A row of the table: `host` itself, or with `below` whatever ends in `.host`."""
+    """A row of the table: `host` itself or, with `below`, every host that ends in `.host`."""
 
     service: PushService
     host: str
@@ -38,7 +38,7 @@ class KnownHost:
 
 
 # Sources: docs/push-services.md: Hosts.
-# android.googleapis.com/gcm/send is dead and left out: such an endpoint is not allowed.
+# android.googleapis.com/gcm/send has been shut down and is left out: such an endpoint is not allowed.
 KNOWN_HOSTS = (
     KnownHost(PushService.FCM, "fcm.googleapis.com"),
     KnownHost(PushService.FCM, "jmt17.google.com"),
@@ -58,32 +58,32 @@ class EndpointRefusedError(ValueError):
 
 
 class HostRuleError(ValueError):
-    """A host rule of the configuration that cannot be read."""
+    """A host rule in the configuration that cannot be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """A host suffix that the operator allows: the host itself and what lies below it, on one port."""
+    """A host suffix that the operator allows: the host itself and its subdomains, on one port."""
 
     suffix: str
     port: int = HTTPS_PORT
 
     def admits(self, host: str, port: int) -> bool:
-        """Whether `host` is the suffix or ends in it at a dot, on the rule's own port."""
+        """Whether `host` is the suffix or one of its subdomains, on the rule's own port."""
         return port == self.port and (host == self.suffix or host.endswith("." + self.suffix))
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an endpoint lives, shared by all endpoints of one scheme, host and port.
+    """The origin of endpoints, shared by all that have the same scheme, host and port.
 
     Attributes:
-        service: Whose rules for answers apply.
-        host: Lower case, as it is resolved and named in TLS.
+        service: The push service, which determines what answers mean.
+        host: Host name in lower case, as it is resolved and used in TLS.
         port: TCP port.
         url: RFC 6454 origin without the default port: the `aud` of RFC 8292 section 2.
-        key: What politeness is kept by: the push service, or the host and port of one that nobody knows.
-        path: What the endpoint's path must be; `/` where it may be any.
+        key: Key for politeness: the push service, or host and port if the push service is not a known one.
+        path: The path that endpoints must have; `/` if any will do.
     """
 
     service: PushService
@@ -98,8 +98,8 @@ class Endpoint(Struct, frozen=True, gc=False):
     """A subscription's endpoint that may be sent to.
 
     Attributes:
-        origin: Scheme, host and port, and the push service they belong to.
-        target: Path and query exactly as given: push services' tokens hold `%2f` that must stay.
+        origin: Scheme, host and port, and the push service that they belong to.
+        target: Path and query exactly as given: tokens of push services hold `%2f` that must stay.
     """
 
     origin: Origin
@@ -109,7 +109,7 @@ class Endpoint(Struct, frozen=True, gc=False):
         return f"Endpoint({self.origin!r})"
 
 
-# RFC 3986 section 2, without the fragment's "#": no backslash, no space, no control, nothing outside ASCII.
+# RFC 3986 section 2 without "#", which begins a fragment: no backslash, space or control, ASCII only.
 _URL_CHARS = frozenset(ascii_letters + digits + "-._~:/?[]@!$&'()*+,;=%")
 _OTHERS_CHANGED = bytes(code if chr(code) in _URL_CHARS else ord("-") for code in range(256))
 # No user info, no IPv6 literal, a port only with a number.
@@ -122,10 +122,10 @@ _NUMERIC_HOST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
 def parse_host_rules(text: str) -> tuple[tuple[HostRule, ...], bool]:
-    """Read a comma-separated list of host suffixes, each with a port where it is not 443, or `*`.
+    """Parse a comma-separated list of host suffixes, each with its port unless that is 443, or `*`.
 
     Returns:
-        The rules, and whether `*` (any public host) was among them.
+        The rules, and whether `*` (any public host) was in the list.
 
     Raises:
         HostRuleError: An entry is neither a host name with an optional port nor `*`.
@@ -144,7 +144,7 @@ def _host_rule(entry: str) -> HostRule:
 
 
 def service_of(key: str) -> PushService:
-    """The push service that an `Origin.key` belongs to."""
+    """Return the push service that an `Origin.key` belongs to."""
     return PushService(key) if key in _SERVICES else PushService.OTHER
 
 
@@ -152,29 +152,30 @@ _SERVICES = frozenset(PushService)
 
 
 class Endpoints:
-    """Admits endpoints by host rules; remembers what it found for each authority."""
+    """Admits endpoints by host rules, and caches the origin of each authority."""
 
     def __init__(self, extra: Iterable[HostRule] = (), *, any_host: bool = False) -> None:
         self._extra = tuple(extra)
         self._any_host = any_host
-        self._origins: dict[str, Origin] = {}  # by all that stands before a path, and its "/"
+        self._origins: dict[str, Origin] = {}  # by all that comes before the path, and its "/"
 
     def parse(self, url: str) -> Endpoint:
-        """Turn a subscription's endpoint URL into one that may be sent to.
+        """Parse the endpoint URL of a subscription.
 
         Raises:
-            EndpointRefusedError: Not https, not a plain host name, a port or a host that is not allowed.
+            EndpointRefusedError: The URL is not https, has no plain host name, or a host or port that is not
+                allowed.
         """
         if len(url) > ENDPOINT_MAX_CHARS or not _has_url_chars(url):
             raise EndpointRefusedError(_NOT_PLAIN)
-        end = url.find("/", _SCHEME_CHARS) + 1  # 0 where there is no path
+        end = url.find("/", _SCHEME_CHARS) + 1  # 0 without a path
         origin = self._origins.get(url[:end])
         if origin is None:
             origin, target = self._admit(url)
         else:
             target = url[end - 1 :]
-        if origin.path != "/" and not _lies_at(target, origin.path):
-            raise EndpointRefusedError("has a path that this host takes no pushes at")
+        if origin.path != "/" and not _has_path(target, origin.path):
+            raise EndpointRefusedError("has a path at which this host accepts no pushes")
         return Endpoint(origin, target)
 
     def _admit(self, url: str) -> tuple[Origin, str]:
@@ -191,10 +192,10 @@ class Endpoints:
 
     def _judge(self, host: str, port: int) -> Origin:
         if not _HOST.fullmatch(host) or not 0 < port < 65536:
-            raise EndpointRefusedError("has a host or a port that cannot be")
+            raise EndpointRefusedError("has an invalid host or port")
         listed = any(rule.admits(host, port) for rule in self._extra)
         if _NUMERIC_HOST.fullmatch(host) and HostRule(host, port) not in self._extra:
-            raise EndpointRefusedError("has an IP address for a host")
+            raise EndpointRefusedError("has an IP address as its host")
         known = next((row for row in KNOWN_HOSTS if _is_known(row, host)), None)
         if port != HTTPS_PORT and not listed:
             raise EndpointRefusedError("has a port that is not allowed")
@@ -204,13 +205,13 @@ class Endpoints:
 
 
 def _has_url_chars(url: str) -> bool:
-    """Whether it stays as it is where all that no URL holds is changed: far cheaper than a pattern."""
+    """Whether replacing every character that URLs cannot hold changes nothing: far cheaper than a pattern."""
     chars = url.encode("ascii", "backslashreplace")
     return chars.translate(_OTHERS_CHANGED) == chars
 
 
-def _lies_at(target: str, path: str) -> bool:
-    """Whether a target is `path` itself, with or without a query."""
+def _has_path(target: str, path: str) -> bool:
+    """Whether a target has the path `path`, with or without a query."""
     return target.partition("?")[0] in {path, path + "/"}
 
 
@@ -221,6 +222,6 @@ def _is_known(row: KnownHost, host: str) -> bool:
 def _origin(known: KnownHost | None, host: str, port: int) -> Origin:
     service = known.service if known else PushService.OTHER
     authority = host if port == HTTPS_PORT else f"{host}:{port}"
-    # With its port always, so that no stranger's host can be called like a known push service.
+    # Always with the port, so that no unknown host can have the same key as a known push service.
     key = f"{host}:{port}" if service is PushService.OTHER else service.value
     return Origin(service, host, port, f"https://{authority}", key, known.path if known else "/")

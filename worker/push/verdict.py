@@ -1,4 +1,4 @@
-"""What an answer of a push service means for the recipient: settled, or to be tried again."""
+"""What a push service's answer means for the recipient: settled, or to be tried again."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from worker.records.outcome import Status
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A final verdict: nothing more will be tried for this recipient.
+    """A final verdict: no further attempt is made for this recipient.
 
     Attributes:
         status: The final status.
-        detail: A short stable word (`gone`, `key_mismatch`, …), or None where the status says it all.
+        detail: A short stable word (`gone`, `key_mismatch`, …), or None if the status says it all.
     """
 
     status: Status
@@ -20,12 +20,12 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """A verdict that asks for another attempt.
+    """A verdict that calls for another attempt.
 
     Attributes:
-        reason: A short stable word, also the metric's label (`throttled`, `timeout`, …).
-        throttled: Whether the push service asked to be spared (429, 406 from WNS, 503), which closes gates
-            and lowers concurrency limits.
+        reason: A short stable word (`throttled`, `timeout`, …), also used as a metric label.
+        throttled: Whether the push service asked for fewer requests (429, 406 from WNS, 503), which closes
+            gates and lowers concurrency limits.
     """
 
     reason: str

@@ -1,1 +1,1 @@
-"""What crosses Kafka: every topic, and the values in it with their decoders. Imports nothing of ours."""
+"""What crosses Kafka: every topic, the records in it and their decoders. Imports nothing else of ours."""

@@ -1,6 +1,6 @@
-"""Which campaigns are paused or cancelled, and how far their planned times have moved.
+"""Campaign control: which campaigns are paused or cancelled, and how far their planned times have moved.
 
-Keeps only those that are not plainly running; knows nothing of where control records come from.
+Keeps only campaigns that are not plainly running; knows nothing of where control records come from.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.values import Id, Moment, decode, moment
+from worker.records.values import Id, Moment, decode_value, moment
 
 SHIFT_MAX = 10 * 365 * 86_400
 
@@ -46,19 +46,19 @@ def decode_control(value: bytes) -> CampaignControl:
     """Read a control record.
 
     Raises:
-        RecordError: It is none; the text names the field.
+        RecordError: The value is not a control record; the text names the field.
     """
-    return decode(_decoder, value)
+    return decode_value(_decoder, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What holds for a campaign; times are seconds since the epoch.
+    """The control in force for a campaign; times are seconds since the epoch.
 
     Attributes:
-        state: What upstream wants.
-        at: Since when.
-        shift: Seconds of all its earlier pauses together.
+        state: The state that upstream asked for.
+        at: When that state began.
+        shift: Total length of all earlier pauses, in seconds.
     """
 
     state: State
@@ -67,11 +67,11 @@ class Control:
 
     @property
     def has_resumed(self) -> bool:
-        """Whether it runs again after a pause."""
+        """Whether the campaign runs again after a pause."""
         return self.state is State.RUNNING and self.shift > 0
 
     def shift_at(self, now: float) -> float:
-        """Seconds by which planned times have moved; a pause that goes on moves them with it."""
+        """Return the seconds by which planned times have moved, a pause that is still going on included."""
         return self.shift + (max(0.0, now - self.at) if self.state is State.PAUSED else 0.0)
 
 
@@ -79,23 +79,24 @@ RUNNING = Control(State.RUNNING, 0.0, 0.0)
 
 
 class CampaignError(ValueError):
-    """A change that a campaign cannot make any more."""
+    """A change of state that is no longer possible."""
 
 
 def change(campaign_id: str, known: Control, wanted: State, now: float) -> CampaignControl:
-    """Say what to write so that a campaign changes its state.
+    """Make the control record that changes a campaign's state.
 
     Args:
-        campaign_id: Whose.
-        known: What holds for it.
-        wanted: What is to hold.
+        campaign_id: The campaign.
+        known: The control in force.
+        wanted: The new state.
         now: Seconds since the epoch.
 
     Raises:
-        CampaignError: It is cancelled: what was not sent has its outcome already, or is about to.
+        CampaignError: The campaign is cancelled: whatever was not sent has its outcome already, or is about
+            to get it.
     """
     if known.state is State.CANCELLED and wanted is not State.CANCELLED:
-        raise CampaignError(f"{campaign_id} is cancelled for good; send what is left as a new campaign")
+        raise CampaignError(f"{campaign_id} is cancelled, which is final; send the rest as a new campaign")
     since = known.at if known.state is wanted else now
     shift = known.shift if known.state is wanted else known.shift_at(now)
     return CampaignControl(1, campaign_id, wanted, moment(since), shift)
@@ -111,7 +112,7 @@ class Campaigns:
         return len(self._controls)
 
     def apply(self, control: CampaignControl) -> Control:
-        """Follow a control record; the last one of a campaign holds."""
+        """Apply a control record, which replaces the campaign's previous one."""
         known = Control(control.state, control.at.timestamp(), control.shift)
         if known.state is State.RUNNING and not known.shift:
             self._controls.pop(control.campaign_id, None)
@@ -120,9 +121,9 @@ class Campaigns:
         return known
 
     def forget(self, campaign_id: str) -> None:
-        """Follow a tombstone: the campaign runs as planned."""
+        """Apply a tombstone: the campaign runs as planned."""
         self._controls.pop(campaign_id, None)
 
     def of(self, campaign_id: str) -> Control:
-        """What holds for a campaign."""
+        """Return the control in force for a campaign."""
         return self._controls.get(campaign_id, RUNNING)

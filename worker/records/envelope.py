@@ -1,4 +1,4 @@
-"""Records as Kafka holds them: where they lie, what is read, what is written, what is committed."""
+"""Records of any topic around their values: partitions, records read and produced, offsets committed."""
 
 from typing import NamedTuple
 
@@ -10,14 +10,14 @@ from worker.records.topics import BY_TOPIC, URGENT_JOBS
 
 
 class Partition(NamedTuple):
-    """A partition of an input topic or a tier; `topic` is without the prefix."""
+    """A partition of an input topic or a tier; `topic` has no prefix."""
 
     topic: str
     number: int
 
 
 class Commit(NamedTuple):
-    """What is committed for a partition."""
+    """The offset to commit for a partition, with its metadata."""
 
     offset: int
     metadata: str
@@ -27,7 +27,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Publication(Struct, frozen=True, gc=False):
-    """A record that is ready to be written."""
+    """A record to be produced; `topic` has no prefix."""
 
     topic: str
     key: bytes | None
@@ -36,11 +36,11 @@ class Publication(Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record of an input topic or a tier, as Kafka holds it.
+    """A record of an input topic or a tier, as Kafka stores it.
 
     Attributes:
-        partition: Where it lies; the topic without the prefix.
-        offset: Its place there.
+        partition: The partition that it was read from.
+        offset: Its offset there.
         timestamp: Seconds since the epoch.
         key: As written, or None.
         value: As written; None for a tombstone.
@@ -56,7 +56,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def urgent(self) -> bool:
-        """Whether it is of the urgent lane: by its topic, or out of a tier as it says itself."""
+        """Whether it belongs to the urgent lane: by its topic or, in a tier, by its own `lane`."""
         if self.partition.topic in BY_TOPIC:
             return self.value is not None and says_urgent(self.value)
         return self.partition.topic == URGENT_JOBS

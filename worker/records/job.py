@@ -1,4 +1,4 @@
-"""A send job: its types as they cross the wire, and reading one from the bytes of a record.
+"""Send jobs: their types on the wire, and how one is read from the bytes of a record.
 
 Decides whether a job is valid and which of its recipients are not; knows nothing of where it came from.
 """
@@ -181,7 +181,7 @@ class Decoded:
     """A valid job.
 
     Attributes:
-        job: The job with those of its recipients that can be read.
+        job: The job, with the recipients that can be read.
         recipients: All recipients, in the record's order.
     """
 
@@ -191,11 +191,7 @@ class Decoded:
     @property
     def flaws(self) -> dict[int, str]:
         """What is wrong with the recipients that cannot be read, by index."""
-        return {
-            index: recipient.flaw
-            for index, recipient in enumerate(self.recipients)
-            if isinstance(recipient, Unreadable)
-        }
+        return {i: each.flaw for i, each in enumerate(self.recipients) if isinstance(each, Unreadable)}
 
 
 class _LenientJob(SendJob, frozen=True, kw_only=True):
@@ -227,7 +223,7 @@ def decode_job(value: bytes) -> Decoded:
     invalid, since no outcome could name it.
 
     Raises:
-        RecordError: Not JSON, an unknown `v`, or a field that is missing or wrong.
+        RecordError: The value is not JSON, its `v` is unknown, or a field is missing or wrong.
     """
     try:
         job = _read(_decode_strictly, value)
@@ -241,8 +237,8 @@ def decode_later(value: bytes) -> Decoded:
     """Read and check a record of a tier; `Decoded.job` is a `LaterJob`.
 
     Raises:
-        RecordError: As `decode_job`; a recipient that cannot be read makes the whole record invalid, since
-            pushmill itself wrote it.
+        RecordError: As for `decode_job`. A recipient that cannot be read makes the whole record invalid, too,
+            since pushmill itself wrote it.
     """
     try:
         job = _read(_decode_later, value)
@@ -252,10 +248,10 @@ def decode_later(value: bytes) -> Decoded:
 
 
 def says_urgent(value: bytes) -> bool:
-    """Whether a record of a tier is of the urgent lane, without reading all of it.
+    """Whether a record of a tier belongs to the urgent lane, without decoding it.
 
-    `lane` is what `encode_json` writes last; in JSON these bytes at its end can be nothing else. A record
-    that somebody else wrote otherwise just has to wait like any other.
+    `encode_json` writes `lane` last, and JSON cannot end in these bytes for any other reason. A record that
+    another program wrote in another order just waits like any other.
     """
     return value.endswith(b'"lane":"urgent"}')
 
@@ -303,10 +299,10 @@ def _job_error(error: msgspec.ValidationError, value: bytes) -> RecordError:
     try:
         _read(_decode_version, value)
     except msgspec.ValidationError as other:
-        error = other  # another version may differ in anything else, too
+        error = other  # another version may differ in every other field, too
     name, problem = field_and_problem(error)
     if name == "v":
-        return RecordError("unsupported_version", f"v: {problem}; this version of pushmill knows 1 alone")
+        return RecordError("unsupported_version", f"v: {problem}; this version of pushmill only supports v 1")
     return RecordError("bad_field", f"{name or 'value'}: {problem}")
 
 
@@ -324,7 +320,7 @@ def _checked(decoded: Decoded) -> Decoded:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    # What is read here is written again from other places in the program: it must not fail there.
+    # Other places in the program write it again, where it must not fail.
     if not isinstance(value, dict | list):
         return False
     items = value.values() if isinstance(value, dict) else value
@@ -332,16 +328,16 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 RECIPIENT_MAX_BYTES = 131_072
-"""Of one recipient as JSON: with its job and its headers it must fit a record of a tier."""
+"""Maximum size of a recipient as JSON: with its job and its headers it must fit into a tier record."""
 
 
 def within_size(decoded: Decoded, size: int) -> Sequence[Recipient | Unreadable]:
-    """A job's recipients, with an `Unreadable` for each that is too large to be written again.
+    """Return a job's recipients, with an `Unreadable` for each that is too large to be written again.
 
     Args:
-        decoded: A job.
-        size: Bytes of its record's value. In a small record nobody is too large: what is written again may be
-            longer (`1e15` becomes `1000000000000000.0`), but never by so much that it would not fit.
+        decoded: The job.
+        size: Size of its record's value in bytes. No recipient of a small record is too large: it may grow
+            when it is written again (`1e15` becomes `1000000000000000.0`), but never beyond what fits.
     """
     if size <= RECIPIENT_MAX_BYTES:
         return decoded.recipients

@@ -1,4 +1,4 @@
-"""What a send job shows: the notification as it crosses the wire, before it is rendered for anybody."""
+"""The notification of a send job, as it crosses the wire: a template for all recipients."""
 
 from typing import Any, Literal
 
@@ -48,4 +48,4 @@ class Notification(Struct, frozen=True, omit_defaults=True):
 
 
 decode_notification = msgspec.json.Decoder(Notification).decode
-"""Reads back what `encode_json` has made of a notification."""
+"""Decodes a notification that `encode_json` has encoded."""

@@ -1,6 +1,6 @@
-"""What became of a recipient: the final statuses, and the values that say so.
+"""Outcomes of recipients: the final statuses, and the records that report them.
 
-Decides nothing about the wire: `answers.py` turns what a push service said into a verdict.
+Knows nothing of push services: `push/answers.py` turns their answers into verdicts.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from worker.records.values import Moment, decode
+from worker.records.values import Moment, decode_value
 
 
 class Status(StrEnum):
@@ -83,7 +83,7 @@ class Expired(Struct, frozen=True):
 
 
 class ReadOutcome(Outcome, frozen=True, kw_only=True, gc=False):
-    """An outcome in the hands of a reader, to whom a later version of the worker may have written.
+    """An outcome as a reader sees it: a later version of the worker may have written it.
 
     Attributes:
         status: A `Status`, or the text of one that this version does not know.
@@ -93,7 +93,7 @@ class ReadOutcome(Outcome, frozen=True, kw_only=True, gc=False):
 
 
 class ReadOutcomeBatch(OutcomeBatch, frozen=True, kw_only=True):
-    """A record of `push.outcomes` in the hands of a reader."""
+    """The value of a record in `push.outcomes`, as a reader sees it."""
 
     outcomes: Sequence[ReadOutcome]
 
@@ -117,12 +117,12 @@ _expired_decoder = msgspec.json.Decoder(_AnyExpired)
 
 
 def decode_outcomes(value: bytes) -> ReadOutcomeBatch:
-    """Read a record of `push.outcomes`; fields that are not known are ignored.
+    """Read a record of `push.outcomes`, ignoring unknown fields.
 
     Raises:
-        RecordError: It is not one; the text names the field.
+        RecordError: The value is not such a record; the text names the field.
     """
-    batch = decode(_outcomes_decoder, value)
+    batch = decode_value(_outcomes_decoder, value)
     outcomes = [
         ReadOutcome(
             recipient_id=each.recipient_id,
@@ -146,10 +146,10 @@ def decode_outcomes(value: bytes) -> ReadOutcomeBatch:
 
 
 def decode_expired(value: bytes) -> Expired:
-    """Read a record of `push.expired`; fields that are not known are ignored.
+    """Read a record of `push.expired`, ignoring unknown fields.
 
     Raises:
-        RecordError: It is not one; the text names the field.
+        RecordError: The value is not such a record; the text names the field.
     """
-    read = decode(_expired_decoder, value)
+    read = decode_value(_expired_decoder, value)
     return Expired(read.v, read.recipient_id, read.site_id, read.endpoint, read.http_status, read.at)

@@ -1,4 +1,4 @@
-"""Counts of a campaign, as `push.stats` has them, and their sum for whoever looks."""
+"""Counts of a campaign as `push.stats` holds them, and their totals for whoever reads them."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.records.outcome import Status
-from worker.records.values import Count, Moment, RecordError, decode
+from worker.records.values import Count, Moment, RecordError, decode_value
 
 
 class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}):
@@ -30,22 +30,22 @@ class CampaignStats(Struct, frozen=True, rename={"since": "from", "until": "to"}
 
 
 PACE_SECONDS = 60.0
-"""Over which a campaign's present pace is taken."""
+"""Window over which a campaign's current pace is measured."""
 
 _decoder = msgspec.json.Decoder(CampaignStats)
 
 
 def decode_stats(value: bytes) -> CampaignStats:
-    """Read a record of `push.stats`; statuses are kept as text, known or not.
+    """Read a record of `push.stats`, ignoring unknown fields; `counts` may name unknown statuses.
 
     Raises:
-        RecordError: It is not one; the text names the field.
+        RecordError: The value is not such a record; the text names the field.
     """
-    return decode(_decoder, value)
+    return decode_value(_decoder, value)
 
 
 class Totals:
-    """What the records of `push.stats` say of one campaign, added up; times are seconds since the epoch."""
+    """Totals of one campaign over the records of `push.stats`; times are seconds since the epoch."""
 
     def __init__(self, campaign_id: str, now: float) -> None:
         self.campaign_id = campaign_id
@@ -56,7 +56,7 @@ class Totals:
         self._lately = 0.0
 
     def add(self, value: bytes | None) -> None:
-        """Add a record; one of another campaign, or that cannot be read, adds nothing."""
+        """Add a record's counts; ignore records of other campaigns and records that cannot be read."""
         try:
             stats = decode_stats(value or b"")
         except RecordError:
@@ -78,5 +78,5 @@ class Totals:
 
     @property
     def pace(self) -> float:
-        """Recipients settled a second, over the last minute."""
+        """Recipients settled per second over the last minute."""
         return self._lately / PACE_SECONDS

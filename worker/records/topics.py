@@ -1,4 +1,4 @@
-"""Pushmill's topics: their names without the prefix, and how each should be kept."""
+"""Pushmill's topics: their names without the prefix, and the configuration that each should have."""
 
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it should be; `config` in Kafka's names, without the defaults."""
+    """A topic as it should be; `config` uses Kafka's names and leaves out the defaults."""
 
     name: str
     config: dict[str, str] = field(default_factory=dict)
@@ -47,8 +47,9 @@ def _kept(days: int, **config: str) -> dict[str, str]:
     }
 
 
-# Inputs and tiers never longer than the group's offsets (7 days by default): a longer outage would send all
-# again. Tiers are stamped by the broker: a producer's clock must not decide when a record comes out.
+# Inputs and tiers are kept no longer than the group's offsets (7 days by default): if they were, a longer
+# outage would send everything again. The broker stamps tier records: no producer's clock may decide when they
+# come out.
 TOPICS = (
     *(Topic(name, _kept(7)) for name in INPUTS),
     *(

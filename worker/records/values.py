@@ -1,4 +1,4 @@
-"""What values of several topics are made of: ids, moments, and what is wrong with one that is unreadable."""
+"""Building blocks of the records in all topics: ids, times, counts, JSON, and the error of a bad record."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,11 +17,11 @@ Scalar = str | int | float | bool
 
 
 class RecordError(ValueError):
-    """A record that is no valid job.
+    """A record that cannot be read or is not valid.
 
     Attributes:
-        code: A short stable word, the `error-code` header and metric label of its dead letter.
-        problem: Names the field and what is wrong with it; holds no value of the job.
+        code: A short stable word: the `error-code` header of a dead letter, and its metric label.
+        problem: Names the field and what is wrong with it; never holds a value from the record.
     """
 
     def __init__(self, code: str, problem: str) -> None:
@@ -33,7 +33,7 @@ class RecordError(ValueError):
 _Value = TypeVar("_Value")
 
 encode_json = msgspec.json.Encoder().encode
-"""Any of these types, or a built-in one, to JSON bytes."""
+"""Encodes any of these types, or a built-in one, as JSON bytes."""
 
 _MISSING = re.compile(r"[Oo]bject missing required field `(.*)`")
 _NOT_IN_ENUM = re.compile(r"[Ii]nvalid enum value .*", re.DOTALL)
@@ -41,23 +41,23 @@ _WHERE = re.compile(r" - at `\$\.?([^`]*)`\Z")
 
 
 def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Turn the decoder's words into the path of a field, and what is wrong with it, without its value."""
+    """Split a decoder's message into the path of a field and its problem, without the field's value."""
     text = str(error)
     where = _WHERE.search(text)
     path, text = (where.group(1), text[: where.start()]) if where else ("", text)
     if _NOT_IN_ENUM.fullmatch(text):
-        return path, "is none of the values that it may have"
+        return path, "is not one of the allowed values"
     missing = _MISSING.fullmatch(text)
     if missing:
         return f"{path}.{missing.group(1)}".lstrip("."), "is missing"
     return path, text[:1].lower() + text[1:]
 
 
-def decode(decoder: "msgspec.json.Decoder[_Value]", value: bytes) -> _Value:
-    """Read a record's value.
+def decode_value(decoder: "msgspec.json.Decoder[_Value]", value: bytes) -> _Value:
+    """Decode a record's value.
 
     Raises:
-        RecordError: It is not what the decoder reads; the text names the field.
+        RecordError: The value is not what the decoder expects; the text names the field.
     """
     try:
         return decoder.decode(value)
@@ -73,11 +73,11 @@ _LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@lru_cache(maxsize=256)  # many outcomes share theirs: answers land together
+@lru_cache(maxsize=256)  # many outcomes share a time: answers land together
 def moment(seconds: float) -> datetime:
-    """Seconds since the epoch as the UTC time that goes onto the wire, which holds the years 1 to 9999.
+    """Convert seconds since the epoch to the UTC time that goes onto the wire, within the years 1 to 9999.
 
-    Rounded up to the microseconds that the wire has: what is read back is never earlier than what was meant.
+    Rounded up to whole microseconds, so that the time that is read back is never earlier.
     """
     if not _EARLIEST <= seconds <= _LATEST:
         seconds = min(max(seconds, _EARLIEST), _LATEST)

@@ -1,1 +1,1 @@
-"""When: due times, lives, tiers and retries. Pure functions of a job, its record's time and `now`."""
+"""Due times, lifetimes, tiers and retries: pure functions of a job, its record's timestamp and `now`."""

@@ -1,7 +1,7 @@
-"""When a recipient is due, and until when its message lives.
+"""When a recipient is due, and how long its message lives.
 
-Pure functions of the job and its record's timestamp, so that any worker, at any time, after any restart,
-finds the same moments.
+Pure functions of the job and its record's timestamp: any worker, at any time, after any restart, computes the
+same times.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from msgspec import Struct
 from worker.records.job import LaterRecipient, Recipient, SendJob
 
 FIRST_ATTEMPT_GRACE = 60.0
-"""Seconds: a first attempt does not lapse before it is this late, however short its `ttl`."""
+"""Seconds: a first attempt lapses no sooner than this after it was due, however short its `ttl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Plan:
     Attributes:
         start: When the first recipient is due.
         stretch: Seconds over which the campaign is spread.
-        first: Number of the record's first recipient; None without slice.
-        total: Recipients of the campaign; 0 without slice.
-        ttl: Seconds of life of each message from its own due time.
-        not_after: Nothing is sent after it; infinite where the job sets none.
-        campaign_id: Decides, with the recipient's id, its place where there is no slice.
+        first: Number of the record's first recipient; None without a slice.
+        total: Number of recipients in the campaign; 0 without a slice.
+        ttl: Seconds that each message lives from its own due time.
+        not_after: Nothing is sent after this; infinity if the job sets no limit.
+        campaign_id: With the recipient's id, determines its turn if there is no slice.
     """
 
     start: float
@@ -40,12 +40,12 @@ class Plan:
 
 
 class Times(Struct, frozen=True, gc=False):
-    """A recipient's own moments, seconds since the epoch.
+    """A recipient's own times, seconds since the epoch.
 
     Attributes:
-        due: From which its `ttl` counts and before which nothing is sent.
-        next: When the next attempt may be made; `due`, or later for one that is tried again.
-        number: Its place in the campaign's slice, or None.
+        due: Start of its `ttl`; nothing is sent before.
+        next: When the next attempt may be made: `due`, or later for a retry.
+        number: Its number in the campaign's slice, or None.
     """
 
     due: float
@@ -54,12 +54,12 @@ class Times(Struct, frozen=True, gc=False):
 
 
 def make_plan(job: SendJob, written_at: float, default_stretch: float) -> Plan:
-    """Write a job's schedule out.
+    """Write out a job's schedule with all defaults.
 
     Args:
-        job: From any input or tier.
-        written_at: Timestamp of the job's own record, the default of `start_at`.
-        default_stretch: Seconds, the default of `stretch_time`.
+        job: A job from an input or a tier.
+        written_at: Timestamp of the job's own record, the default for `start_at`.
+        default_stretch: The default for `stretch_time`, in seconds.
     """
     return Plan(
         start=job.start_at.timestamp() if job.start_at else written_at,
@@ -73,13 +73,13 @@ def make_plan(job: SendJob, written_at: float, default_stretch: float) -> Plan:
 
 
 def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> Times:
-    """Find a recipient's moments.
+    """Compute a recipient's times.
 
     Args:
-        plan: Of its job.
-        recipient: A `LaterRecipient` brings its number and, once it was tried, its due time along.
-        index: Its place in the record, counted from 0.
-        shift: Seconds by which the campaign was paused so far: moves planned times, not `not_before`.
+        plan: The plan of its job.
+        recipient: A `LaterRecipient` carries its number and, once it was tried, its due time.
+        index: Its index in the record.
+        shift: Seconds that the campaign was paused so far, which move planned times but not `not_before`.
     """
     number = None if plan.first is None else plan.first + index
     if isinstance(recipient, LaterRecipient):
@@ -90,15 +90,15 @@ def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> T
             return Times(due, max(due, not_before), number)
     due = plan.start
     if plan.stretch:
-        due += plan.stretch * _place(plan, recipient.id, number)
+        due += plan.stretch * _turn(plan, recipient.id, number)
     due += shift
     if recipient.not_before:
         due = max(due, recipient.not_before.timestamp())
     return Times(due, due, number)
 
 
-def _place(plan: Plan, recipient_id: str, number: int | None) -> float:
-    """Where in the stretch a recipient's turn is, from 0 to 1."""
+def _turn(plan: Plan, recipient_id: str, number: int | None) -> float:
+    """Return when in the stretch it is a recipient's turn, from 0 to 1."""
     if number is not None and plan.total:
         return number / plan.total
     text = f"{plan.campaign_id}/{recipient_id}".encode()
@@ -106,17 +106,17 @@ def _place(plan: Plan, recipient_id: str, number: int | None) -> float:
 
 
 def ends_at(plan: Plan, due: float) -> float:
-    """The end of a message's life: its `ttl` from its due time, or the job's `not_after`."""
+    """Return when a message's life ends: `ttl` after its due time, at the job's `not_after` at the latest."""
     return min(due + plan.ttl, plan.not_after)
 
 
 def lapses_at(plan: Plan, due: float, attempts: int) -> float:
-    """After which moment no attempt is made any more; attempts made so far decide whether grace applies."""
+    """Return the time after which no attempt is made; the grace period is for the first attempt alone."""
     has_grace = not attempts and plan.ttl < FIRST_ATTEMPT_GRACE
     return min(due + (FIRST_ATTEMPT_GRACE if has_grace else plan.ttl), plan.not_after)
 
 
 def ttl_left(plan: Plan, due: float, now: float) -> int:
-    """What an attempt at `now` sends as `TTL` (RFC 8030 section 5.2), in whole seconds."""
+    """Return the `TTL` to send with an attempt at `now` (RFC 8030 section 5.2), in whole seconds."""
     left = ends_at(plan, due) - now
     return int(left) if left > 0 else 0

@@ -1,28 +1,28 @@
-"""Where a delivery waits that is not due yet: in memory, or in the tier that brings it back in time.
+"""Where a delivery waits until it is due: in memory, or in the tier that brings it back in time.
 
-A table and a choice; knows nothing of topics' offsets or clocks.
+Knows nothing of offsets or clocks.
 """
 
 from worker.records.topics import SHORTEST, TIERS, Tier
 
 HORIZON = 15.0
-"""Seconds: what is due within it waits in memory."""
+"""Seconds: deliveries that are due within this wait in memory."""
 
 HORIZON_FULL = 10.0
-"""Seconds: the horizon while the buffer is full; not less than the smallest tier's delay."""
+"""Seconds: the horizon while the buffer is full; not less than the shortest tier's delay."""
 
 MARGIN = 2.0
-"""Seconds kept for a record's way out of a tier, so that it is back before it is due."""
+"""Seconds allowed for a record's way out of a tier, so that it is back before it is due."""
 
 PAUSE_LEAST = 10.0
-"""Seconds: a paused recipient rests at least this long before it is looked at again."""
+"""Seconds that a paused recipient rests at least before it is looked at again."""
 
 PAUSE_SHARE = 0.1
-"""Of the pause so far: how long a paused recipient rests; the longer the pause, the rarer the looks."""
+"""Share of the pause so far that a paused recipient rests: the longer the pause, the rarer the looks."""
 
 
 def choose_tier(wait: float, horizon: float = HORIZON) -> Tier | None:
-    """The tier with the largest delay that does not overshoot, or None for what waits in memory.
+    """Return the tier with the longest delay that does not overshoot, or None to wait in memory.
 
     Args:
         wait: Seconds until the next look is due; may be negative.
@@ -37,13 +37,13 @@ def choose_tier(wait: float, horizon: float = HORIZON) -> Tier | None:
 
 
 def ready_at(tier: Tier, written_at: float, first_seen: float) -> float:
-    """When a record may come out of a tier.
+    """Return when a record may come out of a tier.
 
-    Clamped to the tier's delay from the first sight of it: a producer's or broker's wrong clock must not
-    hold up what waits behind.
+    It never waits longer than the tier's delay from when it was first seen: the wrong clock of a producer or
+    broker must not hold up the records behind it.
 
     Args:
-        tier: The one that the record lies in.
+        tier: The tier that holds the record.
         written_at: The record's timestamp, seconds since the epoch.
         first_seen: When this worker first saw it, seconds since the epoch.
     """
@@ -51,11 +51,11 @@ def ready_at(tier: Tier, written_at: float, first_seen: float) -> float:
 
 
 def pause_tier(paused_for: float, life: float) -> Tier:
-    """Where a paused recipient rests before it is looked at again: the longer, the longer the pause.
+    """Return the tier where a paused recipient rests: the longer the pause, the longer the rest.
 
     Args:
         paused_for: Seconds since its campaign was paused.
-        life: Seconds after which it would lapse if the pause ended now: it must be back before.
+        life: Seconds until it would lapse if the pause ended now; it must be back before that.
     """
     rest = max(PAUSE_LEAST, PAUSE_SHARE * paused_for)
     tiers = [tier for tier in TIERS if tier is SHORTEST or tier.delay + MARGIN <= life]

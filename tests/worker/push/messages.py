@@ -1,4 +1,4 @@
-"""Notifications, and what the browser sees of them, for the tests of messages and templates."""
+"""Jobs with notifications, and their rendering, for the tests of messages and templates."""
 
 import json
 
@@ -28,7 +28,7 @@ def rendered(job, variables=None):
 
 
 def shown(variables=None, **fields):
-    """What the browser sees of a notification."""
+    """Render a notification and return what the browser shows."""
     return json.loads(rendered(job_of(notification_of(**fields)), variables))["notification"]
 
 

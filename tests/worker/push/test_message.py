@@ -229,7 +229,7 @@ def test_a_payload_s_limit_is_bytes_of_utf_8(limit):
     ids=["a fallback", "a fallback that nobody needs", "a name", "many"],
 )
 def test_templates_that_only_hold_ballast_do_not_fit(fields):
-    """Each record of a tier holds them all over again, for a single recipient if it must."""
+    """Each tier record holds all of them again, even for a single recipient."""
     assert not compile_message(job_of(notification_of(**fields))).fits
 
 

@@ -206,7 +206,7 @@ templates = st.lists(literals | variables_, max_size=4)
 
 
 def written(parts):
-    """A template of its parts: texts, and variables with their fallbacks."""
+    """Spell a template out from its parts: texts, and variables with their fallbacks."""
     spelled = (
         part if isinstance(part, str) else f"{{{{{part[0]}{'' if part[1] is None else '|' + part[1]}}}}}"
         for part in parts
@@ -215,7 +215,7 @@ def written(parts):
 
 
 def expected(parts, values, encode=str):
-    """What must come of it, part by part."""
+    """Return the text that must come of it, part by part."""
     found = []
     for part in parts:
         value = part if isinstance(part, str) else values.get(part[0], part[1] or "")

@@ -94,7 +94,7 @@ MISSING = object()
 
 
 def changed(job, path, value):
-    """A copy of a job with another value, or none, at a path such as `recipients[0].id`."""
+    """Copy a job with another value, or none, at a path such as `recipients[0].id`."""
     job = json.loads(json.dumps(job))
     *way, last = [int(p) if p.isdecimal() else p for p in path.replace("[", ".").replace("]", "").split(".")]
     place = job
@@ -108,7 +108,7 @@ def changed(job, path, value):
 
 
 def raw(path, text, job=EXAMPLE):
-    """The bytes of a job with any text in place of the value at a path."""
+    """Encode a job with any text in place of the value at a path."""
     return json.dumps(changed(job, path, "@@")).encode().replace(b'"@@"', text)
 
 
@@ -485,7 +485,7 @@ def paths(value, path=""):
 
 
 def is_sound(value, decode):
-    """Decode to a job or a `RecordError` that repeats no value."""
+    """Check that a value decodes to a job, or to a `RecordError` that repeats no value."""
     try:
         found = decode(value)
     except RecordError:

@@ -1,4 +1,4 @@
-"""What a reader makes of outcomes and expired subscriptions, whichever version of the worker wrote them."""
+"""Readers of outcomes, expired subscriptions and statistics, whichever version of the worker wrote them."""
 
 import json
 from datetime import UTC, datetime
