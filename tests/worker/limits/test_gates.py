@@ -1,10 +1,8 @@
 import random
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from tests.worker.limits.support import closed, fail, good, lets, probe, throttle
 from worker.limits.gates import (
     FAILURES,
     FIRST_PERIOD,
@@ -16,37 +14,6 @@ from worker.limits.gates import (
     STRIKES,
     Gates,
 )
-
-
-def throttle(gates, now, site="a", key="fcm", *, times=1, wait=0.0, sent_at=None):
-    for _ in range(times):
-        gates.throttled(key, site, wait, sent_at=now if sent_at is None else sent_at, now=now)
-
-
-def fail(gates, now, site="a", key="fcm", *, times=1):
-    for _ in range(times):
-        gates.unreachable(key, site, sent_at=now, now=now)
-
-
-def lets(gates, now, site="a", key="fcm"):
-    return gates.wait_until(key, site, now) is None
-
-
-def closed(*sites, at=0.0, **fields):
-    gates = Gates()
-    for site in sites or "a":
-        throttle(gates, at, site, times=STRIKES, **fields)
-    return gates
-
-
-def probe(gates, now, answer, site="a", key="fcm"):
-    assert lets(gates, now, site, key)
-    answer(gates, now, site, key)
-
-
-def good(gates, now, site="a", key="fcm"):
-    gates.answered(key, site, now)
-
 
 # ── closing ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,63 +133,6 @@ def test_a_clock_that_is_set_back_closes_a_gate_for_no_longer():
     assert gates.wait_until("fcm", "a", 1000.0) == 1000.0 + FIRST_PERIOD
     probe(gates, 1000.0 + FIRST_PERIOD, good)
     assert all(lets(gates, 1006.0) for _ in range(10))
-
-
-class Probing(RuleBasedStateMachine):
-    """Whatever happens, at most one probe is in flight, and none before the period is over."""
-
-    def __init__(self):
-        super().__init__()
-        self.gates = Gates()
-        self.now = 0.0
-        self.flights = []
-        self.strikes = 0
-        self.closed_at = self.probed_at = None
-        self.period = 0.0
-
-    @rule(seconds=st.sampled_from([0.01, 1.0, 4.0, 10.0, 30.0]))
-    def wait(self, seconds):
-        self.now += seconds
-        if self.closed_at is not None and self.now - self.closed_at > IDLE / 2:
-            self.gates, self.flights, self.strikes = Gates(), [], 0
-            self.closed_at = self.probed_at = None
-
-    @rule()
-    def send(self):
-        may = lets(self.gates, self.now)
-        if self.closed_at is None:
-            assert may
-        else:
-            ripe = self.now >= self.closed_at + self.period
-            probing = self.probed_at is not None and self.now < self.probed_at + PROBE_LIMIT
-            assert may == (ripe and not probing)
-            self.probed_at = self.now if may else self.probed_at
-        if may:
-            self.flights.append(self.now)
-
-    @rule(kind=st.sampled_from(["good", "bad", "bad", "bad", "recalled"]), which=st.integers(0, 5))
-    def land(self, kind, which):
-        if not self.flights:
-            return
-        sent_at = self.flights.pop(which % len(self.flights))
-        news = self.closed_at is None or sent_at > self.closed_at
-        if kind == "recalled":
-            self.gates.recalled("fcm", "a", sent_at)
-            self.probed_at = None if news else self.probed_at
-        elif kind == "good":
-            self.gates.answered("fcm", "a", sent_at)
-            if news:
-                self.closed_at, self.strikes, self.period = None, 0, 0.0
-        else:
-            throttle(self.gates, self.now, sent_at=sent_at)
-            self.strikes += news
-            if news and (self.closed_at is not None or self.strikes >= STRIKES):
-                self.period = min(max(2 * self.period, FIRST_PERIOD), LAST_PERIOD)
-                self.closed_at, self.probed_at = self.now, None
-
-
-TestProbing = Probing.TestCase
-TestProbing.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
 
 
 # ── a whole push service ────────────────────────────────────────────────────────────────────────────────
