@@ -54,7 +54,7 @@ def parsed(arguments: list[str]) -> Options:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dynamic", action="store_true", help="workers without instance ids")
     parser.add_argument("--rest", type=float, default=1.0, help="mean seconds between two events")
-    parser.add_argument("--seconds", type=float, help="over which the campaign is stretched")
+    parser.add_argument("--seconds", type=float, help="length of the campaign")
     parser.add_argument("--only", nargs="+", choices=[_name(kind) for kind in COUNTS], metavar="KIND")
     for kind, count in COUNTS.items():
         parser.add_argument(f"--{_name(kind)}", type=int, default=count, metavar="N", help=kind)
