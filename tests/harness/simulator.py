@@ -10,7 +10,7 @@ import json
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import uvloop
 
 from tests.harness.json_process import json_process
 from worker.simulator.certificates import Certificates
+from worker.simulator.child import serve_services
 from worker.simulator.service import SimulatedPushService
 
 Subscriptions = list[dict[str, Any]]
@@ -70,15 +71,11 @@ async def _serve(folder: Path, count: int) -> None:
     certificates = Certificates()
     certificates.write(folder)
     context = certificates.server_context()
-    async with AsyncExitStack() as stack:
-        services = [
-            await stack.enter_async_context(
-                SimulatedPushService("fcm", ssl_context=context, keep="digest", decrypt_every=0, seed=number)
-            )
-            for number in range(count)
-        ]
-        print(json.dumps([service.origin for service in services]), flush=True)  # noqa: T201 - read by whoever starts it
-        await asyncio.to_thread(sys.stdin.buffer.read)
+    services = [
+        SimulatedPushService("fcm", ssl_context=context, keep="digest", decrypt_every=0, seed=number)
+        for number in range(count)
+    ]
+    await serve_services(services, [service.origin for service in services])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ closed, so that it does not outlive its parent process.
 import asyncio
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -22,14 +23,18 @@ async def serve(folder: Path, seed: int) -> None:
     certificates = Certificates()
     await asyncio.to_thread(certificates.write, folder)
     context = certificates.server_context()
+    services = [
+        SimulatedPushService(name, ssl_context=context, keep="digest", seed=seed) for name in PROFILES
+    ]
+    await serve_services(services, {service.profile: service.origin for service in services})
+
+
+async def serve_services(services: Iterable[SimulatedPushService], announcement: object) -> None:
+    """Serve until stdin is closed; print the announcement as JSON once they all listen."""
     async with AsyncExitStack() as stack:
-        services = [
-            SimulatedPushService(name, ssl_context=context, keep="digest", seed=seed) for name in PROFILES
-        ]
         for service in services:
             await stack.enter_async_context(service)
-        origins = {service.profile: service.origin for service in services}
-        sys.stdout.write(json.dumps(origins) + "\n")
+        sys.stdout.write(json.dumps(announcement) + "\n")
         sys.stdout.flush()
         await _end_of_stdin()
 
