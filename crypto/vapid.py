@@ -31,7 +31,7 @@ from crypto.keys import load_point, public_point
 MAX_AHEAD = 86_400
 """Maximum seconds that a token's `exp` may lie ahead (RFC 8292, section 2)."""
 MAX_LIFETIME = 43_200
-"""Maximum lifetime of our tokens in seconds: half of that, so that a fast clock does not break the rule."""
+"""Maximum lifetime of our tokens in seconds: half of `MAX_AHEAD`, so that a fast clock does no harm."""
 CLOCK_SLACK = 1_200
 """Seconds that the clock may step back before a cached token counts as one from the future.
 

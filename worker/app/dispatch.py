@@ -27,7 +27,7 @@ PAUSE = 0.004
 IDLE_SHARE = 1 / 8
 
 LOOK_SECONDS = 0.1
-"""Longest sleep until the next due time: the clock may be set forward."""
+"""Longest sleep while waiting for the next due time, since the clock may be set forward."""
 
 
 class Dispatcher:

@@ -19,7 +19,7 @@ from worker.records.envelope import Record
 
 FETCH_SECONDS = 0.1
 SERVE_SECONDS = 0.01
-"""Longest run of accepting records: a full fetch takes seconds, and the lease would run out unrenewed."""
+"""Longest run of accepting records: a full fetch takes seconds to accept, longer than the lease lasts."""
 
 
 class FetchLoop:

@@ -107,7 +107,7 @@ class Worker:
         )
 
     def _make_loops(self) -> None:
-        """Make the loops, each with no more of the others than it needs."""
+        """Make the loops; each gets only those parts of the others that it needs."""
         settings, checkpoint_wanted = self._settings, asyncio.Event()
         self._ownership = Ownership(
             self._consumer,

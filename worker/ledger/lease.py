@@ -1,9 +1,12 @@
-"""The right to send, held only while Kafka has recently confirmed that the partitions are still ours."""
+"""The right to send, held only while Kafka has recently confirmed that the partitions are still ours.
+
+Decides from times alone; knows nothing of Kafka, or of what is sent.
+"""
 
 from math import inf
 
 DURATION = 1.0
-"""Seconds after the sending of an acknowledged commit in which new requests may go out."""
+"""Seconds in which new requests may go out, counted from when an acknowledged commit was sent."""
 
 
 class Lease:
@@ -17,7 +20,7 @@ class Lease:
         self._ended = False
 
     def begin(self) -> None:
-        """Let the next answer grant the right: partitions have been assigned."""
+        """Let the next acknowledged commit grant the right: partitions have been assigned."""
         self._ended = False
 
     def renew(self, asked_at: float) -> None:

@@ -246,7 +246,7 @@ class Ledger(Generic[Subject, Effect]):
         if assigned is None:
             return None
         if assigned.fresh and offset < assigned.restored.low:
-            # The log is shorter than what was committed: the topic was recreated, the map is the old one's.
+            # The log starts below what was committed: the topic was recreated, and the map is the old one's.
             assigned.end, assigned.restored, assigned.commit = offset, Progress(offset), Commit(offset, "")
         assigned.fresh = False
         if offset < assigned.end:
@@ -282,7 +282,7 @@ class Ledger(Generic[Subject, Effect]):
         self._pending += len(effects)
 
     def checkpoint(self) -> Checkpoint[Subject, Effect] | None:
-        """Take what has settled, up to `CHECKPOINT_MAX` recipients, one record's together.
+        """Take what has settled, up to `CHECKPOINT_MAX` recipients; effects of one record stay together.
 
         Returns:
             None if nothing is open. Must be acknowledged, or everything forgotten, before the next is taken.
@@ -303,7 +303,7 @@ class Ledger(Generic[Subject, Effect]):
         return Checkpoint(settled, commits or self.renewal(), size) if commits or self.open else None
 
     def renewal(self) -> dict[Partition, Commit]:
-        """Return a partition's last commit, if anything is open: Kafka's answer tells if it is still ours."""
+        """Return a partition's last commit, if anything is open: Kafka's answer shows if it is still ours."""
         for partition, assigned in self._assigned.items():
             if assigned.entries:
                 return {partition: assigned.commit}

@@ -1,4 +1,7 @@
-"""What the path reports as metrics: durations and answers as they come, levels on request."""
+"""What the path reports as metrics: durations and answers as they come, levels on request.
+
+Decides what each metric counts; only reads the path, and changes nothing in it.
+"""
 
 from collections.abc import Sequence
 

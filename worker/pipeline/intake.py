@@ -34,7 +34,7 @@ class TakenIn:
     """A record that is a valid job.
 
     Attributes:
-        job: What its recipients share. It holds none of them, or one that waits would keep all in memory.
+        job: What its recipients share, without the recipients: one that waits would keep all in memory.
         recipients: In the record's order.
     """
 
@@ -46,11 +46,11 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
     """Decode a record's job and prepare what all its deliveries share.
 
     Args:
-        record: Of an input topic or a tier.
+        record: A record of an input topic or a tier.
         default_stretch: Seconds, for jobs without `stretch_time`.
 
     Raises:
-        RecordError: It is not a valid job.
+        RecordError: The record is not a valid job.
     """
     if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_MAX_BYTES:
         raise RecordError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")

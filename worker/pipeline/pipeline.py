@@ -1,4 +1,4 @@
-"""The path of a job, from a record to the records written back; `Pipeline` is its door.
+"""The path of a job, from a record to the records written back; `Pipeline` is the way in.
 
     record - decode - place - route - queue - build - post - classify - settle - checkpoint
 
@@ -48,9 +48,9 @@ class Limits:
     """The settings that the path depends on.
 
     Attributes:
-        in_flight: Requests at once.
-        buffered: Recipients in memory.
-        attempts: Requests for one recipient.
+        in_flight: Maximum requests on the wire.
+        buffered: Maximum recipients in memory.
+        attempts: Maximum requests for one recipient.
         stretch_time: Seconds, for jobs that set none.
         topic_prefix: Prefix of all topics, as dead letters name them.
         worker: Name of this process in what it writes, `instance/process`.
@@ -100,8 +100,8 @@ class Pipeline:
         """Return whether one more record of a partition, of up to 1,000 recipients, may be accepted.
 
         Args:
-            partition: The record's.
-            urgent: Whether the record is of the urgent lane, for which a part of the buffer is reserved.
+            partition: The record's partition.
+            urgent: Whether it belongs to the urgent lane, for which a part of the buffer is reserved.
         """
         most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
         at_risk = self._ledger.unacknowledged + self._politeness.in_flight
@@ -112,7 +112,7 @@ class Pipeline:
         )
 
     def accept(self, record: Record, now: float) -> RecordError | None:
-        """Take a record in: each of its recipients is settled, waits in memory, or goes to a tier.
+        """Accept a record: each of its recipients is settled, waits in memory, or goes to a tier.
 
         Returns:
             What is wrong with the record, if it becomes a dead letter.
@@ -173,7 +173,7 @@ class Pipeline:
         If no request can be built for the probe, the next delivery is the probe.
         """
         chosen: list[Delivery] = []
-        at_risk_left = self._at_risk_left  # all that is taken out is: on the wire, or settled
+        at_risk_left = self._at_risk_left  # whatever is taken out is at risk: on the wire, or settled
         while len(chosen) < most and at_risk_left > 0:
             run = self._queue.take(self._room, min(most - len(chosen), at_risk_left))
             at_risk_left -= len(run)
@@ -264,11 +264,11 @@ class Pipeline:
             self._ledger.acknowledge(batch.checkpoint)
 
     def assign(self, partition: Partition, progress: Progress) -> None:
-        """Own a partition from where its last checkpoint left it."""
+        """Take over a partition where its last checkpoint left it."""
         self._ledger.assign(partition, progress)
 
     def hand_back(self, now: float) -> None:
-        """Prepare to lose the partitions: what was tried and waits goes to a tier, the rest is dropped.
+        """Prepare to give up the partitions: what was tried and waits goes to a tier, the rest is dropped.
 
         Recipients that were never tried stay open in the ledger's map: the next owner sends them.
         """
@@ -283,12 +283,12 @@ class Pipeline:
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
     def control(self, control: CampaignControl, now: float) -> None:
-        """Follow a control record: deliveries in memory that may no longer go leave it at once."""
+        """Apply a control record: deliveries in memory that may no longer go leave it at once."""
         self._campaigns.apply(control)
         self._routing.move(control, now)
 
     def release(self, campaign_id: str) -> None:
-        """Follow a tombstone in the control topic: the campaign runs as planned."""
+        """Apply a tombstone of the control topic: the campaign runs as planned."""
         self._campaigns.forget(campaign_id)
 
     # ── state, for the loops and the metrics ────────────────────────────────────────────────────────────
@@ -310,7 +310,7 @@ class Pipeline:
 
     @property
     def unacknowledged(self) -> int:
-        """Recipients that are settled and not acknowledged."""
+        """Recipients that are settled but not acknowledged yet."""
         return self._ledger.unacknowledged
 
     @property

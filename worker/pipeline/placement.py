@@ -15,7 +15,7 @@ from worker.records.outcome import Status
 from worker.timing.schedule import lapses_at, times
 
 Unsendable = tuple[int, Settled]
-"""A recipient's index in its record, and its end."""
+"""A recipient's index in its record, and how it ended."""
 
 
 def make_deliveries(
@@ -51,8 +51,8 @@ def make_deliveries(
         except Exception:  # noqa: BLE001 - whatever is in a recipient, it costs only itself
             unsendable.append((index, Settled(Status.REJECTED, "internal_error")))
         else:
-            found = Delivery(
+            delivery = Delivery(
                 job, entry, recipient, index, when.number, endpoint, when.due, when.next, lapses, attempts
             )
-            deliveries.append(found)
+            deliveries.append(delivery)
     return deliveries, unsendable

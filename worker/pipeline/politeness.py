@@ -1,6 +1,7 @@
-"""How push services are spared: concurrency limits, back-off gates, and doubt when too many are gone.
+"""How push services are spared: concurrency limits, back-off gates, and doubt about waves of expirations.
 
-Combines what an answer teaches all three; they know nothing of each other, nor of what becomes of deliveries.
+Decides what each of the three learns from an answer. They know nothing of each other, and none of them knows
+what becomes of a delivery.
 """
 
 from collections import defaultdict
@@ -22,7 +23,7 @@ QUARANTINE = 600.0
 
 
 class Politeness:
-    """One process's manners towards all push services; times are seconds since the epoch."""
+    """One process's politeness towards all push services; times are seconds since the epoch."""
 
     def __init__(self, slots: int) -> None:
         self._limiter = Limiter(slots)

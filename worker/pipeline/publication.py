@@ -1,6 +1,7 @@
 """Turn settled effects into the records that a checkpoint writes to Kafka.
 
 Outcomes, expirations, later jobs and dead letters; topics are named without the prefix, which the edge adds.
+Decides how effects are grouped into records; knows nothing of why a recipient has settled.
 """
 
 from collections.abc import Iterable, Iterator
@@ -67,7 +68,7 @@ def publications(settled: Taken[JobContext | None, Effect], worker: str) -> Iter
 
     Args:
         settled: Effects by entry; an entry without a job holds nothing but a dead letter.
-        worker: Who says so, `instance/process`.
+        worker: Name of this process, `instance/process`.
     """
     for entry, effects in settled:
         job = entry.subject

@@ -141,7 +141,7 @@ class DueQueue:
     def add(self, job: JobContext, deliveries: Sequence[Delivery], now: float) -> None:
         """Let deliveries of one job wait for their time, or join their lines if it has come."""
         if not deliveries:
-            return  # a count of 0 would stay for ever
+            return  # a count of 0 would stay forever
         self._by_site[job.job.site_id, job.lane] += len(deliveries)
         self._size += len(deliveries)
         due: defaultdict[str, list[Delivery]] = defaultdict(list)
@@ -204,7 +204,7 @@ class DueQueue:
         self._size = 0
 
     def _leave(self, site: str, lane: Lane, count: int) -> None:
-        place = (site, lane)
-        self._by_site[place] -= count
-        if not self._by_site[place]:
-            del self._by_site[place]
+        key = (site, lane)
+        self._by_site[key] -= count
+        if not self._by_site[key]:
+            del self._by_site[key]

@@ -58,8 +58,8 @@ class Settlement:
         Args:
             deliveries: The recipients' deliveries.
             settled: What became of them.
-            now: When.
-            answer: To an attempt that their `attempts` do not count yet, if there was one.
+            now: Seconds since the epoch.
+            answer: The answer to an attempt that their `attempts` do not count yet, or None.
         """
         first = deliveries[0]
         status, detail, service = settled.status, settled.detail, first.endpoint.origin.service
@@ -75,7 +75,7 @@ class Settlement:
         self._conclude(first.job, first.entry, outcome, effects)
 
     def settle_each(self, deliveries: Iterable[Delivery], settled: Settled, now: float) -> None:
-        """Settle recipients of any records and push services that got no answer."""
+        """Settle recipients, of any records and push services, for which there was no answer."""
         for delivery in deliveries:
             self.settle([delivery], settled, now)
 
@@ -114,8 +114,8 @@ class Settlement:
         """Take what has settled, and statistics that are due; None if there is nothing to write or commit.
 
         Args:
-            now: When.
-            last: Whether to write all statistics, whether or not they are due.
+            now: Seconds since the epoch.
+            last: Whether to write all statistics, even those that are not due.
         """
         checkpoint = self._ledger.checkpoint()
         written = list(publications(checkpoint.settled, self._worker)) if checkpoint else []

@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Shelved)
 
 
 class Shelf(Generic[R]):
-    """Records that were fetched and not taken yet; times are seconds since the epoch.
+    """Records that were fetched and not accepted yet; times are seconds since the epoch.
 
     A partition that has records here is in exactly one place: in one of three lines, or among the unripe, a
     heap of tier partitions by the moment at which their first record may come out.
@@ -78,15 +78,15 @@ class Shelf(Generic[R]):
 
         Args:
             now: Seconds since the epoch.
-            has_room: Whether a partition's next record, urgent or not, may be accepted; asked at most once
-                for each partition.
+            has_room: Returns whether a partition's next record, urgent or not, may be accepted; called at
+                most once for each partition.
         """
         self._ripen(now)
         for line in (self._urgent, self._ripe, self._others):
-            for place, partition in enumerate(line):
+            for position, partition in enumerate(line):
                 if has_room(partition, self._rows[partition][0][1].urgent):
-                    # Partitions passed over keep their places, or one could be passed over for ever.
-                    del line[place]
+                    # Partitions passed over keep their places, or one could be passed over forever.
+                    del line[position]
                     return self._pick(partition)
         return None
 
@@ -107,8 +107,8 @@ class Shelf(Generic[R]):
 
     def clear(self) -> None:
         """Forget everything: the partitions were lost, or will be read again from their last commit."""
-        for place in (self._rows, self._urgent, self._ripe, self._others, self._unripe):
-            place.clear()
+        for each in (self._rows, self._urgent, self._ripe, self._others, self._unripe):
+            each.clear()
         self._urgent_unripe.clear()
         self._pressing.clear()
 

@@ -1,4 +1,7 @@
-"""Counts for each campaign, published to `push.stats` at intervals; readers add them up."""
+"""Counts for each campaign, published to `push.stats` at intervals; readers add them up.
+
+Decides what counts as accepted, and when counts are due; knows nothing of how a recipient got its status.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -34,7 +37,7 @@ class Tally:
         self._latest: tuple[SendJob, _Counts] | None = None
 
     def count(self, job: SendJob, status: Status | None, recipients: int = 1) -> None:
-        """Count recipients that got a final status, or went to a tier if that is None.
+        """Count recipients that got a final status, or that went to a tier if `status` is None.
 
         A recipient counts as accepted at its first such step: a record may be read again before that, and
         only recipients out of a tier have been counted before.

@@ -1,7 +1,7 @@
 """From a job's notification and a recipient's variables to the bytes that the browser gets.
 
-Jobs of a campaign bring the same notification soon after each other, so it is compiled once, to JSON bytes
-with gaps. The gaps for a job's ids are filled in once a job, the placeholders of a recipient once a push.
+The jobs of a campaign carry the same notification in quick succession, so it is compiled once, to JSON bytes
+with gaps. A job's ids are filled in once a job, a recipient's placeholders once a push.
 Decides what a notification looks like; knows nothing of encryption or requests.
 """
 
@@ -35,8 +35,8 @@ DECLARATIVE_WEB_PUSH = 8030
 TEMPLATES_MAX_BYTES = 65_536
 """Maximum size of a notification as JSON with its templates: all of it is copied to every tier record."""
 
-# A campaign's records come soon after each other, with the same notification. Large ones are not cached, or
-# hostile ones would fill the memory: these held 13 MiB at worst.
+# A campaign's records come in quick succession, with the same notification. Large ones are not cached, or
+# hostile ones would fill the memory: a full cache held 13 MiB at worst.
 _TEMPLATES_KEPT = 128
 _KEPT_MAX_BYTES = 4_096
 
@@ -78,8 +78,8 @@ class Message:
         """Render the plaintext for one recipient, in UTF-8.
 
         Raises:
-            BadNotificationError: Its title ends up empty, or a URL not absolute https.
-            PayloadTooLargeError: It is longer than any push may be.
+            BadNotificationError: The title ends up empty, or a URL is not absolute https.
+            PayloadTooLargeError: The text is longer than any push may be.
         """
         filled = []
         room = self._room
@@ -114,7 +114,7 @@ def _template(encoded: bytes, mutable: bool | None) -> list[Piece | Unbound]:
 
     Args:
         encoded: The notification as JSON, by which it is cached.
-        mutable: The job's member of that name.
+        mutable: The job's `mutable`.
     """
     pieces: list[Piece | Unbound] = []
     _add_json(_declarative(decode_notification(encoded), mutable=mutable), pieces)

@@ -1,6 +1,6 @@
 """The HTTP request of one push: the headers of RFC 8030, and what each push service expects besides.
 
-Pure: puts together values made elsewhere (ciphertext, authorization, the rest of the TTL).
+Pure: puts together values made elsewhere (ciphertext, authorization, the remaining TTL).
 """
 
 from collections.abc import Iterator, Mapping

@@ -157,7 +157,7 @@ class Endpoints:
     def __init__(self, extra: Iterable[HostRule] = (), *, any_host: bool = False) -> None:
         self._extra = tuple(extra)
         self._any_host = any_host
-        self._origins: dict[str, Origin] = {}  # by all that comes before the path, and its "/"
+        self._origins: dict[str, Origin] = {}  # by URL up to the "/" that begins the path
 
     def parse(self, url: str) -> Endpoint:
         """Parse the endpoint URL of a subscription.

@@ -130,8 +130,8 @@ class Kind(NamedTuple):
     """What a field's text must be.
 
     Attributes:
-        is_right: Whether a text is that.
-        is_sure: Whether it is, whatever the values of its variables are.
+        is_right: Whether a text is valid for the field.
+        is_sure: Whether a template always gives a valid text, whatever the values of its variables.
         quotes: Whether values are percent-encoded, unless the text is a single variable.
     """
 

@@ -1,6 +1,6 @@
 """Campaign control: which campaigns are paused or cancelled, and how far their planned times have moved.
 
-Keeps only campaigns that are not plainly running; knows nothing of where control records come from.
+Keeps only campaigns that do not simply run as planned; knows nothing of where control records come from.
 """
 
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def change(campaign_id: str, known: Control, wanted: State, now: float) -> Campa
 
 
 class Campaigns:
-    """The campaigns that are not plainly running."""
+    """The campaigns that do not simply run as planned: paused, cancelled, or paused at some time before."""
 
     def __init__(self) -> None:
         self._controls: dict[str, Control] = {}

@@ -14,13 +14,13 @@ DEAD_LETTER_KEPT_BYTES = 512 << 10
 """Bytes that are kept of a dead letter's value if the broker refuses it for its size."""
 
 TRUNCATED = "truncated-from-bytes"
-"""The header of a dead letter that was cut: the size of its value before."""
+"""The header of a dead letter that was cut; it holds the original size of the value."""
 
 
 def dead_letter(record: Record, error: RecordError, topic_prefix: str) -> Publication:
     """Make a record's dead letter: its own key, value and headers, and headers that say what is wrong.
 
-    Headers of its own that have one of those names are left out.
+    If the record has headers with those names, they are left out.
     """
     source = (topic_prefix + record.partition.topic, str(record.partition.number), str(record.offset))
     texts = zip(LETTER_HEADERS, (error.code, error.problem, *source), strict=True)

@@ -1,4 +1,7 @@
-"""Records of any topic around their values: partitions, records read and produced, offsets committed."""
+"""Records as Kafka sees them: partitions, records read and produced, offsets committed.
+
+Knows nothing of a record's value, except whether it belongs to the urgent lane.
+"""
 
 from typing import NamedTuple
 

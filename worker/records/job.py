@@ -320,7 +320,7 @@ def _checked(decoded: Decoded) -> Decoded:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    # Other places in the program write it again, where it must not fail.
+    # It is encoded again later, where an error would be too late.
     if not isinstance(value, dict | list):
         return False
     items = value.values() if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Counts of a campaign as `push.stats` holds them, and their totals for whoever reads them."""
+"""Counts of a campaign as `push.stats` holds them, and the totals that a reader makes of them."""
 
 from collections import Counter
 

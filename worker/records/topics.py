@@ -47,9 +47,9 @@ def _kept(days: int, **config: str) -> dict[str, str]:
     }
 
 
-# Inputs and tiers are kept no longer than the group's offsets (7 days by default): if they were, a longer
-# outage would send everything again. The broker stamps tier records: no producer's clock may decide when they
-# come out.
+# Inputs and tiers are kept no longer than the group's offsets (7 days by default). Otherwise, after an outage
+# longer than that, everything would be sent again. The broker stamps tier records: no producer's clock may
+# decide when they come out.
 TOPICS = (
     *(Topic(name, _kept(7)) for name in INPUTS),
     *(

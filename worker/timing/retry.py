@@ -1,4 +1,7 @@
-"""Whether a recipient is tried again, and when: exponential back-off with full jitter, while it lives."""
+"""Whether a recipient is tried again, and when: exponential back-off with full jitter, while it lives.
+
+Decides from a verdict and times; knows nothing of where the recipient waits until then.
+"""
 
 from worker.push.verdict import Settled, TryAgain
 from worker.records.outcome import Status

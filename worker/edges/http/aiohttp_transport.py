@@ -114,7 +114,7 @@ class _Recalled(Exception):  # noqa: N818 - not an error, but the way out of aio
 
 
 _may_go: ContextVar[MayGo] = ContextVar("may_go", default=always)
-"""For the task's own request, since aiohttp passes on nothing of the caller's."""
+"""Set for the request of the current task: aiohttp has no way to pass it along."""
 
 
 class _Request(ClientRequest):

@@ -164,7 +164,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             async with asyncio.timeout(ANSWER_LIMIT):
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
-            # A second try would go out without a generation, and an empty group would accept it.
+            # A retry would be sent without a generation, and an empty group would accept it.
             self._may_commit = False
             raise PartitionsLostError("Kafka refused a commit") from error
         except TimeoutError as error:

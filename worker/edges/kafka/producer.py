@@ -43,7 +43,7 @@ class RecordProducer:
         self._producer = self._make_producer()
 
     def _make_producer(self) -> AIOKafkaProducer:
-        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # aiokafka has no option for it: its issue 1028
+        lz4_encode.__defaults__ = (LZ4_LEVEL,)  # aiokafka has no option for it: aiokafka #1028
         return AIOKafkaProducer(
             **connection(self._settings),
             client_id=self._client_id,

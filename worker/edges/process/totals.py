@@ -1,9 +1,9 @@
 """Merging the metrics of all processes into one exposition.
 
 Counters and histograms are summed, and keep the totals of processes that have ended: a total that fell would
-look like a restart of everything, and be counted twice. Gauges that are amounts are summed; of all others the
-highest counts. No label is added: names and labels are the same for any number of processes. Decides how each
-kind of metric is merged. Knows nothing of where metrics come from.
+look like a restart of everything, and be counted twice. Gauges that are amounts are summed; of any other the
+highest value counts. No label is added: names and labels are the same for any number of processes. Decides
+how each kind of metric is merged. Knows nothing of where metrics come from.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
