@@ -48,7 +48,7 @@ _MESSAGES = {
     "string_too_short": "should not be blank",
 }
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
-# Kubernetes sets these in every pod next to a Service called pushmill: they are no typing mistakes.
+# Kubernetes sets these in every pod next to a Service called pushmill: they are not typing mistakes.
 _SERVICE_LINK = re.compile(PREFIX + r"(?:\w+_)?(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_[0-9]+_(?:TCP|UDP)\w*)?)")
 
 

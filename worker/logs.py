@@ -1,7 +1,7 @@
 """Logs: JSON lines for machines or a console for people, without secrets.
 
 The worker's logs and its libraries' go through one renderer. `redact` is only the last line of defence: code
-that logs an endpoint or a key is wrong, even if this file removes it.
+that logs an endpoint or a key is wrong, even if `redact` removes it.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _SECRET_KEY = re.compile(
 _URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#'\"<>\\]*)([/?#\\]\S*)?", re.IGNORECASE)
 # The remainder of an endpoint without its host. No identifier or path in a traceback has such a run.
 _TOKEN = re.compile(r"[A-Za-z0-9_:%=-]{40,}")
-# Only these fields are searched for tokens: code, mostly libraries, writes them. Ids are left alone.
+# Only these fields are searched for tokens: code writes them, mostly that of libraries. Ids are left alone.
 _FREE_TEXT = frozenset({"event", "exception", "error", "problem", "stack"})
 _FIRST = ("timestamp", "level", "event")
 _CHATTY = {"aiokafka": logging.WARNING, "asyncio": logging.INFO}

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]+")
 def content(decoded: Decoded) -> Iterator[Finding]:
     """Find the problems of a job's content for its recipients: texts, sizes, variables."""
     job = decoded.job
-    sound = {i: person for i, person in enumerate(decoded.recipients) if isinstance(person, Recipient)}
+    readable = {i: each for i, each in enumerate(decoded.recipients) if isinstance(each, Recipient)}
     message = compile_message(job)
     if message.template_bytes > TEMPLATES_MAX_BYTES:
         size = f"{message.template_bytes:,} bytes before variables are filled in"
@@ -35,22 +35,22 @@ def content(decoded: Decoded) -> Iterator[Finding]:
             f"is too large for every recipient: {size}, over the limit of {TEMPLATES_MAX_BYTES:,}",
         )
         return
-    yield from _rendered(job, message, sound, len(decoded.recipients))
-    yield from _used_variables(job, sound)
+    yield from _rendered(job, message, readable, len(decoded.recipients))
+    yield from _used_variables(job, readable)
 
 
-def _rendered(job: SendJob, message: Message, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
+def _rendered(job: SendJob, message: Message, recipients: dict[int, Recipient], of: int) -> Iterator[Finding]:
     bad: list[int] = []
     sizes: dict[int, int] = {}
-    for index, recipient in people.items():
+    for index, recipient in recipients.items():
         try:
             sizes[index] = len(message.render(recipient))
         except BadNotificationError:
             bad.append(index)
         except PayloadTooLargeError as refusal:
             sizes[index] = refusal.size
-    yield from _broken_fields(job, {index: people[index] for index in bad}, of)
-    yield from _sized("payload" if job.notification is None else "notification", sizes, len(people))
+    yield from _broken_fields(job, {index: recipients[index] for index in bad}, of)
+    yield from _sized("payload" if job.notification is None else "notification", sizes, len(recipients))
 
 
 def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
@@ -67,10 +67,10 @@ def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
         )
 
 
-def _broken_fields(job: SendJob, people: dict[int, Recipient], of: int) -> Iterator[Finding]:
+def _broken_fields(job: SendJob, recipients: dict[int, Recipient], of: int) -> Iterator[Finding]:
     """Find the fields that do not render, by rendering each without the others."""
-    for field, problem, probe in _probes(job) if people else ():
-        wrong = [index for index, recipient in people.items() if _renders_badly(probe, recipient)]
+    for field, problem, probe in _probes(job) if recipients else ():
+        wrong = [index for index, recipient in recipients.items() if _renders_badly(probe, recipient)]
         if wrong:
             yield error(field, f"{problem} {_for_some(wrong, of)}")
 
@@ -119,7 +119,7 @@ def _for_some(indexes: list[int], of: int) -> str:
 # ── variables ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _used_variables(job: SendJob, people: dict[int, Recipient]) -> Iterator[Finding]:
+def _used_variables(job: SendJob, recipients: dict[int, Recipient]) -> Iterator[Finding]:
     templates = list(_templates(msgspec.to_builtins(job.notification), "notification"))
     used: dict[str, list[tuple[str, bool]]] = {}
     for field, text in templates:
@@ -129,8 +129,8 @@ def _used_variables(job: SendJob, people: dict[int, Recipient]) -> Iterator[Find
             used.setdefault(match.group(1), []).append((field, match.group(2) is None))
     if "{{" in (job.payload or ""):
         yield warning("payload", "is sent unchanged: its {{…}} are not filled in")
-    yield from _missing(used, people)
-    yield from _unused(used, people)
+    yield from _missing(used, recipients)
+    yield from _unused(used, recipients)
 
 
 def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -145,18 +145,18 @@ def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
                 yield from _templates(item, f"{path}[{index}]")
 
 
-def _missing(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
+def _missing(used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recipient]) -> Iterator[Finding]:
     for name, uses in used.items():
         bare = [field for field, has_no_fallback in uses if has_no_fallback]
-        missing = [index for index, person in people.items() if name not in (person.variables or ())]
+        missing = [i for i, each in recipients.items() if name not in (each.variables or ())]
         if bare and missing and name not in _BUILT_IN:
-            some = _for_some(missing, len(people))
+            some = _for_some(missing, len(recipients))
             yield warning(bare[0], f"{{{{{name}}}}} has no value {some}, and no fallback: it is left empty")
 
 
-def _unused(used: dict[str, list[tuple[str, bool]]], people: dict[int, Recipient]) -> Iterator[Finding]:
-    for index, person in people.items():
-        for name in person.variables or ():
+def _unused(used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recipient]) -> Iterator[Finding]:
+    for index, recipient in recipients.items():
+        for name in recipient.variables or ():
             field = f"recipients[{index}].variables.{shown(name)}"
             if name in _BUILT_IN:
                 yield warning(field, "is a built-in variable: the value given here is ignored")

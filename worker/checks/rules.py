@@ -50,13 +50,13 @@ _INDEX = re.compile(r"\[[0-9]+\]")
 _WHERE = re.compile(r" - at `\$([^`]*)`\Z")
 
 
-class _People(Struct):
+class _RawRecipients(Struct):
     recipients: list[msgspec.Raw]
 
 
 _decode_recipient = msgspec.json.Decoder(Recipient).decode
-# Only the recipients: fields that nothing reads may not be UTF-8.
-_decode_people = msgspec.json.Decoder(_People).decode
+# Reads nothing but the recipients, since unknown fields need not be UTF-8.
+_decode_recipients = msgspec.json.Decoder(_RawRecipients).decode
 
 
 def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
@@ -153,9 +153,9 @@ def _unknown(name: str, owner: type[Struct], known: list[str]) -> str:
 def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
     if not decoded.flaws:
         return
-    people = _decode_people(value).recipients
+    recipients = _decode_recipients(value).recipients
     for index, flaw in decoded.flaws.items():
-        where, problem = _why(people[index])
+        where, problem = _why(recipients[index])
         yield error(f"recipients[{index}]{where}", f"{problem}; this recipient will be invalid, {flaw}")
 
 

@@ -1,6 +1,6 @@
 """`pushmill check`: checks a file of send jobs more strictly than the worker does.
 
-Decides what the file's jobs are, and the exit status. The rules are `worker.checks`'s.
+Decides what the file's jobs are, and the exit status. The rules are in `worker.checks`.
 """
 
 import os
@@ -103,8 +103,8 @@ def _sizes(value: bytes) -> _Sizes:
 
 
 def _summary(records: list[NumberedJob]) -> str:
-    people = sum(len(_sizes(value).recipients) for _, value in records)
-    return f"{_number(len(records), 'job')}, {_number(people, 'recipient')}"
+    recipients = sum(len(_sizes(value).recipients) for _, value in records)
+    return f"{_number(len(records), 'job')}, {_number(recipients, 'recipient')}"
 
 
 def _count(severities: Counter[Severity]) -> str:

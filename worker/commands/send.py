@@ -94,7 +94,7 @@ def _content(shown: dict[str, str], payload: str | None) -> dict[str, Any]:
 
 
 def _settings(environ: Mapping[str, str], subject: str | None) -> Settings:
-    """A worker's settings, with defaults for Kafka's and for what only a worker requires."""
+    """Return a worker's settings, with stand-ins for those that only `pushmill run` needs."""
     read = {f"PUSHMILL_{name}" for name in _READ}
     given = {name: value for name, value in environ.items() if name in read}
     given |= {"PUSHMILL_VAPID_DIR": os.curdir, "PUSHMILL_DRAIN_TIMEOUT": "59.9"}
@@ -146,7 +146,7 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
 
 
 def _ignore(_seconds: float, _times: int) -> None:
-    """Nothing measures how long one push takes to encrypt."""
+    """Drop the measurement: one push says nothing about how long encryption takes."""
 
 
 class _OneKey:

@@ -291,10 +291,10 @@ def tiers_of(demand: Demand) -> Tiers:
     sizes = {
         tier: looks[tier] * stands_for * RECIPIENT_BYTES + records[tier] * demand.payload for tier in records
     }
-    people = len(groups) * demand.recipients_per_record
+    recipients = len(groups) * demand.recipients_per_record
     return Tiers(
-        records=records.total() / people,
-        looks=looks.total() * stands_for / people,
+        records=records.total() / recipients,
+        looks=looks.total() * stands_for / recipients,
         busiest=max(sizes.values()) / sum(sizes.values()),
     )
 
@@ -307,8 +307,8 @@ def _sampled(demand: Demand) -> Iterator[list[float]]:
         return
     schedule = Schedule(0.0, demand.stretch, None, 0, 0.0, 0.0, "campaign")
     for number in range(max(1, _SAMPLE // demand.recipients_per_record)):
-        people = (Recipient(f"{number}-{index}", _NOWHERE) for index in range(demand.recipients_per_record))
-        yield [times(schedule, each, 0).due for each in people]
+        ids = (f"{number}-{index}" for index in range(demand.recipients_per_record))
+        yield [times(schedule, Recipient(each, _NOWHERE), 0).due for each in ids]
 
 
 def _journey(waits: list[float]) -> Iterator[tuple[Tier, int]]:

@@ -44,7 +44,7 @@ NO_PAUSE = Pause()
 
 
 class Timetable:
-    """When each recipient for which a push service must be asked is due.
+    """When each recipient is due whose push service must receive a request.
 
     Attributes:
         start: When the first one is due.
@@ -124,7 +124,7 @@ def stretched(drafts: Sequence[Draft], start: float, seconds: float) -> list[Dra
 
 
 def timetable(drafts: Iterable[Draft], start: float, seconds: float) -> Timetable:
-    """Work out when stretched drafts are due, without the recipients for which no push service is asked."""
+    """Work out when stretched drafts are due, leaving out recipients for which no request is made."""
     due = {
         RecipientKey(each.job["job_id"], recipient.id): start
         + seconds * ((each.job["slice"]["first"] + index) / each.job["slice"]["total"])

@@ -82,7 +82,7 @@ class Delivered:
     """What a play gave Pushmill to do.
 
     Attributes:
-        production: What was written, and what must come of it.
+        production: What was written, and what must become of each recipient.
         written_at: Timestamps of the job records by job id, in seconds since the epoch.
         course: What a stretched run had to keep to; None if everything was sent at once.
     """
@@ -97,7 +97,7 @@ class Evidence:
     """Everything that the report is made from.
 
     Attributes:
-        delivered: What was written, and what must come of it.
+        delivered: What was written, and what must become of each recipient.
         received: What Pushmill wrote back.
         pushes: What the simulated push services saw.
         exits: Exit status of each worker.

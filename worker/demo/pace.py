@@ -83,8 +83,8 @@ def curve(moments: Sequence[float], start: float, end: float, columns: int, pace
 
     Args:
         moments: In order.
-        start: Start of the time.
-        end: End of the time.
+        start: Start of the period.
+        end: End of the period.
         columns: How many parts to draw, one character each.
         pace: How many moments a second are drawn at half height.
     """

@@ -63,7 +63,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """Everything that is written, and everything that must come of it.
+    """Everything that is written, and what must become of it.
 
     Attributes:
         records: The jobs, then the broken records.
