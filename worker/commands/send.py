@@ -14,7 +14,7 @@ import typer
 
 from crypto.errors import VapidSubjectError
 from crypto.vapid import TokenCache, VapidKey, check_subject
-from worker.commands import FAILED, MISUSED, end, run_async
+from worker.commands import FAILED, MISUSED, complain, end, run_async
 from worker.commands.keys import FOLDER, Folder, read_key
 from worker.config import ConfigError, Settings, load_settings
 from worker.edges import clock
@@ -136,7 +136,7 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
     try:
         endpoint = Endpoints(rules, any_host=any_host).parse(subscription.endpoint)
     except EndpointRefusedError as error:
-        typer.echo(f"pushmill: the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS", err=True)
+        complain(f"the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS")
         return Settled(Status.INVALID, "endpoint_not_allowed")
     now = float(int(clock.now()))  # whole seconds, so that adding and subtracting --ttl is exact
     tokens = TokenCache(settings.vapid_subject)

@@ -12,7 +12,7 @@ import typer
 
 from crypto import base64url
 from crypto.keys import load_point
-from worker.commands import FAILED, MISUSED, end, run_async
+from worker.commands import FAILED, MISUSED, complain, end, run_async
 from worker.simulator.serve import HELP, SimulateOptions
 from worker.simulator.serve import simulate as serve
 
@@ -66,9 +66,7 @@ def simulate(
     except ValueError as error:
         end(str(error), MISUSED)
     if not _is_loopback(host):
-        typer.echo(
-            f"pushmill: {host} is not a loopback address: anyone who can reach it can push here", err=True
-        )
+        complain(f"{host} is not a loopback address: anyone who can reach it can push here")
     _run(options)
 
 
