@@ -5,6 +5,8 @@ import statistics
 import sys
 import time
 
+import pytest
+
 from tests.harness.upstream import Outcomes, campaign, job, moment, recipient
 from tests.harness.waiting import until, until_seen
 from tests.harness.worker_process import ROOT
@@ -85,13 +87,15 @@ async def test_what_is_due_later_goes_through_a_tier_and_survives_a_restart(worl
     )
     await worker.kill()
     await worker.start()
+    ready = time.time()
     async with Outcomes(world) as outcomes:
         [[outcome]] = (await outcomes.of(1)).values()
     [push] = service.pushes(subscription)
-    assert due - EARLY <= push.at < due + 5
+    assert due - EARLY <= push.at < max(due, ready) + 5  # a start may take longer than that on a busy machine
     assert (outcome["status"], outcome["attempts"]) == ("sent", 1)
 
 
+@pytest.mark.timeout(300)  # more than a minute of it is waiting for a tier; a busy machine adds as much
 async def test_a_campaign_is_paused_resumed_and_cancelled_within_seconds(world: World, service):
     workers = [await world.start_worker(service, number=number) for number in range(2)]
     await until_seen(lambda: all(worker.status("/readyz") == 200 for worker in workers), "both are ready")
