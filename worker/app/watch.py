@@ -61,7 +61,7 @@ class Watch:
         # The last time a checkpoint was acknowledged or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
         self._stalled = False
-        self._incidents: frozenset[PushService] = frozenset()
+        self._expiry_surges: frozenset[PushService] = frozenset()
         self._resting: frozenset[str] = frozenset()
         self._controls: int | None = 0
         for topic in (*INPUTS, *TIER_TOPICS):
@@ -84,7 +84,7 @@ class Watch:
     def _look(self) -> None:
         self._pipeline.gauge()
         self._metrics.count_signatures(self._tokens.signatures)
-        self._look_at_incidents()
+        self._look_at_expiry_surges()
         self._look_at_gates()
         self._look_at_checkpoints()
         for tier, seconds in self._shelf.overdue(clock.now()).items():
@@ -118,16 +118,16 @@ class Watch:
             log.info("no site is waiting for the push service any more", push_service=key)
         self._resting = resting
 
-    def _look_at_incidents(self) -> None:
-        present = self._pipeline.incidents()
-        for service in present - self._incidents:
+    def _look_at_expiry_surges(self) -> None:
+        present = self._pipeline.expiry_surges()
+        for service in present - self._expiry_surges:
             log.error(
                 "too many subscriptions expired at once; not believing expirations for now",
                 push_service=service.value,
             )
-        for service in self._incidents - present:
+        for service in self._expiry_surges - present:
             log.info("expirations are believed again", push_service=service.value)
-        self._incidents = present
+        self._expiry_surges = present
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -335,9 +335,9 @@ class Pipeline:
         """Return how many gates are closed, by push service (`Origin.key`)."""
         return self._politeness.closed_gates()
 
-    def incidents(self) -> frozenset[PushService]:
+    def expiry_surges(self) -> frozenset[PushService]:
         """Return the push services whose expirations are doubted for now."""
-        return self._politeness.incidents()
+        return self._politeness.expiry_surges()
 
     @property
     def _at_risk_left(self) -> int:

@@ -81,7 +81,7 @@ class Politeness:
             now: When it came.
 
         Returns:
-            `verdict`, or `QUARANTINED` for an expiration during an incident.
+            `verdict`, or `QUARANTINED` for an expiration during a surge.
         """
         delivery = flights[0].delivery
         origin, site = delivery.endpoint.origin, delivery.job.job.site_id
@@ -109,9 +109,9 @@ class Politeness:
         """Return how many gates are closed, by push service (`Origin.key`)."""
         return dict(self._gates.closed())
 
-    def incidents(self) -> frozenset[PushService]:
+    def expiry_surges(self) -> frozenset[PushService]:
         """Return the push services whose expirations are doubted for now."""
-        return frozenset(service for service, detector in self._detectors.items() if detector.incident)
+        return frozenset(service for service, detector in self._detectors.items() if detector.surging)
 
     def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:
         if failure is TransportFailure.ADDRESS_REFUSED:
@@ -123,4 +123,4 @@ class Politeness:
         gone = verdict.status is Status.EXPIRED
         detector = self._detectors[service]
         detector.note(answers, gone=gone, now=now)
-        return QUARANTINED if gone and detector.incident else verdict
+        return QUARANTINED if gone and detector.surging else verdict

@@ -6,23 +6,23 @@ from worker.limits.expiry_surge import SLOW, SurgeDetector
 
 
 def feed(detector, share, answers, *, rate, since=0.0, dice=None):
-    """Note `rate` answers a second; return after how many there first was an incident, or None."""
+    """Note `rate` answers a second; return after how many there first was a surge, or None."""
     dice = dice or random.Random(1)
     first = None
     for number in range(1, answers + 1):
         detector.note(gone=dice.random() < share, now=since + number / rate)
-        first = number if first is None and detector.incident else first
+        first = number if first is None and detector.surging else first
     return first
 
 
 def seconds_until_accepted(detector, share, *, rate=20, most=3 * SLOW, since=0.0):
-    """Return how long a share counts as an incident: infinity if that does not end, or comes back."""
+    """Return how long a share counts as a surge: infinity if that does not end, or comes back."""
     dice, ended = random.Random(1), 0.0
     for number in range(1, int(most * rate) + 1):
         detector.note(gone=dice.random() < share, now=since + number / rate)
-        if detector.incident:
+        if detector.surging:
             ended = number / rate
-    return ended if not detector.incident else float("inf")
+    return ended if not detector.surging else float("inf")
 
 
 def learned(share=0.03, rate=50, seconds=600):
@@ -61,17 +61,17 @@ def test_a_jump_from_a_high_level_is_seen():
 def test_an_incident_ends_when_it_passes(rate):
     detector, now = learned()
     feed(detector, 0.6, 2000, rate=rate, since=now)
-    assert detector.incident
+    assert detector.surging
     now += 2000 / rate
     for number in range(300):
         detector.note(gone=number % 33 == 0, now=now + number / rate)
-    assert not detector.incident
+    assert not detector.surging
 
 
 def test_an_incident_is_not_its_own_new_level_at_once():
     detector, now = learned()
     feed(detector, 0.6, 100_000, rate=5000, since=now)
-    assert detector.incident
+    assert detector.surging
     assert detector.level < 0.06
 
 
@@ -96,7 +96,7 @@ def test_answers_that_came_together_count_as_many(gone):
             detector.note(many, gone=gone, now=now)
         detectors.append(detector)
     one_by_one, together = detectors
-    assert one_by_one.incident == together.incident == gone
+    assert one_by_one.surging == together.surging == gone
     silence = [detector.note(gone=False, now=now + 60) for detector in detectors]
     assert silence == [None, None]
     assert one_by_one.level == pytest.approx(together.level)
@@ -111,9 +111,9 @@ def test_silence_ends_an_incident_and_teaches_nothing():
     detector, now = learned()
     level = detector.level
     feed(detector, 1.0, 200, rate=1000, since=now)
-    assert detector.incident
+    assert detector.surging
     detector.note(gone=True, now=now + 10 * SLOW)
-    assert not detector.incident
+    assert not detector.surging
     assert detector.level == pytest.approx(level, abs=0.02)
 
 

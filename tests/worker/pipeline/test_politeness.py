@@ -29,11 +29,11 @@ def learn(politeness, answer, now=NOW, **fields):
     return politeness.learn([flight], answer, verdict, now)
 
 
-def incident(service="fcm"):
+def surging(service="fcm"):
     politeness = Politeness(100)
     for _ in range(100):
         learn(politeness, GONE, service=service)
-    assert politeness.incidents() == {PushService(service)}
+    assert politeness.expiry_surges() == {PushService(service)}
     return politeness
 
 
@@ -151,11 +151,11 @@ def test_without_an_incident_every_verdict_stands(answer):
 
 @pytest.mark.parametrize("answer", [PushResponse(404), PushResponse(410)])
 def test_in_an_incident_expirations_are_tried_again(answer):
-    assert learn(incident(), answer) is QUARANTINED
+    assert learn(surging(), answer) is QUARANTINED
 
 
 def test_in_an_incident_every_other_verdict_stands():
-    politeness = incident()
+    politeness = surging()
     for answer in ANSWERS:
         verdict = classify(PushService.FCM, answer)
         if verdict not in (Settled(Status.EXPIRED, "gone"), Settled(Status.EXPIRED, "not_found")):
@@ -163,27 +163,27 @@ def test_in_an_incident_every_other_verdict_stands():
 
 
 def test_an_incident_of_one_push_service_is_not_anothers():
-    politeness = incident()
+    politeness = surging()
     assert learn(politeness, GONE, service="mozilla") == Settled(Status.EXPIRED, "gone")
-    assert politeness.incidents() == {PushService.FCM}
+    assert politeness.expiry_surges() == {PushService.FCM}
 
 
 def test_expirations_are_believed_again_when_it_is_over():
-    politeness = incident()
+    politeness = surging()
     for _ in range(200):
         learn(politeness, OK)
     assert learn(politeness, GONE) == Settled(Status.EXPIRED, "gone")
-    assert politeness.incidents() == frozenset()
+    assert politeness.expiry_surges() == frozenset()
 
 
 def test_retries_and_failures_say_nothing_about_subscriptions():
     politeness = Politeness(100)
     for number in range(1000):
         learn(politeness, OK if number % 2 else GONE)
-    before = politeness.incidents()
+    before = politeness.expiry_surges()
     for answer in (BUSY, PushResponse(500), TransportFailure.TIMEOUT):
         assert isinstance(learn(politeness, answer), TryAgain)
-    assert politeness.incidents() == before
+    assert politeness.expiry_surges() == before
 
 
 def test_slots_are_counted_right_whatever_happens():

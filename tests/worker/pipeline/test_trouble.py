@@ -156,7 +156,7 @@ def test_in_an_incident_nothing_more_is_published_as_expired(metrics):
     assert {person["not_before"] for person in quarantined} == {at(NOW + QUARANTINE).replace("+00:00", "Z")}
     assert {person["attempts"] for person in quarantined} == {1}
     assert metrics.quarantined[PushService.FCM].value == len(quarantined)
-    assert pipeline.incidents() == {PushService.FCM}
+    assert pipeline.expiry_surges() == {PushService.FCM}
     others = people(1, "m", service="mozilla")
     pipeline.accept(record(job(*others), offset=1), NOW)
     answered(pipeline, GONE)
