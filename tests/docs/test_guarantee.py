@@ -8,7 +8,8 @@ from tests.chaos.__main__ import COUNTS, parsed
 from tests.chaos.schedule import Kind
 from tests.chaos.verdict import FREEZES, Verdict
 from tests.docs.support import DOCS, blocks, text
-from worker.config import Settings
+from worker.config import REBALANCE_TIMEOUT, Settings
+from worker.edges.kafka.client import ANSWER_LIMIT
 from worker.ledger.lease import DURATION
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.records.topics import INPUTS, TIER_TOPICS, TOPICS
@@ -36,16 +37,17 @@ FREEZE_COUNT = sum(COUNTS[kind] for kind in (*FREEZES, Kind.PAUSE))
     "said",
     [
         f"a checkpoint is due every {Settings.model_fields['checkpoint_interval'].default:g} seconds",
-        f"in number ({CHECKPOINT_MAX:,} recipients)",
+        f"in number ({CHECKPOINT_MAX:,} recipients, both together)",
         f"no checkpoint acknowledged for {DURATION:g} second sends nothing",
         f"waiting in memory for its next attempt ({HORIZON:g} seconds at most)",
+        f"within {ANSWER_LIMIT:g} seconds, and for a rebalance within {REBALANCE_TIMEOUT:g} seconds",
         f"retention of `push.jobs` and `push.later.*` ({retention_days()} days)",
         f"runs {parsed([]).workers} workers and a stretched campaign of {parsed([]).recipients:,} recipients",
         f"kills workers {COUNTS[Kind.KILL]} times with `kill -9`",
         f"stops and restarts them {COUNTS[Kind.TERM]} times with SIGTERM",
         f"lets {COUNTS[Kind.JOIN]} further workers join and leave",
         f"freezes workers {FREEZE_COUNT} times",
-        f"more repeats than {allowed_at_one_death():,}: one checkpoint",
+        f"more repeats than {allowed_at_one_death():,},",
         f"and the {parsed([]).in_flight} requests that a worker has in flight",
     ],
 )

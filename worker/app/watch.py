@@ -113,7 +113,7 @@ class Watch:
     def _look_at_gates(self) -> None:
         resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)
         for key in resting - self._resting:
-            log.warning("a push service asks to slow down; sites are waiting for it", push_service=key)
+            log.warning("sending to a push service is on hold; sites are waiting for it", push_service=key)
         for key in self._resting - resting:
             log.info("no site is waiting for the push service any more", push_service=key)
         self._resting = resting
