@@ -3,9 +3,9 @@
 import pytest
 
 from worker import cli
-from worker.app.worker import MissingTopicsError
 from worker.config import ConfigError
 from worker.edges.kafka.client import KafkaUnreachableError
+from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.status import StatusPortError
 
 

@@ -34,7 +34,7 @@ from worker.edges.kafka.client import KafkaStuckError
 from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.control import ControlReader
 from worker.edges.kafka.producer import RecordProducer
-from worker.edges.kafka.topics import missing_topics
+from worker.edges.kafka.topics import require_topics
 from worker.edges.keyring import Keyring
 from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
@@ -50,10 +50,6 @@ from worker.records.topics import INPUTS, TIER_TOPICS
 log = structlog.get_logger(__name__)
 
 CANCEL_SECONDS = 5.0
-
-
-class MissingTopicsError(RuntimeError):
-    """Kafka lacks topics that a worker needs."""
 
 
 class Worker:
@@ -205,7 +201,7 @@ class Worker:
             await _cancel(stopping, *tasks)
 
     async def _start(self) -> None:
-        await self._check_topics()
+        await require_topics(self._settings)
         await self._producer.start()
         await self._control.start()
         self._watch.controls_read()
@@ -228,14 +224,6 @@ class Worker:
         return StatusServer(
             self._settings.status_host, self._settings.status_port, ready=ready, render=render
         )
-
-    async def _check_topics(self) -> None:
-        missing = await missing_topics(self._settings)
-        if missing:
-            raise MissingTopicsError(
-                f"Kafka at {self._settings.kafka_bootstrap_servers} has no topic {', '.join(missing)}: "
-                "create what is missing with `pushmill topics create`"
-            )
 
     async def _drain(self, fetching: Iterable[asyncio.Task[None]]) -> None:
         self._ownership.draining = True

@@ -17,6 +17,7 @@ from worker.config import KafkaSettings, load_kafka_settings
 from worker.edges.kafka.client import connection, unreachable
 from worker.edges.kafka.control import ControlReader
 from worker.edges.kafka.reader import TopicReader
+from worker.edges.kafka.topics import require_topics
 from worker.records.control import CampaignControl, CampaignError, Campaigns, State, change
 from worker.records.outcome import Status
 from worker.records.stats import Totals
@@ -72,6 +73,7 @@ def _checked(campaign: str) -> str:
 
 
 async def _change(settings: KafkaSettings, campaign: str, wanted: State) -> CampaignControl:
+    await require_topics(settings, CONTROL)
     campaigns = Campaigns()
     reader = ControlReader(settings, campaigns.apply, campaigns.forget)
     try:
@@ -101,6 +103,7 @@ async def _write(settings: KafkaSettings, control: CampaignControl) -> None:
 
 
 async def _read_stats(settings: KafkaSettings, totals: Totals) -> None:
+    await require_topics(settings, STATS)
     reader = TopicReader(settings, STATS, lambda _, value: totals.add(value))
     try:
         await reader.read_to_end()

@@ -11,10 +11,11 @@ from typing import Annotated
 import structlog
 import typer
 
-from worker.app.worker import MissingTopicsError, Worker
+from worker.app.worker import Worker
 from worker.commands import FAILED, end, run_async
 from worker.config import Settings, load_settings, unknown_variables
 from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError
 from worker.edges.process.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count

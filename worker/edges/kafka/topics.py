@@ -17,6 +17,10 @@ from worker.edges.kafka.client import connection, unreachable
 from worker.records.topics import TOPICS, Topic
 
 
+class MissingTopicsError(RuntimeError):
+    """Kafka lacks topics that are needed; the text names them, and how to create them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The state of a topic.
@@ -34,16 +38,26 @@ class Found:
     differs: tuple[str, ...] = ()
 
 
-async def missing_topics(settings: KafkaSettings) -> list[str]:
-    """Return the names, with the prefix, of the topics that a worker needs and Kafka lacks.
+async def require_topics(settings: KafkaSettings, *needed: str) -> None:
+    """Check that topics are there, before a client asks for them: brokers may create what is asked for.
+
+    Args:
+        settings: How to reach Kafka, and the prefix of all topics.
+        needed: Names without the prefix; all that a worker needs if there are none.
 
     Raises:
         KafkaUnreachableError: No broker answers.
+        MissingTopicsError: Kafka lacks some of them.
     """
     async with _admin(settings) as admin:
         there = set(await admin.list_topics())
-    names = [settings.topic_prefix + topic.name for topic in TOPICS]
-    return [name for name in names if name not in there]
+    names = [settings.topic_prefix + name for name in needed or (topic.name for topic in TOPICS)]
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise MissingTopicsError(
+            f"Kafka at {settings.kafka_bootstrap_servers} has no topic {', '.join(missing)}: "
+            "create what is missing with `pushmill topics create`"
+        )
 
 
 async def create_topics(settings: KafkaSettings, *, partitions: int, replicas: int) -> list[Found]:
