@@ -37,6 +37,8 @@ def mutate(data: bytes, random: Random) -> bytes:
     """Change an input in one to four places: in its tree if it is JSON, or in its bytes."""
     for _ in range(random.randint(1, 4)):
         data = (_in_tree if random.random() < 0.7 else _in_bytes)(data, random)
+        if len(data) > MOST_BYTES:  # or a text repeated a hundredfold, four times, would fill the memory
+            break
     return data[:MOST_BYTES]
 
 
