@@ -6,7 +6,8 @@ from collections import Counter
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from tests.worker.support import NOW, land, make_pipeline, record
+from crypto.vapid import VapidKey
+from tests.worker.support import NOW, VAPID_KEY, land, make_pipeline, record
 from worker.metrics import Metrics
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.publication import LATER_MAX_BYTES
@@ -29,6 +30,13 @@ _ANSWERS: tuple[Answer, ...] = (
 )
 
 
+class _EveryKey:
+    """A key for every name: `pushmill check` knows nothing of the folder that the worker has."""
+
+    def for_site(self, _vapid_key: str | None, _site_id: str) -> VapidKey:
+        return VAPID_KEY
+
+
 class _Person(msgspec.Struct):
     id: str
 
@@ -48,7 +56,7 @@ def travel(partition: Partition, value: bytes, only: frozenset[str] | None = Non
     Returns:
         The problem in its dead letter, or None.
     """
-    pipeline = make_pipeline(partition, metrics=_METRICS)
+    pipeline = make_pipeline(partition, metrics=_METRICS, keys=_EveryKey() if only else None)
     headers = (("traceparent", b"00-1"),)
     error = pipeline.accept(record(value, partition, headers=headers), NOW)
     _send_all(pipeline)

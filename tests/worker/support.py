@@ -114,11 +114,11 @@ class OneKey:
 TOKENS = TokenCache("mailto:push@example.com")
 
 
-def make_pipeline(*partitions, now=NOW, metrics=None, entropy=None, **limits):
+def make_pipeline(*partitions, now=NOW, metrics=None, entropy=None, keys=None, **limits):
     pipeline = Pipeline(
         Limits(**limits),
         endpoints=Endpoints(),
-        keys=OneKey(),
+        keys=keys or OneKey(),
         tokens=TOKENS,
         entropy=entropy or FixedEntropy(),
         metrics=metrics or Metrics(CollectorRegistry()),
