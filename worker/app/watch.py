@@ -12,13 +12,13 @@ import structlog
 from crypto.vapid import TokenCache
 from worker.edges import clock
 from worker.ledger.lease import DURATION
+from worker.limits.doubt import Doubted
 from worker.logs import LogThrottle
 from worker.metrics import Metrics
 from worker.pipeline.actionable import actionable_outcomes
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.settlement import Batch
 from worker.pipeline.shelf import Shelf
-from worker.push.services import PushService
 from worker.records.control import CampaignControl
 from worker.records.envelope import Partition, Record
 from worker.records.topics import INPUTS, TIER_TOPICS
@@ -61,7 +61,7 @@ class Watch:
         # The last time a checkpoint was acknowledged or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
         self._stalled = False
-        self._expiry_surges: frozenset[PushService] = frozenset()
+        self._doubted = Doubted()
         self._resting: frozenset[str] = frozenset()
         self._controls: int | None = 0
         for topic in (*INPUTS, *TIER_TOPICS):
@@ -84,7 +84,7 @@ class Watch:
     def _look(self) -> None:
         self._pipeline.gauge()
         self._metrics.count_signatures(self._tokens.signatures)
-        self._look_at_expiry_surges()
+        self._look_at_doubts()
         self._look_at_gates()
         self._look_at_checkpoints()
         for tier, seconds in self._shelf.overdue(clock.now()).items():
@@ -118,16 +118,20 @@ class Watch:
             log.info("no site is waiting for the push service any more", push_service=key)
         self._resting = resting
 
-    def _look_at_expiry_surges(self) -> None:
-        present = self._pipeline.expiry_surges()
-        for service in present - self._expiry_surges:
+    def _look_at_doubts(self) -> None:
+        present, before = self._pipeline.doubted(clock.now()), self._doubted
+        for service in present.waves - before.waves:
             log.error(
-                "too many subscriptions expired at once; not believing expirations for now",
+                "too many subscriptions of many sites expired at once; not believing expirations for now",
                 push_service=service.value,
             )
-        for service in self._expiry_surges - present:
+        for service in before.waves - present.waves:
             log.info("expirations are believed again", push_service=service.value)
-        self._expiry_surges = present
+        for service, site in present.surges - before.surges:
+            event = "far more of a site's subscriptions expired than usual; trying each of them once more"
+            if service not in present.waves:
+                self._warn(("surge", service), event, push_service=service.value, site_id=site)
+        self._doubted = present
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────
 

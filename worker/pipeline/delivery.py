@@ -47,6 +47,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
         next: When it may be sent: `due`, or later for another attempt.
         lapses: The moment after which it is no longer sent.
         attempts: Requests made so far.
+        doubted: Whether its subscription was called gone before, and doubted.
     """
 
     job: JobContext
@@ -59,6 +60,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
     next: float
     lapses: float
     attempts: int
+    doubted: bool = False
 
     def __repr__(self) -> str:
         return f"Delivery({self.job.job.job_id!r}, {self.recipient.id!r}, {self.endpoint.origin.key})"

@@ -15,6 +15,7 @@ import msgspec
 from crypto.vapid import TokenCache
 from worker.ledger.ledger import CHECKPOINT_MAX, Ledger
 from worker.ledger.progress import Progress
+from worker.limits.doubt import Doubted
 from worker.metrics import Metrics
 from worker.pipeline.build import Entropy, RequestBuilder, VapidKeys
 from worker.pipeline.delivery import Delivery, Flight, JobContext
@@ -28,7 +29,7 @@ from worker.pipeline.routing import Routing
 from worker.pipeline.settlement import Batch, Settlement
 from worker.pipeline.tally import Tally
 from worker.push.answers import Answer, PushResponse, classify, retry_after
-from worker.push.services import Endpoints, PushService
+from worker.push.services import Endpoints
 from worker.push.verdict import Settled, TryAgain
 from worker.records.control import CampaignControl, Campaigns
 from worker.records.envelope import Commit, Partition, Record
@@ -236,10 +237,11 @@ class Pipeline:
             return
         service = delivery.endpoint.origin.service
         self._metrics.retries[service][verdict.reason].inc()
-        if verdict is QUARANTINED:
+        if doubted := verdict is QUARANTINED:
             self._metrics.quarantined[service].inc()
         lapses = lapses_at(delivery.job.plan, delivery.due, attempts)
-        again = msgspec.structs.replace(delivery, attempts=attempts, next=at, lapses=lapses)
+        changes = {"attempts": attempts, "next": at, "lapses": lapses, "doubted": doubted or delivery.doubted}
+        again = msgspec.structs.replace(delivery, **changes)
         self._routing.route(delivery.job, [again], now)
 
     # ── checkpoints and ownership ───────────────────────────────────────────────────────────────────────
@@ -335,9 +337,9 @@ class Pipeline:
         """Return how many gates are closed, by push service (`Origin.key`)."""
         return self._politeness.closed_gates()
 
-    def expiry_surges(self) -> frozenset[PushService]:
-        """Return the push services whose expirations are doubted for now."""
-        return self._politeness.expiry_surges()
+    def doubted(self, now: float) -> Doubted:
+        """Return whose expirations are doubted at present."""
+        return self._politeness.doubted(now)
 
     @property
     def _at_risk_left(self) -> int:

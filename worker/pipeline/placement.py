@@ -10,7 +10,7 @@ from worker.pipeline.delivery import Delivery
 from worker.pipeline.intake import TakenIn
 from worker.push.services import EndpointRefusedError, Endpoints
 from worker.push.verdict import Settled
-from worker.records.job import LaterRecipient, Unreadable
+from worker.records.job import LaterRecipient, Recipient, Unreadable
 from worker.records.outcome import Status
 from worker.timing.schedule import lapses_at, times
 
@@ -44,7 +44,7 @@ def make_deliveries(
         try:
             endpoint = endpoints.parse(recipient.subscription.endpoint)
             when = times(plan, recipient, index, shift)
-            attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
+            attempts, doubted = _history(recipient)
             lapses = lapses_at(plan, when.due, attempts)
         except EndpointRefusedError:
             unsendable.append((index, Settled(Status.INVALID, "endpoint_not_allowed")))
@@ -52,7 +52,15 @@ def make_deliveries(
             unsendable.append((index, Settled(Status.REJECTED, "internal_error")))
         else:
             delivery = Delivery(
-                job, entry, recipient, index, when.number, endpoint, when.due, when.next, lapses, attempts
+                *(job, entry, recipient, index, when.number, endpoint),
+                *(when.due, when.next, lapses, attempts, doubted),
             )
             deliveries.append(delivery)
     return deliveries, unsendable
+
+
+def _history(recipient: Recipient) -> tuple[int, bool]:
+    """Return the attempts made so far, and whether its expiration was doubted."""
+    if isinstance(recipient, LaterRecipient):
+        return recipient.attempts, recipient.doubted
+    return 0, False

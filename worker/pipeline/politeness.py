@@ -4,15 +4,13 @@ Decides what each of the three learns from an answer. They know nothing of each 
 what becomes of a delivery.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
-from worker.limits.expiry_surge import SurgeDetector
+from worker.limits.doubt import Doubt, Doubted
 from worker.limits.gates import Gates
 from worker.limits.limiter import Limiter
 from worker.pipeline.delivery import Delivery, Flight
 from worker.push.answers import Answer, TransportFailure, retry_after
-from worker.push.services import PushService
 from worker.push.verdict import Settled, TryAgain, Verdict
 from worker.records.job import Lane
 from worker.records.outcome import Status
@@ -28,7 +26,7 @@ class Politeness:
     def __init__(self, slots: int) -> None:
         self._limiter = Limiter(slots)
         self._gates = Gates()
-        self._detectors: defaultdict[PushService, SurgeDetector] = defaultdict(SurgeDetector)
+        self._doubt = Doubt()
 
     @property
     def in_flight(self) -> int:
@@ -81,7 +79,7 @@ class Politeness:
             now: When it came.
 
         Returns:
-            `verdict`, or `QUARANTINED` for an expiration during a surge.
+            `verdict`, or `QUARANTINED` for an expiration that is doubted.
         """
         delivery = flights[0].delivery
         origin, site = delivery.endpoint.origin, delivery.job.job.site_id
@@ -98,7 +96,11 @@ class Politeness:
         else:
             self._gates.answered(origin.key, site, sent_at)
             if isinstance(verdict, Settled):
-                return self._doubt(origin.service, len(flights), verdict, now)
+                gone = verdict.status is Status.EXPIRED
+                doubted = self._doubt.note(
+                    origin.service, site, len(flights), gone=gone, again=delivery.doubted, now=now
+                )
+                return QUARANTINED if doubted else verdict
         return verdict
 
     def limits(self) -> dict[str, tuple[int, int]]:
@@ -109,18 +111,12 @@ class Politeness:
         """Return how many gates are closed, by push service (`Origin.key`)."""
         return dict(self._gates.closed())
 
-    def expiry_surges(self) -> frozenset[PushService]:
-        """Return the push services whose expirations are doubted for now."""
-        return frozenset(service for service, detector in self._detectors.items() if detector.surging)
+    def doubted(self, now: float) -> Doubted:
+        """Return whose expirations are doubted at present."""
+        return self._doubt.present(now)
 
     def _fail(self, key: str, site: str, failure: TransportFailure, sent_at: float, now: float) -> None:
         if failure is TransportFailure.ADDRESS_REFUSED:
             self._gates.recalled(key, site, sent_at)
         else:
             self._gates.unreachable(key, site, sent_at=sent_at, now=now)
-
-    def _doubt(self, service: PushService, answers: int, verdict: Settled, now: float) -> Verdict:
-        gone = verdict.status is Status.EXPIRED
-        detector = self._detectors[service]
-        detector.note(answers, gone=gone, now=now)
-        return QUARANTINED if gone and detector.surging else verdict

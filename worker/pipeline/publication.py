@@ -50,6 +50,7 @@ class Postponed(Struct, frozen=True, gc=False):
         tier: The tier that brings it back.
         moved: Its due time and its next attempt, seconds since the epoch, if pushmill itself moved the next
             attempt; None if it is just not due yet.
+        doubted: Whether its subscription was called gone before, and doubted.
     """
 
     recipient: Recipient
@@ -57,6 +58,7 @@ class Postponed(Struct, frozen=True, gc=False):
     attempts: int
     tier: Tier
     moved: tuple[float, float] | None = None
+    doubted: bool = False
 
 
 Effect = Outcome | Gone | Postponed | Publication
@@ -146,4 +148,5 @@ def _later_recipient(effect: Postponed) -> LaterRecipient:
         number=effect.number,
         attempts=effect.attempts,
         due_at=due_at,
+        doubted=effect.doubted,
     )

@@ -92,7 +92,9 @@ class Settlement:
         """Hand a delivery to a tier; from then on the tier's record stands for it."""
         # A delivery that was never tried still moves with its campaign's pauses.
         moved = (delivery.due, delivery.next) if delivery.attempts else None
-        effect = Postponed(delivery.recipient, delivery.number, delivery.attempts, tier, moved)
+        effect = Postponed(
+            delivery.recipient, delivery.number, delivery.attempts, tier, moved, delivery.doubted
+        )
         self._metrics.deferred[tier.name][reason].inc()
         self._tally.count(delivery.job.job, None)
         self._ledger.settle(delivery.entry, [(delivery.index, effect)])

@@ -104,12 +104,14 @@ class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
         number: Its place in the campaign's slice, counted from 0; None where there is no slice.
         attempts: Requests made so far.
         due_at: Its own due time, written once `not_before` was moved by a retry: `ttl` counts from here.
+        doubted: Whether its subscription was called gone before, and doubted.
     """
 
     subscription: Subscription  # declared again to keep its place in JSON, behind the inherited fields
     attempts: Count
     number: Count | None = None
     due_at: Moment | None = None
+    doubted: bool = False
 
 
 class Slice(Struct, frozen=True):

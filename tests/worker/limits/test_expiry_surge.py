@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from worker.limits.expiry_surge import SLOW, SurgeDetector
+from worker.limits.expiry_surge import CONFIRMED, FAST, SLOW, SurgeDetector
 
 
 def feed(detector, share, answers, *, rate, since=0.0, dice=None):
@@ -122,3 +122,45 @@ def test_a_clock_that_is_set_back_breaks_nothing():
     detector.note(gone=True, now=now - 100_000)
     assert feed(detector, 0.03, 5000, rate=100, since=now - 100_000) is None
     assert feed(detector, 0.8, 500, rate=100, since=now - 99_900) < 200
+
+
+def test_a_level_is_a_sites_own_once_it_was_calm_for_a_hundred_answers():
+    detector, _ = learned(rate=10, seconds=9)
+    assert not detector.known
+    assert feed(detector, 0.03, 20, rate=10, since=9) is None
+    assert detector.known
+
+
+@pytest.mark.parametrize("share", [0.6, 0.8, 1.0])
+def test_the_first_campaign_to_an_old_list_shows_no_level(share):
+    for seed in range(10):
+        detector = SurgeDetector()
+        assert feed(detector, share, 2000, rate=1000, dice=random.Random(seed)) < 200
+        assert not detector.known
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_confirmed_expirations_make_the_surge_the_level(share):
+    detector, now = learned()
+    feed(detector, share, 1000, rate=100, since=now)
+    assert detector.surging
+    for _ in range(2 * CONFIRMED):
+        detector.confirm()
+    assert not detector.surging
+    assert detector.level == pytest.approx(share, abs=0.2)
+    assert feed(detector, share, 5000, rate=100, since=now + 10) is None
+
+
+def test_they_do_so_after_a_silence_too():
+    detector, now = learned()
+    feed(detector, 0.9, 1000, rate=100, since=now)
+    detector.note(gone=True, now=now + 600)
+    detector.confirm(3 * CONFIRMED)
+    assert detector.level > 0.8
+
+
+def test_answers_lately_are_forgotten_with_time():
+    detector = SurgeDetector()
+    detector.note(100, gone=False, now=0)
+    detector.note(1, gone=False, now=FAST)
+    assert 30 < detector.answers < 40

@@ -3,6 +3,7 @@ import random
 import pytest
 
 from tests.worker.support import NOW, delivery
+from worker.limits.doubt import SITES, Doubted
 from worker.limits.gates import FAILURES, FIRST_PERIOD, STRIKES
 from worker.pipeline.delivery import Flight
 from worker.pipeline.politeness import QUARANTINED, Politeness
@@ -33,7 +34,7 @@ def surging(service="fcm"):
     politeness = Politeness(100)
     for _ in range(100):
         learn(politeness, GONE, service=service)
-    assert politeness.expiry_surges() == {PushService(service)}
+    assert politeness.doubted(NOW).surges == {(PushService(service), "site_a")}
     return politeness
 
 
@@ -165,7 +166,26 @@ def test_in_an_incident_every_other_verdict_stands():
 def test_an_incident_of_one_push_service_is_not_anothers():
     politeness = surging()
     assert learn(politeness, GONE, service="mozilla") == Settled(Status.EXPIRED, "gone")
-    assert politeness.expiry_surges() == {PushService.FCM}
+    assert politeness.doubted(NOW).surges == {(PushService.FCM, "site_a")}
+
+
+def test_one_sites_old_list_is_not_anothers():
+    politeness = surging()
+    assert learn(politeness, GONE, site="site_b") == Settled(Status.EXPIRED, "gone")
+
+
+def test_what_was_doubted_before_is_believed_unless_many_sites_are_in_a_wave():
+    politeness = surging()
+    assert learn(politeness, GONE, doubted=True) == Settled(Status.EXPIRED, "gone")
+    sites = [f"site_{number}" for number in range(SITES)]
+    for answer in (OK, GONE):
+        for site in sites:
+            for _ in range(120):
+                learn(politeness, answer, site=site)
+    assert politeness.doubted(NOW).waves == {PushService.FCM}
+    assert learn(politeness, GONE, doubted=True) is QUARANTINED
+    assert learn(politeness, GONE, site="site_new") is QUARANTINED
+    assert learn(politeness, GONE, service="wns") == Settled(Status.EXPIRED, "gone")
 
 
 def test_expirations_are_believed_again_when_it_is_over():
@@ -173,17 +193,17 @@ def test_expirations_are_believed_again_when_it_is_over():
     for _ in range(200):
         learn(politeness, OK)
     assert learn(politeness, GONE) == Settled(Status.EXPIRED, "gone")
-    assert politeness.expiry_surges() == frozenset()
+    assert politeness.doubted(NOW) == Doubted()
 
 
 def test_retries_and_failures_say_nothing_about_subscriptions():
     politeness = Politeness(100)
     for number in range(1000):
         learn(politeness, OK if number % 2 else GONE)
-    before = politeness.expiry_surges()
+    before = politeness.doubted(NOW)
     for answer in (BUSY, PushResponse(500), TransportFailure.TIMEOUT):
         assert isinstance(learn(politeness, answer), TryAgain)
-    assert politeness.expiry_surges() == before
+    assert politeness.doubted(NOW) == before
 
 
 def test_slots_are_counted_right_whatever_happens():

@@ -34,9 +34,9 @@ def values(publications):
     return [json.loads(publication.value) for publication in publications]
 
 
-def postponed(held, index, tier=TEN_SECONDS, attempts=0, moved=None):
+def postponed(held, index, tier=TEN_SECONDS, attempts=0, moved=None, *, doubted=False):
     person = held.job.recipients[index]
-    return Postponed(person, times(held.plan, person, index).number, attempts, tier, moved)
+    return Postponed(person, times(held.plan, person, index).number, attempts, tier, moved, doubted)
 
 
 def reread(publication, written_at=NOW):
@@ -175,6 +175,15 @@ def test_an_attempt_is_written_with_its_due_time_and_when_the_next_may_be_made()
     assert person["attempts"] == 3
     assert person["due_at"] == "2027-01-15T08:00:00Z"
     assert person["not_before"] == "2027-01-15T08:01:30.500000Z"
+
+
+def test_a_doubted_expiration_is_still_known_when_it_comes_back():
+    held = job_context(job(recipient("a"), recipient("b")))
+    doubted = postponed(held, 0, ONE_MINUTE, attempts=1, moved=(NOW, NOW + 600), doubted=True)
+    (later,) = written(held, doubted, postponed(held, 1, ONE_MINUTE, attempts=1, moved=(NOW, NOW + 90)))
+    back = decode_later(later.value)
+    assert [each.doubted for each in back.recipients] == [True, False]
+    assert [each.get("doubted") for each in json.loads(later.value)["recipients"]] == [True, None]
 
 
 def test_each_tier_gets_its_own_record():

@@ -156,11 +156,36 @@ def test_in_an_incident_nothing_more_is_published_as_expired(metrics):
     assert {person["not_before"] for person in quarantined} == {at(NOW + QUARANTINE).replace("+00:00", "Z")}
     assert {person["attempts"] for person in quarantined} == {1}
     assert metrics.quarantined[PushService.FCM].value == len(quarantined)
-    assert pipeline.expiry_surges() == {PushService.FCM}
+    assert pipeline.doubted(NOW).surges == {(PushService.FCM, "site_a")}
     others = people(1, "m", service="mozilla")
     pipeline.accept(record(job(*others), offset=1), NOW)
     answered(pipeline, GONE)
     assert statuses(published(pipeline)) == {"m0": "expired"}
+
+
+def test_a_stale_list_is_told_after_one_look_again_and_holds_nobody_else_up():
+    people_of = {"stale": people(300, "s"), **{f"site_{n}": people(100, f"h{n}") for n in range(4)}}
+    jobs = [job(*each, site_id=site, job_id=f"job-{site}", payload="") for site, each in people_of.items()]
+    asked = defaultdict(list)
+
+    def post(flight, now):
+        name = flight.delivery.recipient.id
+        asked[name].append(now)
+        gone = name.startswith("s") or name.endswith("7")
+        return (GONE if gone else OK), 0.05
+
+    kafka = Kafka()
+    for each in jobs:
+        kafka.append(JOBS, each, NOW)
+    run([Worker(kafka, TIERS_AND_JOBS, NOW, post)], NOW)
+    told = {each["recipient_id"]: each for each in kafka.outcomes}
+    assert len(told) == 700
+    assert Counter(each["status"] for each in told.values()) == {"expired": 340, "sent": 360}
+    assert {len(times) for name, times in asked.items() if name.startswith("h")} == {1}
+    looks = Counter(len(times) for name, times in asked.items() if name.startswith("s"))
+    assert set(looks) == {1, 2}
+    assert looks[2] > 150
+    assert all(times[-1] - times[0] < QUARANTINE + 15 for times in asked.values())
 
 
 def test_what_was_quarantined_is_told_when_it_is_over():
