@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from worker.push.answers import TransportFailure
+from worker.push.answers import NOT_DELIVERED, TransportFailure
 from worker.push.services import PushService
 from worker.records.job import Lane
 from worker.records.outcome import Status
@@ -187,6 +187,10 @@ class Metrics:
         self.quarantined = _per_service(quarantined.labels)
         lowered = self._counter("ttl_lowered", "Messages kept for less time than asked", "push_service")
         self.ttl_lowered = _per_service(lowered.labels)
+        dropped = self._counter(
+            "accepted_but_dropped", "Pushes accepted and not delivered, as WNS says", "push_service", "detail"
+        )
+        self.dropped = Children[tuple[str, str], Counter](lambda said: dropped.labels(*said), NOT_DELIVERED)
 
     def _declare_times(self) -> None:
         request = self._histogram(

@@ -231,6 +231,12 @@ WHAT_BECOMES = (
         "suffix: /s",
         (("{{push_service}}", _rate("pushmill_ttl_lowered_total", "push_service")),),
     ),
+    Panel(
+        "Do push services drop what they have accepted?",
+        "Pushes that WNS accepted and said it will not deliver. They count as sent.",
+        "suffix: /s",
+        (("{{detail}}", _rate("pushmill_accepted_but_dropped_total", "detail")),),
+    ),
 )
 
 WHO_SLOWS_US = (

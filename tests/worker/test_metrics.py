@@ -31,6 +31,7 @@ CONTRACT = {
     "pushmill_dead_letters": ("counter", {"reason"}),
     "pushmill_quarantined": ("counter", {"push_service"}),
     "pushmill_ttl_lowered": ("counter", {"push_service"}),
+    "pushmill_accepted_but_dropped": ("counter", {"push_service", "detail"}),
     "pushmill_checkpoint_duration_seconds": ("histogram", set()),
     "pushmill_checkpoint_age_seconds": ("gauge", set()),
     "pushmill_offset_resets": ("counter", {"topic"}),
@@ -92,6 +93,7 @@ def test_every_metric_says_what_it_is(metrics, registry):
         ("dead_letters", {"reason": "bad_json"}),
         ("quarantined", {"push_service": "mozilla"}),
         ("ttl_lowered", {"push_service": "mozilla"}),
+        ("accepted_but_dropped", {"push_service": "wns", "detail": "dropped"}),
         ("vapid_signatures", {}),
     ],
 )

@@ -9,7 +9,7 @@ from worker.metrics import Metrics
 from worker.pipeline.delivery import Flight
 from worker.pipeline.politeness import Politeness
 from worker.pipeline.queue import DueQueue
-from worker.push.answers import Answer, TransportFailure, lowered_ttl
+from worker.push.answers import Answer, TransportFailure, lowered_ttl, taken
 from worker.push.services import PushService, service_of
 
 
@@ -27,6 +27,8 @@ def measure_landed(metrics: Metrics, flights: Sequence[Flight], answer: Answer, 
     if answer.headers:
         lowered = sum(lowered_ttl(answer.headers, each.ttl) for each in flights)
         metrics.ttl_lowered[service].inc(lowered)
+        if 200 <= answer.status < 300 and (said := taken(service, answer).detail):
+            metrics.dropped[service, said].inc(len(flights))
 
 
 def measure_levels(metrics: Metrics, queue: DueQueue, politeness: Politeness) -> None:

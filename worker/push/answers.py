@@ -58,6 +58,22 @@ _TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
 _BAD_TTL = Settled(Status.REJECTED, "bad_ttl")
 _BAD_TOPIC = Settled(Status.REJECTED, "bad_topic")
 
+# docs/push-services.md: WNS. It takes the push, and says at once that it will not deliver it.
+NOT_DELIVERED: dict[tuple[PushService, str], Settled] = {
+    (PushService.WNS, word): Settled(Status.SENT, word) for word in ("dropped", "channelthrottled")
+}
+"""The verdict by push service and the word that it says with a 2xx: accepted, and dropped all the same."""
+
+# docs/push-services.md: FCM. It has said the same in several words, and with several statuses.
+_FCM_WORDS: dict[str, Verdict] = {
+    "do not correspond": _KEY_MISMATCH,
+    "does not correspond to the sender id": _KEY_MISMATCH,
+    "mismatchsenderid": _KEY_MISMATCH,
+    "unauthorizedregistration": _KEY_MISMATCH,
+    "invalid jwt": _BAD_JWT,
+}
+_FCM_REFUSALS = (400, 401, 403)
+
 # docs/push-services.md: All. RFC 8030 sections 5, 7.2 and 7.3, RFC 8292 section 4.2, RFC 6585 section 4.
 _EVERYWHERE: dict[int, Verdict] = {
     401: Settled(Status.UNAUTHORIZED, "unauthorized"),
@@ -70,7 +86,6 @@ _EVERYWHERE: dict[int, Verdict] = {
     503: TryAgain("unavailable", throttled=True),
 }
 _BY_CLASS: dict[int, Verdict] = {
-    2: SENT,
     3: Settled(Status.REJECTED, "redirected"),  # never followed: it could lead anywhere
     4: Settled(Status.REJECTED, "bad_request"),
     5: TryAgain("server_error"),
@@ -101,8 +116,7 @@ _BY_SERVICE: dict[tuple[PushService, int, str], Verdict] = {
     (PushService.APPLE, 403, "VapidPkHashMismatch"): _KEY_MISMATCH,
     (PushService.APPLE, 400, "BadUrgency"): Settled(Status.REJECTED, "bad_urgency"),
     (PushService.APPLE, 400, "BadWebPushTopic"): _BAD_TOPIC,
-    # docs/push-services.md: FCM. "the VAPID credentials … do not correspond to …".
-    (PushService.FCM, 403, "do not correspond"): _KEY_MISMATCH,
+    **{(PushService.FCM, status, word): _FCM_WORDS[word] for status in _FCM_REFUSALS for word in _FCM_WORDS},
 }
 
 _FAILURES: dict[TransportFailure, Verdict] = {
@@ -124,8 +138,8 @@ def classify(service: PushService, answer: Answer) -> Verdict:
     if isinstance(answer, TransportFailure):
         return _FAILURES[answer]
     status = answer.status
-    if status == 201:
-        return SENT
+    if 200 <= status < 300:
+        return taken(service, answer)
     verdict = _BY_SERVICE.get((service, status, _reason(service, answer.body) if status >= 400 else _ANY))
     return (
         verdict
@@ -135,9 +149,17 @@ def classify(service: PushService, answer: Answer) -> Verdict:
     )
 
 
+def taken(service: PushService, answer: PushResponse) -> Settled:
+    """Return the verdict on a 2xx: `sent`, with a detail if the push service says it will not deliver."""
+    if not answer.headers:
+        return SENT
+    return NOT_DELIVERED.get((service, answer.headers.get("x-wns-status", "").strip().lower()), SENT)
+
+
 def _reason(service: PushService, body: bytes) -> str:
     if service is PushService.FCM:
-        return "do not correspond" if b"do not correspond" in body else _ANY
+        said = body.decode("latin-1").lower()
+        return next((words for words in _FCM_WORDS if words in said), _ANY)
     try:
         parsed = _decode_reason(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -223,6 +223,24 @@ def test_records_of_another_workers_partition_are_ignored():
     assert (pipeline.open, pipeline.buffered, pipeline.checkpoint(NOW + INTERVAL)) == (0, 0, None)
 
 
+def test_what_wns_took_and_dropped_is_sent_with_its_word_and_counted():
+    registry = CollectorRegistry()
+    pipeline = make_pipeline(metrics=Metrics(registry))
+    pipeline.accept(record(job(*people(3, service="wns"))), NOW)
+    words = iter(["received", "dropped", "channelthrottled"])
+    for flight in pipeline.dispatch(NOW, 10):
+        pipeline.land([flight], PushResponse(201, {"x-wns-status": next(words)}), NOW)
+    outcomes = [json.loads(each.value)["outcomes"] for each in published(pipeline)["outcomes"]]
+    assert [(each["status"], each["detail"]) for batch in outcomes for each in batch] == [
+        ("sent", None),
+        ("sent", "dropped"),
+        ("sent", "channelthrottled"),
+    ]
+    for word in ("dropped", "channelthrottled"):
+        labels = {"push_service": "wns", "detail": word}
+        assert registry.get_sample_value("pushmill_accepted_but_dropped_total", labels) == 1
+
+
 def test_metrics_tell_what_happened():
     registry = CollectorRegistry()
     pipeline = make_pipeline(metrics=Metrics(registry), entropy=FixedEntropy(jitter=0.1))

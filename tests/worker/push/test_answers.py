@@ -42,6 +42,10 @@ FCM_MISMATCH = (
     b"the subscriptions.\n"
 )
 
+FCM_OTHER_SENDER = (
+    b"the key in the authorization header does not correspond to the sender ID used to subscribe"
+)
+
 EVERYWHERE = [
     *((status, SENT) for status in (200, 201, 202, 204, 299)),
     *((status, Settled(REJECTED, "redirected")) for status in (300, 301, 302, 307, 308)),
@@ -97,7 +101,17 @@ BY_SERVICE = [
     (APPLE, 403, reason("BadJwtToken"), Settled(UNAUTHORIZED, "bad_jwt")),
     (APPLE, 400, reason("BadUrgency"), Settled(REJECTED, "bad_urgency")),
     (APPLE, 400, reason("BadWebPushTopic"), Settled(REJECTED, "bad_topic")),
-    (FCM, 403, FCM_MISMATCH, Settled(UNAUTHORIZED, "key_mismatch")),
+    *(
+        (FCM, status, body, Settled(UNAUTHORIZED, detail))
+        for status in (400, 401, 403)
+        for body, detail in (
+            (FCM_MISMATCH, "key_mismatch"),
+            (FCM_OTHER_SENDER, "key_mismatch"),
+            (b'{"error": {"status": "MismatchSenderId"}}', "key_mismatch"),
+            (b"<TITLE>UnauthorizedRegistration</TITLE>", "key_mismatch"),
+            (b"permission denied: Invalid JWT provided", "bad_jwt"),
+        )
+    ),
 ]
 
 
@@ -123,6 +137,22 @@ def test_406_is_a_refusal_but_for_wns(service):
 def test_a_body_does_not_change_what_was_taken(service, body):
     assert classify(service, PushResponse(201, body=body)) == SENT
     assert classify(service, PushResponse(200, body=body)) == SENT
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [("dropped", "dropped"), (" Dropped", "dropped"), ("channelthrottled", "channelthrottled")],
+)
+def test_wns_says_of_what_it_took_that_it_will_not_deliver_it(status, said, detail):
+    answer = PushResponse(status, {"x-wns-status": said})
+    assert classify(WNS, answer) == Settled(Status.SENT, detail)
+    assert classify(FCM, answer) == SENT
+
+
+@pytest.mark.parametrize("said", ["received", "", "nobody knows"])
+def test_any_other_word_of_wns_beside_a_2xx_changes_nothing(said):
+    assert classify(WNS, PushResponse(201, {"x-wns-status": said})) == SENT
 
 
 @pytest.mark.parametrize("service", PushService)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -22,6 +22,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from worker.edges.http.http1 import START_KEPT, accepted
 from worker.edges.http.resolver import ADDRESSES_KEPT_SECONDS, AddressBook, AddressRefusedError, look_up
 from worker.edges.http.transport import ANSWER_MAX_BYTES, IDLE_SECONDS, USER_AGENT, MayGo, OnAnswer, always
 from worker.push.addresses import is_public
@@ -68,6 +69,20 @@ def _result(
     )
 
 
+class _Handler(ResponseHandler):
+    """Keeps the start of each answer, since aiohttp does not tell the status of one that it cannot read."""
+
+    start = b""
+
+    def set_response_params(self, **how: Any) -> None:
+        self.start = b""
+        super().set_response_params(**how)
+
+    def data_received(self, data: bytes) -> None:
+        self.start += data[: START_KEPT - len(self.start)]
+        super().data_received(data)
+
+
 class _Connector(aiohttp.TCPConnector):
     """Does not reuse an idle connection that has received unsolicited bytes, and drops broken ones at once.
 
@@ -81,6 +96,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, book: AddressBook | None, **how: Any) -> None:
         super().__init__(**how)
+        self._factory = cast("partial[ResponseHandler]", partial(_Handler, loop=self._loop))
         self._book = book
 
     async def _create_connection(
@@ -116,6 +132,9 @@ class _Recalled(Exception):  # noqa: N818 - not an error, but the way out of aio
 _may_go: ContextVar[MayGo] = ContextVar("may_go", default=always)
 """Set for the request of the current task: aiohttp has no way to pass it along."""
 
+_handler: ContextVar[_Handler | None] = ContextVar("handler", default=None)
+"""Reads the answer for the current task, once its request has a connection."""
+
 
 class _Request(ClientRequest):
     """Calls `may_go` once it has a connection."""
@@ -123,6 +142,8 @@ class _Request(ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         if not _may_go.get()():
             raise _Recalled
+        if isinstance(conn.protocol, _Handler):
+            _handler.set(conn.protocol)
         return await super().send(conn)
 
 
@@ -218,7 +239,8 @@ class AiohttpTransport:
             _log.warning("the proxy refuses to connect to a push service: it answers %d", error.status)
             return TransportFailure.CONNECT
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return _failure(error)
+            handler = _handler.get()  # is falsy while its queue is empty
+            return (None if handler is None else accepted(handler.start)) or _failure(error)
         return await _read(response)
 
 

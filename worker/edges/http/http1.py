@@ -4,6 +4,7 @@ httptools (llhttp) parses the bytes. This module decides which parts of an answe
 read, and whether its connection can carry another request.
 """
 
+import re
 from functools import lru_cache
 
 import httptools
@@ -14,6 +15,9 @@ from worker.push.request import PushRequest
 
 WIRE_MAX_BYTES = 65_536
 """Limit of a whole answer: interim answers, headers, body, chunks and trailers."""
+
+START_KEPT = 4096
+"""Bytes of an unfinished answer that are kept, to tell what it has shown if the rest cannot be read."""
 
 ORIGINS_CACHED = 4096
 """Origins whose common part of all requests is cached: known push services have a few dozen."""
@@ -48,6 +52,19 @@ def _single_line(text: str) -> str:
     return text
 
 
+_INTERIM = rb"(?:HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*"
+_ACCEPTED = re.compile(_INTERIM + rb"HTTP/1\.[01] (2\d\d)(?: [^\r\n]*)?\r?\n")
+
+
+def accepted(start: bytes) -> PushResponse | None:
+    """Return the answer whose bytes have shown a whole 2xx status line, whatever follows it; or None.
+
+    Repeating such a push would show it twice. For any other status, another attempt costs nothing.
+    """
+    shown = _ACCEPTED.match(start)
+    return _PLAIN[int(shown.group(1))] if shown else None
+
+
 class _StopParsing(Exception):  # noqa: N818 - not an error, but the way out of httptools' callbacks
     """The rest of the answer does not matter."""
 
@@ -59,19 +76,28 @@ class AnswerParser:
         reusable: Whether the last answer is complete, nothing followed it, and the connection stays open.
     """
 
-    __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_status", "reusable")
+    __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_start", "_status", "reusable")
 
     def __init__(self) -> None:
         self._status = 0  # of the final answer, once all of its headers have arrived
         self._headers: dict[str, str] = {}
         self._body = b""
         self._received = 0
+        self._start = b""
         self._complete = False
         self.reusable = False
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes | memoryview) -> Answer | None:
         """Take in bytes; return the answer as soon as everything that matters of it has arrived."""
+        answers = self._parse(data)
+        if answers and self._complete:
+            return self._answer()
+        self._start += bytes(data[: START_KEPT - len(self._start)])
+        return None if answers else self.cut(TransportFailure.BAD_ANSWER)
+
+    def _parse(self, data: bytes | memoryview) -> bool:
+        """Return whether this is an answer so far, and there may be more of it to read."""
         self._complete = False
         self._received += len(data)
         surplus = self._received - WIRE_MAX_BYTES
@@ -80,22 +106,21 @@ class AnswerParser:
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, _StopParsing):
                 raise  # a bug of ours
-            return self.cut(TransportFailure.BAD_ANSWER)
+            return False
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            return self.cut(TransportFailure.BAD_ANSWER)
-        if surplus > 0 or (not self._complete and len(self._body) >= ANSWER_MAX_BYTES):
-            return self.cut(TransportFailure.BAD_ANSWER)
-        return self._answer() if self._complete else None
+            return False
+        return surplus <= 0 and (self._complete or len(self._body) < ANSWER_MAX_BYTES)
 
     def cut(self, failure: TransportFailure) -> Answer:
         """Return the result if no more is read: once the status is known, nothing can undo it."""
         self.reusable = False
-        return self._answer() if self._status else failure
+        return self._answer() if self._status else accepted(self._start) or failure
 
     def _answer(self) -> PushResponse:
         """Return what has been read, and start over for the next answer."""
         status = self._status
         self._status = self._received = 0
+        self._start = b""
         if not self._headers and not self._body:
             return _PLAIN[status]
         headers, self._headers = self._headers, {}

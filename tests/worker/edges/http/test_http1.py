@@ -89,7 +89,7 @@ def test_what_follows_an_answer_as_long_as_may_be_ends_the_connection_too():
 
 
 def test_an_answer_that_ends_beyond_the_bound_is_none_even_if_one_read_brings_its_end():
-    start, end = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
+    start, end = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\nX: ", b"\r\n\r\n"
     wire = start + b"x" * (WIRE_MAX_BYTES + 1 - len(start) - len(end)) + end
     parser = AnswerParser()
     assert read(parser, [wire[:-100], wire[-100:]]) is TransportFailure.BAD_ANSWER
@@ -125,8 +125,8 @@ def test_another_protocol_is_not_switched_to():
 CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
 ENDLESS = {
     "interim answers": (b"", b"HTTP/1.1 102 Processing\r\n\r\n", None),
-    "headers": (b"HTTP/1.1 201 Created\r\n", b"X-A: b\r\n", None),
-    "one header": (b"HTTP/1.1 201 Created\r\nX: ", b"x", None),
+    "headers": (b"HTTP/1.1 201 Created\r\n", b"X-A: b\r\n", 201),
+    "one header": (b"HTTP/1.1 201 Created\r\nX: ", b"x", 201),
     "reason": (b"HTTP/1.1 201 ", b"x", None),
     "chunk extension": (CHUNKED + b"1;", b"x", 201),
     "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n", 201),

@@ -126,11 +126,12 @@ NO_ANSWERS = [
     b"HTTP/1.1  \r\n\r\n",
     b"HTP/1.1 201 Created\r\n\r\n",
     b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
-    b"HTTP/1.1 201 Created\r\nContent-Length: x\r\n\r\n",
-    b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    b"HTTP/1.1 201 Created\r\nno colon\r\n\r\n",
+    b"HTTP/1.1 410 Gone\r\nContent-Length: x\r\n\r\n",
+    b"HTTP/1.1 429 Slow down\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    b"HTTP/1.1 503 Busy\r\nno colon\r\n\r\n",
     b"\x00\x01\x02\r\n\r\n",
-    b"HTTP/1.1 201 Created\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    b"HTTP/1.1 400 Bad\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\nX: HTTP/1.1 201 Created\r\n\r\nnothing",
 ]
 
 
@@ -145,7 +146,49 @@ async def test_what_is_no_answer(transport, certificates, wire):
     assert len(server.arrived) == 1
 
 
-@pytest.mark.parametrize("wire", [b"", b"HTTP/1.1 201 Crea", b"HTTP/1.1 201 Created\r\nTTL: 6"])
+ACCEPTED = {
+    "two equal lengths": b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length and chunks": b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "no length": b"HTTP/1.1 201 Created\r\nContent-Length: x\r\n\r\n",
+    "bare line feeds": b"HTTP/1.1 201 Created\nContent-Length: 0\n\n",
+    "no colon": b"HTTP/1.1 201 Created\r\nno colon\r\n\r\n",
+    "too long": b"HTTP/1.1 201 Created\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    "cut in a header": b"HTTP/1.1 201 Created\r\nTTL: 6",
+    "no reason": b"HTTP/1.1 201\r\nno colon\r\n\r\n",
+    "after hints": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 201 Created\r\nno colon\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("wire", ACCEPTED.values(), ids=ACCEPTED.keys())
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_what_has_shown_that_it_was_accepted_is_accepted_whatever_follows(
+    transport, certificates, wire, pieces
+):
+    middle = wire.index(b"\n") + 4 if pieces == 2 else len(wire)
+    said = [piece for piece in (wire[:middle], wire[middle:]) if piece]
+    async with (
+        scripted(certificates, saying(*said, lives=False)) as server,
+        opened(transport, certificates) as made,
+    ):
+        assert (await ask(made, to(server.port))).status == 201
+        await settled()
+    assert len(server.arrived) == 1
+
+
+async def test_what_one_answer_has_shown_says_nothing_about_the_next(transport, certificates):
+    async def once(wire: Wire, arrived: Arrived) -> bool:
+        lives = len(server.arrived) < 2
+        good = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+        return await saying(good if lives else b"nonsense\r\n\r\n", lives=lives)(wire, arrived)
+
+    async with scripted(certificates, once) as server, opened(transport, certificates) as made:
+        assert (await ask(made, to(server.port))).status == 201
+        assert await ask(made, to(server.port)) is TransportFailure.BAD_ANSWER
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("wire", [b"", b"HTTP/1.1 201", b"HTTP/1.1 201 Crea", b"HTTP/1.1 410 Gone\r\nTTL: 6"])
 async def test_an_end_before_the_headers_end(transport, certificates, wire):
     async with (
         scripted(certificates, saying(wire, lives=False)) as server,
