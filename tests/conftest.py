@@ -1,11 +1,17 @@
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.harness import requirements
+from tests.harness.kafka.apache import ApacheKafka
+from tests.harness.kafka.jars import JarsError, chosen, fetched
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.waiting import GENEROUS
 from tests.harness.worker_process import free_port
@@ -20,8 +26,9 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Of several processes, the first one calls this before it starts the others."""
+    config.addinivalue_line("markers", "apache_kafka: needs what only Apache Kafka does")
     requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
@@ -50,3 +57,26 @@ async def kafka(embedded: EmbeddedBroker) -> AsyncIterator[KafkaProxy]:
     """The embedded broker, behaving like Apache Kafka; consumers that wait for records use no CPU."""
     async with KafkaProxy(embedded.address) as proxy:
         yield proxy
+
+
+@pytest.fixture
+async def apache_kafka(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[ApacheKafka]]]:
+    """Starts an Apache Kafka of the test's own, to break: `kafka = await apache_kafka(brokers=3)`."""
+    requirements.require("kafka")
+    numbers = count(1)
+    async with AsyncExitStack() as stack:
+
+        async def start(**how: Any) -> ApacheKafka:
+            await asyncio.to_thread(fetch_apache_kafka, how.get("version"))
+            folder = tmp_path / f"kafka-{next(numbers)}"
+            return await stack.enter_async_context(ApacheKafka(folder, **how))
+
+        yield start
+
+
+def fetch_apache_kafka(version: str | None = None) -> None:
+    """Fetch the jars; skip the test where that fails, unless Apache Kafka is required."""
+    try:
+        fetched(version or chosen())
+    except JarsError as error:
+        requirements.forgo("kafka", str(error))

@@ -6,10 +6,12 @@ is checked once, before the first test: a word that is unknown or not met fails 
 the selected tests needs it.
 """
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from typing import NoReturn
 
 import pytest
 
@@ -58,13 +60,23 @@ def require(word: str) -> None:
         pytest.skip(_reason(word, missing))
 
 
+def forgo(word: str, reason: str) -> NoReturn:
+    """Skip the calling test for a reason that shows only when what `word` stands for is used.
+
+    Where `PUSHMILL_REQUIRE` names the word, the test fails instead.
+    """
+    if word in _words(os.environ.get(VARIABLE, "")):
+        pytest.fail(f"{VARIABLE}: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
 def check(words: str) -> None:
     """Check the value of `PUSHMILL_REQUIRE` against this machine.
 
     Raises:
         pytest.UsageError: A word is unknown, or what it stands for is missing.
     """
-    required = [word for word in map(str.strip, words.split(",")) if word]
+    required = _words(words)
     unknown = [word for word in required if word not in REQUIREMENTS]
     if unknown:
         raise pytest.UsageError(
@@ -74,6 +86,10 @@ def check(words: str) -> None:
     unmet = [_reason(word, missing) for word, missing in found.items() if missing]
     if unmet:
         raise pytest.UsageError("\n".join(f"{VARIABLE}: {reason}" for reason in unmet))
+
+
+def _words(value: str) -> list[str]:
+    return [word for word in map(str.strip, value.split(",")) if word]
 
 
 def _reason(word: str, missing: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import requirements
-from tests.harness.requirements import REQUIREMENTS, check, require
+from tests.harness.requirements import REQUIREMENTS, check, forgo, require
 
 ROOT = Path(__file__).parents[2]
 NEEDS_PROMETHEUS = "tests/k8s/test_alerts.py::test_promtool_accepts_the_rules"
@@ -82,6 +82,13 @@ def test_where_its_need_is_met_it_goes_on(path):
 def test_a_need_that_is_not_in_the_table_is_a_mistake():
     with pytest.raises(KeyError):
         require("netscape")
+
+
+@pytest.mark.parametrize(("required", "ending"), [("node, go", "skip"), (" kafka,go", "fail")])
+def test_what_shows_only_when_it_is_used_skips_or_fails_as_required(required, ending, monkeypatch):
+    monkeypatch.setenv("PUSHMILL_REQUIRE", required)
+    with pytest.raises(getattr(pytest, ending).Exception, match=r"no route to host$"):
+        forgo("kafka", "no route to host")
 
 
 # ── the variable ────────────────────────────────────────────────────────────────────────────────────────
