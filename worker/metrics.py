@@ -34,9 +34,10 @@ RETRY_REASONS = (
     *(failure.value for failure in TransportFailure if failure is not TransportFailure.ADDRESS_REFUSED),
     *("throttled", "unavailable", "server_error", "retry_now", "quarantined"),
 )
-DEFER_REASONS = ("not_due", "retry", "paused", "gate_closed", "surplus")
+DEFER_REASONS = ("not_due", "retry", "paused", "gate_closed", "surplus", "no_vapid_key")
 """Why recipients go to a tier: they are planned for later, are to be tried again, the campaign is paused, the
-push service asked to wait, or their site holds too much of the buffer."""
+push service asked to wait, their site holds too much of the buffer, or the key that their job names is
+missing."""
 
 DEAD_LETTER_REASONS = ("bad_json", "bad_field", "unsupported_version", "internal_error")
 _USUAL_CODES = (201, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503)

@@ -107,8 +107,11 @@ class FixedEntropy:
 class OneKey:
     """Every site's key; a job that names another gets none."""
 
+    def __init__(self, key=VAPID_KEY):
+        self.key = key
+
     def for_site(self, vapid_key, site_id):
-        return VAPID_KEY if vapid_key in {None, "default"} else None
+        return self.key if vapid_key in {None, "default"} else None
 
 
 TOKENS = TokenCache("mailto:push@example.com")

@@ -24,6 +24,9 @@ CHECKED_FOR = 10.0
 MISSING_FOR = 5.0
 """Seconds that a name counts as having no key before the folder is checked again."""
 
+MISSING = "there is no such file"
+"""The problem of a key that a job names, and that is not there."""
+
 _FILE_MAX_BYTES = 65_536
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
 # Non-blocking: a FIFO would block the event loop. No symlinks: the path has been resolved and checked.
@@ -97,7 +100,11 @@ class Keyring:
         would refuse.
         """
         if vapid_key is not None:
-            return self._entry(vapid_key).key
+            entry = self._entry(vapid_key)
+            if entry.absent and entry.problem is None:
+                entry.problem = MISSING
+                self._on_problem(vapid_key, MISSING)
+            return entry.key
         entry = self._entry(site_id)
         return self._entry(DEFAULT).key if entry.absent else entry.key
 
@@ -125,7 +132,8 @@ class Keyring:
         try:
             self._refresh(entry, f"{name}.pem")
         except FileNotFoundError:
-            entry.key, entry.absent, entry.stamp, entry.problem = None, True, None, None
+            entry.problem = entry.problem if entry.absent else None
+            entry.key, entry.absent, entry.stamp = None, True, None
         except (OSError, _FileProblemError) as error:
             # The problem may pass: then the file is read again, and a new problem is reported again.
             entry.stamp = None

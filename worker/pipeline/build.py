@@ -142,7 +142,7 @@ class _Departure:
 
 _job = attrgetter("job")
 
-_NO_VAPID_KEY = Settled(Status.INVALID, "no_vapid_key")
+NO_VAPID_KEY = Settled(Status.INVALID, "no_vapid_key")
 _BAD_KEYS = Settled(Status.INVALID, "bad_keys")
 _BAD_NOTIFICATION = Settled(Status.REJECTED, "bad_notification")
 _TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
@@ -153,7 +153,7 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
     recipient = delivery.recipient
     subscription = recipient.subscription
     if vapid_key is None:
-        return _NO_VAPID_KEY
+        return NO_VAPID_KEY
     try:
         keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
         return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))

@@ -48,6 +48,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
         lapses: The moment after which it is no longer sent.
         attempts: Requests made so far.
         doubted: Whether its subscription was called gone before, and doubted.
+        keyless_since: When the key that its job names was first found missing; None if it never was.
     """
 
     job: JobContext
@@ -61,6 +62,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
     lapses: float
     attempts: int
     doubted: bool = False
+    keyless_since: float | None = None
 
     def __repr__(self) -> str:
         return f"Delivery({self.job.job.job_id!r}, {self.recipient.id!r}, {self.endpoint.origin.key})"

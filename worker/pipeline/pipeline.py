@@ -151,7 +151,7 @@ class Pipeline:
                     flights.append(made)
                 else:
                     self._politeness.recall(delivery, now)
-                    self._settlement.settle([delivery], made, now)
+                    self._routing.unsent(delivery, made, now)
         return flights
 
     def recall(self, flight: Flight, now: float) -> None:

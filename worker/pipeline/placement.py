@@ -44,7 +44,7 @@ def make_deliveries(
         try:
             endpoint = endpoints.parse(recipient.subscription.endpoint)
             when = times(plan, recipient, index, shift)
-            attempts, doubted = _history(recipient)
+            attempts, doubted, keyless_since = _history(recipient)
             lapses = lapses_at(plan, when.due, attempts)
         except EndpointRefusedError:
             unsendable.append((index, Settled(Status.INVALID, "endpoint_not_allowed")))
@@ -53,14 +53,15 @@ def make_deliveries(
         else:
             delivery = Delivery(
                 *(job, entry, recipient, index, when.number, endpoint),
-                *(when.due, when.next, lapses, attempts, doubted),
+                *(when.due, when.next, lapses, attempts, doubted, keyless_since),
             )
             deliveries.append(delivery)
     return deliveries, unsendable
 
 
-def _history(recipient: Recipient) -> tuple[int, bool]:
-    """Return the attempts made so far, and whether its expiration was doubted."""
-    if isinstance(recipient, LaterRecipient):
-        return recipient.attempts, recipient.doubted
-    return 0, False
+def _history(recipient: Recipient) -> tuple[int, bool, float | None]:
+    """Return what a tier's record tells: attempts, doubt, and since when a key has been missing."""
+    if not isinstance(recipient, LaterRecipient):
+        return 0, False, None
+    since = recipient.keyless_since
+    return recipient.attempts, recipient.doubted, since.timestamp() if since else None

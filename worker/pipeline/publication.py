@@ -51,6 +51,7 @@ class Postponed(Struct, frozen=True, gc=False):
         moved: Its due time and its next attempt, seconds since the epoch, if pushmill itself moved the next
             attempt; None if it is just not due yet.
         doubted: Whether its subscription was called gone before, and doubted.
+        keyless_since: When the key that its job names was first found missing, seconds since the epoch.
     """
 
     recipient: Recipient
@@ -59,6 +60,7 @@ class Postponed(Struct, frozen=True, gc=False):
     tier: Tier
     moved: tuple[float, float] | None = None
     doubted: bool = False
+    keyless_since: float | None = None
 
 
 Effect = Outcome | Gone | Postponed | Publication
@@ -149,4 +151,5 @@ def _later_recipient(effect: Postponed) -> LaterRecipient:
         attempts=effect.attempts,
         due_at=due_at,
         doubted=effect.doubted,
+        keyless_since=None if effect.keyless_since is None else moment(effect.keyless_since),
     )

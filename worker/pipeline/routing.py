@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import msgspec
 
-from worker.pipeline.build import Entropy
+from worker.pipeline.build import NO_VAPID_KEY, Entropy
 from worker.pipeline.delivery import Delivery, JobContext
 from worker.pipeline.queue import DueQueue
 from worker.pipeline.settlement import Settlement
@@ -18,7 +18,7 @@ from worker.records.control import CampaignControl, Campaigns, Control, State
 from worker.records.outcome import Status
 from worker.records.topics import SHORTEST
 from worker.timing.schedule import lapses_at, times
-from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, pause_tier
+from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, key_tier, pause_tier
 
 
 class Routing:
@@ -81,6 +81,17 @@ class Routing:
         """Hand every delivery in the queue that `wanted` picks to the shortest tier."""
         for delivery in self._queue.extract(wanted, now):
             self._settlement.postpone(delivery, SHORTEST, "retry" if delivery.attempts else "surplus")
+
+    def unsent(self, delivery: Delivery, end: Settled, now: float) -> None:
+        """Settle a delivery for which no request can be made; one whose key is missing waits for it first."""
+        since = now if delivery.keyless_since is None else delivery.keyless_since
+        named = end is NO_VAPID_KEY and delivery.job.job.vapid_key is not None
+        tier = key_tier(now - since) if named else None
+        if tier is None or now + tier.delay > delivery.lapses:
+            self._settlement.settle([delivery], end, now)
+        else:
+            waiting = msgspec.structs.replace(delivery, keyless_since=since)
+            self._settlement.postpone(waiting, tier, "no_vapid_key")
 
     def _rest(self, delivery: Delivery, control: Control, now: float) -> None:
         """Postpone a paused delivery, for as long as the pause or its own time asks, whichever is longer."""

@@ -93,7 +93,8 @@ class Settlement:
         # A delivery that was never tried still moves with its campaign's pauses.
         moved = (delivery.due, delivery.next) if delivery.attempts else None
         effect = Postponed(
-            delivery.recipient, delivery.number, delivery.attempts, tier, moved, delivery.doubted
+            *(delivery.recipient, delivery.number, delivery.attempts, tier, moved),
+            *(delivery.doubted, delivery.keyless_since),
         )
         self._metrics.deferred[tier.name][reason].inc()
         self._tally.count(delivery.job.job, None)

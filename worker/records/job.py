@@ -105,6 +105,7 @@ class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
         attempts: Requests made so far.
         due_at: Its own due time, written once `not_before` was moved by a retry: `ttl` counts from here.
         doubted: Whether its subscription was called gone before, and doubted.
+        keyless_since: When the key that its job names was first found missing.
     """
 
     subscription: Subscription  # declared again to keep its place in JSON, behind the inherited fields
@@ -112,6 +113,7 @@ class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
     number: Count | None = None
     due_at: Moment | None = None
     doubted: bool = False
+    keyless_since: Moment | None = None
 
 
 class Slice(Struct, frozen=True):

@@ -21,6 +21,13 @@ PAUSE_SHARE = 0.1
 """Share of the pause so far that a paused recipient rests: the longer the pause, the rarer the looks."""
 
 
+KEY_SOUGHT = 600.0
+"""Seconds for which a key that a job names is looked for: secrets may reach a pod minutes after its jobs."""
+
+KEY_EAGER = 60.0
+"""Seconds for which it is looked for every ten seconds; after that, every minute."""
+
+
 def choose_tier(wait: float, horizon: float = HORIZON) -> Tier | None:
     """Return the tier with the longest delay that does not overshoot, or None to wait in memory.
 
@@ -48,6 +55,13 @@ def ready_at(tier: Tier, written_at: float, first_seen: float) -> float:
         first_seen: When this worker first saw it, seconds since the epoch.
     """
     return min(max(written_at + tier.delay, first_seen), first_seen + tier.delay)
+
+
+def key_tier(sought_for: float) -> Tier | None:
+    """Return the tier where a recipient rests until its job's key is looked for again; None to give up."""
+    if sought_for >= KEY_SOUGHT:
+        return None
+    return SHORTEST if sought_for < KEY_EAGER else choose_tier(KEY_EAGER + MARGIN)
 
 
 def pause_tier(paused_for: float, life: float) -> Tier:

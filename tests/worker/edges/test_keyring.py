@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from crypto.vapid import VapidKey, generate_vapid_key
-from worker.edges.keyring import CHECKED_FOR, MISSING_FOR, Keyring
+from worker.edges.keyring import CHECKED_FOR, MISSING, MISSING_FOR, Keyring
 
 KEYS = [generate_vapid_key() for _ in range(3)]
 PEMS = [key.to_pem() for key in KEYS]
@@ -108,6 +108,25 @@ def test_a_known_key_needs_no_disk_until_it_is_due(at):
     assert at.number("site_a") == 0
     at.clock.now += 0.01
     assert at.number("site_a") is None
+
+
+def test_a_key_that_is_named_and_missing_is_said_once_until_it_is_there(at):
+    for _ in range(5):
+        assert at.ring.for_site("named", "site_a") is None
+        at.clock.now += 2 * CHECKED_FOR
+    assert at.problems == [("named", MISSING)]
+    at.disk.write("named", PEMS[1])
+    at.clock.now += 2 * CHECKED_FOR
+    assert number(at.ring.for_site("named", "site_a")) == 1
+    at.disk.delete("named")
+    at.clock.now += 2 * CHECKED_FOR
+    assert at.ring.for_site("named", "site_a") is None
+    assert at.problems == [("named", MISSING)] * 2
+
+
+def test_a_site_that_has_no_key_of_its_own_is_no_problem(at):
+    assert at.ring.for_site(None, "site_a") is None
+    assert not at.problems
 
 
 @pytest.mark.parametrize("how", ["write", "replace"])

@@ -75,7 +75,7 @@ def became(value, answer=OK, now=NOW, **limits):
         (job(ELSEWHERE), OK, ("invalid", "endpoint_not_allowed", 0, None)),
         (job(UNREADABLE), OK, ("invalid", "bad_subscription", 0, None)),
         (job(recipient(variables={"a": []})), OK, ("invalid", "bad_variables", 0, None)),
-        (job(vapid_key="missing"), OK, ("invalid", "no_vapid_key", 0, None)),
+        (job(vapid_key="missing", not_after=at(NOW + 9)), OK, ("invalid", "no_vapid_key", 0, None)),
         (job(payload="x" * (MAX_PLAINTEXT + 1)), OK, ("rejected", "payload_too_large", 0, None)),
         (
             job(notification={"title": "{{name}}", "url": "https://x.example/"}),

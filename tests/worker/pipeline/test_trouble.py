@@ -1,10 +1,11 @@
 """Push services in trouble: closed gates and quarantine, and which deliveries still go out."""
 
 from collections import Counter, defaultdict
+from math import inf
 
 import pytest
 
-from tests.worker.pipeline.simulated import TIERS_AND_JOBS, Kafka, Worker, alone, run
+from tests.worker.pipeline.simulated import TIERS_AND_JOBS, Kafka, Worker, alone, always, run
 from tests.worker.pipeline.support import (
     BUSY,
     GONE,
@@ -23,7 +24,9 @@ from tests.worker.pipeline.support import (
 from tests.worker.support import (
     JOBS,
     NOW,
+    VAPID_KEY,
     FixedEntropy,
+    OneKey,
     job,
     make_pipeline,
     recipient,
@@ -33,6 +36,7 @@ from worker.limits.gates import FAILURES, FIRST_PERIOD, STRIKES
 from worker.pipeline.politeness import QUARANTINE
 from worker.push.answers import PushResponse, TransportFailure
 from worker.push.services import PushService
+from worker.timing.tiers import KEY_SOUGHT
 
 # ── gates ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +144,76 @@ def test_after_trouble_every_site_gets_through_in_bounded_time(trouble):
     assert max(done.values()) - well_at < 200
     pushes = sum(outcome["attempts"] for outcome in kafka.outcomes)
     assert pushes < 160 + 160 + 8 * 40
+
+
+# ── missing keys ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class LateKey:
+    """A key that reaches the pod at some time."""
+
+    def __init__(self, there_at, clock):
+        self.there_at = there_at
+        self.clock = clock
+        self.asked = []
+
+    def for_site(self, vapid_key, _site_id):
+        self.asked.append(self.clock.now)
+        return VAPID_KEY if vapid_key is None or self.clock.now >= self.there_at else None
+
+
+class Clock:
+    now = NOW
+
+
+def run_with_key(there_at, since, now=NOW, **fields):
+    """Run a job that names a key; return its outcomes by recipient, and when the key was looked for."""
+    clock = Clock()
+    keys = LateKey(there_at, clock)
+    kafka = Kafka()
+    kafka.append(JOBS, job(*people(3), payload="", vapid_key="late", start_at=at(since), **fields), now)
+    worker = Worker(kafka, TIERS_AND_JOBS, now, always(OK)[0], keys=keys)
+    while not worker.idle and now < NOW + 2000:
+        clock.now = now
+        worker.step(now)
+        now = max(now + 0.05, min(worker.next_event(now), now + 60))
+    return {each["recipient_id"]: each for each in kafka.outcomes}, sorted(set(keys.asked))
+
+
+@pytest.mark.parametrize("late", [0, 5, 200, 590])
+def test_a_key_that_a_job_names_may_come_ten_minutes_late(late):
+    outcomes, looks = run_with_key(NOW + late, NOW)
+    assert Counter(each["status"] for each in outcomes.values()) == {"sent": 3}
+    assert {each["attempts"] for each in outcomes.values()} == {1}
+    assert looks[-1] - NOW < late + 65
+
+
+@pytest.mark.parametrize("backlog", [0, 7200])
+def test_a_key_that_never_comes_is_looked_for_for_ten_minutes_however_late_the_job_is(backlog):
+    outcomes, looks = run_with_key(inf, NOW - backlog)
+    assert Counter((each["status"], each["detail"]) for each in outcomes.values()) == {
+        ("invalid", "no_vapid_key"): 3
+    }
+    assert {each["attempts"] for each in outcomes.values()} == {0}
+    assert KEY_SOUGHT <= looks[-1] - looks[0] < KEY_SOUGHT + 65
+    assert 10 < len(looks) < 25
+
+
+def test_a_recipient_that_would_lapse_meanwhile_does_not_wait_for_a_key():
+    outcomes, looks = run_with_key(NOW + 30, NOW, not_after=at(NOW + 25))
+    assert {(each["status"], each["detail"]) for each in outcomes.values()} == {("invalid", "no_vapid_key")}
+    assert looks[-1] < NOW + 25
+
+
+def test_a_site_without_any_key_does_not_wait(metrics):
+    pipeline = make_pipeline(metrics=metrics, keys=LateKey(inf, Clock()))
+    pipeline.accept(record(job(*people(2), vapid_key="late")), NOW)
+    assert pipeline.dispatch(NOW, 10) == []
+    assert deferred(metrics, "no_vapid_key") == {"10s": 2}
+    nobody = make_pipeline(keys=OneKey(None))
+    nobody.accept(record(job(*people(2))), NOW)
+    assert nobody.dispatch(NOW, 10) == []
+    assert statuses(published(nobody)) == {"r0": "invalid", "r1": "invalid"}
 
 
 # ── quarantine ──────────────────────────────────────────────────────────────────────────────────────────

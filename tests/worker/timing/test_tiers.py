@@ -5,7 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.records.topics import BY_TOPIC, SHORTEST, TIERS
-from worker.timing.tiers import HORIZON, HORIZON_FULL, MARGIN, choose_tier, pause_tier, ready_at
+from worker.timing.tiers import (
+    HORIZON,
+    HORIZON_FULL,
+    KEY_SOUGHT,
+    MARGIN,
+    choose_tier,
+    key_tier,
+    pause_tier,
+    ready_at,
+)
 
 patient = settings(deadline=None)  # a busy machine is no failure
 DAY = 86_400.0
@@ -121,3 +130,11 @@ def test_a_wrong_clock_holds_no_record_up_for_more_than_its_delay(tier, wrong):
 @pytest.mark.parametrize(("wrong", "wait"), [(300, 60), (0, 60), (-30, 30), (-60, 0), (-300, 0)])
 def test_a_clock_that_is_minutes_off(wrong, wait):
     assert ready_at(BY_TOPIC["later.1m"], NOW + wrong, NOW) == NOW + wait
+
+
+@pytest.mark.parametrize(
+    ("sought_for", "delay"), [(0, 10), (59, 10), (60, 60), (599, 60), (KEY_SOUGHT, None), (DAY, None)]
+)
+def test_a_missing_key_is_looked_for_often_at_first_and_not_for_ever(sought_for, delay):
+    tier = key_tier(sought_for)
+    assert (tier and tier.delay) == delay
