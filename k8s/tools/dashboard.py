@@ -195,7 +195,8 @@ WHAT_BECOMES = (
     Panel(
         "How many are put off into tiers, and why?",
         "not_due: planned for later. retry: tried again. paused: by their campaign. gate_closed: a push "
-        "service asked to wait. surplus: one site holds half of the memory.",
+        "service asked to wait. surplus: one site holds half of the memory. no_vapid_key: the key that their "
+        "job names is missing.",
         "suffix: /s",
         (("{{reason}} {{tier}}", f"{_rate('pushmill_deferred_recipients_total', 'tier', 'reason')} > 0"),),
     ),

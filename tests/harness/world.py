@@ -95,8 +95,11 @@ class World:
         topic: str = "jobs",
         headers: Any = None,
         partition: int | None = None,
+        codec: str | None = None,
     ) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.broker, max_request_size=2 << 20)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.broker, max_request_size=2 << 20, compression_type=codec
+        )
         await producer.start()
         try:
             values = [job if isinstance(job, bytes) else json.dumps(job).encode() for job in jobs]

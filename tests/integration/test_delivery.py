@@ -97,6 +97,16 @@ async def test_a_key_that_a_job_names_may_reach_the_worker_after_the_job(
     assert (outcome["status"], outcome["attempts"]) == ("sent", 1)
 
 
+async def test_jobs_may_be_compressed_with_any_codec(world: World, service: SimulatedPushService):
+    codecs = [None, "gzip", "snappy", "lz4", "zstd"]
+    await world.start_worker(service)
+    for number, (codec, subscription) in enumerate(zip(codecs, service.subscribe(len(codecs)), strict=True)):
+        await world.produce(job(f"j{number}", [recipient("r", subscription)]), codec=codec)
+    async with Outcomes(world) as outcomes:
+        found = await outcomes.of(len(codecs))
+    assert {each["status"] for [each] in found.values()} == {"sent"}
+
+
 async def test_what_is_no_job_becomes_a_dead_letter_and_costs_only_itself(
     world: World, service: SimulatedPushService
 ):
