@@ -59,11 +59,14 @@ def memory_kib(pid: int, field: str) -> int:
 
 
 class WorkerProcess:
-    """One worker; its output goes to the file `log`."""
+    """One worker; its output goes to the file `log`, and its source is in the folder `source`."""
 
-    def __init__(self, environment: dict[str, str], log: Path, changed: str = "") -> None:
+    def __init__(
+        self, environment: dict[str, str], log: Path, changed: str = "", source: Path = ROOT
+    ) -> None:
         self.environment = environment
         self.log = log
+        self.source = source
         self._program = ("-c", f"{changed}\nfrom worker.cli import main\nmain()") if changed else RUN
         self.process: asyncio.subprocess.Process | None = None
 
@@ -78,7 +81,7 @@ class WorkerProcess:
                 *self._program,
                 "run",
                 env=self.environment,
-                cwd=ROOT,
+                cwd=self.source,
                 stdout=log,
                 stderr=log,
             )

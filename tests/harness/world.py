@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from crypto.vapid import VapidKey, generate_vapid_key
-from tests.harness.worker_process import WorkerProcess, free_port, unset_environment
+from tests.harness.worker_process import ROOT, WorkerProcess, free_port, unset_environment
 from worker.config import KafkaSettings
 from worker.edges.kafka.topics import create_topics
 from worker.simulator.certificates import Certificates
@@ -80,11 +80,16 @@ class World:
         }
 
     async def start_worker(
-        self, *services: Listening, number: int = 0, changed: str = "", **more: str
+        self,
+        *services: Listening,
+        number: int = 0,
+        changed: str = "",
+        source: Path = ROOT,
+        **more: str,
     ) -> WorkerProcess:
         """Start a worker and wait until it is ready; `changed` is Python for what no setting changes."""
         environment = self.environment(services, number, **more)
-        worker = WorkerProcess(environment, self.folder / f"worker-{number}.log", changed)
+        worker = WorkerProcess(environment, self.folder / f"worker-{number}.log", changed, source)
         self.workers.append(worker)
         await worker.start()
         return worker
