@@ -20,8 +20,8 @@ from pathlib import Path
 from tests.harness.upstream import campaign, moment
 from tests.harness.world import World
 from worker.demo.broker import EmbeddedBroker
-from worker.records.job import EncodedKeys, Recipient
-from worker.records.job import Subscription as JobSubscription
+from worker.records.recipient import EncodedKeys, Recipient
+from worker.records.recipient import Subscription as JobSubscription
 from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
 from worker.timing.schedule import Plan, times

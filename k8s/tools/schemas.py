@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from worker.records import control, job, notification, outcome, stats
+from worker.records import control, job, notification, outcome, recipient, stats
 from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, OutcomeBatch
@@ -60,7 +60,7 @@ _BEYOND_TYPES: dict[str, Schema] = {
 
 _KINDS = {
     name: kind
-    for module in (control, job, notification, outcome, stats)
+    for module in (control, job, notification, outcome, recipient, stats)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and kind.__module__ == module.__name__
 }

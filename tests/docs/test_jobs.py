@@ -25,16 +25,14 @@ from worker.records.job import (
     RECIPIENT_MAX_BYTES,
     RECIPIENTS_MAX,
     TTL_DEFAULT,
-    EncodedKeys,
-    Recipient,
     SendJob,
     Slice,
-    Subscription,
     Urgency,
     decode_job,
 )
 from worker.records.notification import Action, Notification
 from worker.records.outcome import Expired, Outcome, OutcomeBatch, Status
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.records.stats import CampaignStats
 from worker.records.topics import TOPICS
 from worker.records.values import ID_PATTERN

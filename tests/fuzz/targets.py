@@ -57,8 +57,9 @@ from worker.push.template import BadNotificationError
 from worker.push.verdict import Settled
 from worker.records.control import CampaignError, Campaigns, State, change, decode_control
 from worker.records.envelope import Partition
-from worker.records.job import SendJob, Subscription, decode_job, decode_later
+from worker.records.job import SendJob, decode_job, decode_later
 from worker.records.outcome import Status
+from worker.records.recipient import Subscription
 from worker.records.stats import Totals
 from worker.records.topics import TIERS
 from worker.records.values import RecordError, encode_json

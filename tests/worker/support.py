@@ -15,7 +15,8 @@ from worker.pipeline.pipeline import Limits, Pipeline, Record
 from worker.push.message import compile_message
 from worker.push.services import Endpoints
 from worker.records.envelope import Partition
-from worker.records.job import Lane, LaterRecipient, decode_job
+from worker.records.job import Lane, decode_job
+from worker.records.recipient import LaterRecipient
 from worker.timing.schedule import lapses_at, make_plan, times
 
 NOW = 1_800_000_000.0

@@ -11,8 +11,9 @@ from crypto.errors import PayloadTooLargeError
 from worker.checks.finding import Finding, error, shown, warning
 from worker.push.message import TEMPLATES_MAX_BYTES, Message, compile_message
 from worker.push.template import BadNotificationError
-from worker.records.job import Decoded, Recipient, SendJob
+from worker.records.job import Decoded, SendJob
 from worker.records.notification import Notification
+from worker.records.recipient import Recipient
 
 FIREFOX_ANDROID_MAX = 2_800
 """Approximate bytes of plaintext that Firefox on Android accepts."""

@@ -22,14 +22,11 @@ from worker.records.job import (
     TTL_DEFAULT,
     Decoded,
     LaterJob,
-    LaterRecipient,
-    Recipient,
     SendJob,
-    Subscription,
-    Unreadable,
     decode_job,
     within_size,
 )
+from worker.records.recipient import LaterRecipient, Recipient, Subscription, Unreadable
 from worker.records.values import RecordError
 
 RECORD_MAX_BYTES = 1_000_000

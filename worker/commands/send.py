@@ -35,8 +35,9 @@ from worker.push.request import PushRequest
 from worker.push.services import Endpoint, EndpointRefusedError, Endpoints
 from worker.push.verdict import Settled, Verdict
 from worker.records.envelope import Partition
-from worker.records.job import TTL_DEFAULT, Lane, SendJob, Subscription, Urgency, decode_job
+from worker.records.job import TTL_DEFAULT, Lane, SendJob, Urgency, decode_job
 from worker.records.outcome import Status
+from worker.records.recipient import Subscription
 from worker.records.values import RecordError, encode_json
 from worker.timing.schedule import make_plan
 

@@ -12,7 +12,8 @@ from math import ceil, isfinite
 
 from worker.ledger.ledger import CHECKPOINT_MAX
 from worker.limits.limiter import SHARE
-from worker.records.job import RECIPIENTS_MAX, EncodedKeys, Recipient, Subscription
+from worker.records.job import RECIPIENTS_MAX
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.records.topics import Tier
 from worker.timing.schedule import Plan as Schedule
 from worker.timing.schedule import times

@@ -8,7 +8,8 @@ from worker.ledger.ledger import Entry
 from worker.push.message import Message
 from worker.push.request import PushRequest
 from worker.push.services import Endpoint
-from worker.records.job import Lane, Recipient, SendJob
+from worker.records.job import Lane, SendJob
+from worker.records.recipient import Recipient
 from worker.timing.schedule import Plan
 
 

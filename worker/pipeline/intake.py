@@ -11,16 +11,8 @@ import msgspec
 from worker.pipeline.delivery import JobContext
 from worker.push.message import compile_message
 from worker.records.envelope import Record
-from worker.records.job import (
-    Decoded,
-    Lane,
-    LaterJob,
-    Recipient,
-    Unreadable,
-    decode_job,
-    decode_later,
-    within_size,
-)
+from worker.records.job import Decoded, Lane, LaterJob, decode_job, decode_later, within_size
+from worker.records.recipient import Recipient, Unreadable
 from worker.records.topics import BY_TOPIC
 from worker.records.values import RecordError
 from worker.timing.schedule import make_plan

@@ -10,8 +10,8 @@ from worker.pipeline.delivery import Delivery
 from worker.pipeline.intake import TakenIn
 from worker.push.services import EndpointRefusedError, Endpoints
 from worker.push.verdict import Settled
-from worker.records.job import LaterRecipient, Recipient, Unreadable
 from worker.records.outcome import Status
+from worker.records.recipient import LaterRecipient, Recipient, Unreadable
 from worker.timing.schedule import lapses_at, times
 
 Unsendable = tuple[int, Settled]

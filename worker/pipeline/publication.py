@@ -13,8 +13,9 @@ from msgspec import Struct
 from worker.ledger.ledger import Taken
 from worker.pipeline.delivery import JobContext
 from worker.records.envelope import Publication
-from worker.records.job import LaterJob, LaterRecipient, Recipient, SendJob
+from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, Outcome, OutcomeBatch
+from worker.records.recipient import LaterRecipient, Recipient
 from worker.records.topics import EXPIRED, OUTCOMES, Tier
 from worker.records.values import encode_json, moment
 

@@ -27,8 +27,9 @@ from worker.push.template import (
     compile_text,
     constant,
 )
-from worker.records.job import Recipient, SendJob
+from worker.records.job import SendJob
 from worker.records.notification import Action, Notification, decode_notification
+from worker.records.recipient import Recipient
 from worker.records.values import encode_json
 
 DECLARATIVE_WEB_PUSH = 8030

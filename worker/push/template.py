@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
-from worker.records.job import Recipient
+from worker.records.recipient import Recipient
 from worker.records.values import Scalar, encode_json
 
 JOB_VARIABLES = ("job_id", "campaign_id", "site_id")

@@ -10,7 +10,8 @@ from math import inf
 
 from msgspec import Struct
 
-from worker.records.job import LaterRecipient, Recipient, SendJob
+from worker.records.job import SendJob
+from worker.records.recipient import LaterRecipient, Recipient
 
 FIRST_ATTEMPT_GRACE = 60.0
 """Seconds: a first attempt lapses no sooner than this after it was due, however short its `ttl`."""

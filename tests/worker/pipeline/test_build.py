@@ -18,9 +18,10 @@ from worker.push.message import compile_message
 from worker.push.services import Endpoints, HostRule
 from worker.push.verdict import Settled
 from worker.records.envelope import Partition
-from worker.records.job import EncodedKeys, Lane, Recipient, SendJob, Subscription, Urgency
+from worker.records.job import Lane, SendJob, Urgency
 from worker.records.notification import Notification
 from worker.records.outcome import Status
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.timing.schedule import make_plan
 
 patient = settings(deadline=None)  # a busy machine is no failure

@@ -6,7 +6,8 @@ import pytest
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
 from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
 from worker.records.envelope import Partition
-from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob, Unreadable
+from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob
+from worker.records.recipient import Unreadable
 from worker.records.topics import TIERS
 from worker.records.values import RecordError, encode_json
 

@@ -13,8 +13,9 @@ from worker.pipeline.publication import LATER_MAX_BYTES, Gone, Postponed, public
 from worker.push.message import TEMPLATES_MAX_BYTES, compile_message
 from worker.push.services import ENDPOINT_MAX_CHARS
 from worker.records.envelope import Publication
-from worker.records.job import RECIPIENT_MAX_BYTES, RECIPIENTS_MAX, Lane, LaterJob, Recipient, decode_later
+from worker.records.job import RECIPIENT_MAX_BYTES, RECIPIENTS_MAX, Lane, LaterJob, decode_later
 from worker.records.outcome import Outcome, Status
+from worker.records.recipient import Recipient
 from worker.records.topics import EXPIRED, OUTCOMES, TIERS
 from worker.records.values import moment
 from worker.timing.schedule import lapses_at, make_plan, times

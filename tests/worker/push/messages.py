@@ -5,8 +5,9 @@ import json
 from hypothesis import settings
 
 from worker.push.message import compile_message
-from worker.records.job import EncodedKeys, Recipient, SendJob, Subscription
+from worker.records.job import SendJob
 from worker.records.notification import Notification
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
 
 patient = settings(deadline=None)  # a busy machine is no failure
 SUBSCRIPTION = Subscription("https://push.example/a", EncodedKeys("p", "a"))

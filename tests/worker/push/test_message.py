@@ -20,8 +20,9 @@ from tests.worker.push.messages import (
     shown,
 )
 from worker.push.message import JSON, OCTETS, TEMPLATES_MAX_BYTES, compile_message
-from worker.records.job import Recipient, SendJob
+from worker.records.job import SendJob
 from worker.records.notification import Action, Notification
+from worker.records.recipient import Recipient
 from worker.records.values import encode_json
 
 # ── the shape ───────────────────────────────────────────────────────────────────────────────────────────

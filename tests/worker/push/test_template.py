@@ -18,8 +18,8 @@ from tests.worker.push.messages import (
 )
 from worker.push.message import compile_message
 from worker.push.template import BadNotificationError, Checked
-from worker.records.job import Recipient
 from worker.records.notification import Action
+from worker.records.recipient import Recipient
 from worker.records.values import encode_json
 
 # ── variables ───────────────────────────────────────────────────────────────────────────────────────────

@@ -10,20 +10,16 @@ from worker.records.job import (
     RECIPIENTS_MAX,
     TTL_DEFAULT,
     Decoded,
-    EncodedKeys,
     Lane,
     LaterJob,
-    LaterRecipient,
-    Recipient,
     SendJob,
     Slice,
-    Subscription,
-    Unreadable,
     Urgency,
     decode_job,
     decode_later,
 )
 from worker.records.notification import Action, Notification
+from worker.records.recipient import EncodedKeys, LaterRecipient, Recipient, Subscription, Unreadable
 from worker.records.values import RecordError, encode_json
 
 patient = settings(deadline=None)  # a busy machine is no failure

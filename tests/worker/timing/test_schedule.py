@@ -6,15 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.records.job import (
-    EncodedKeys,
-    LaterRecipient,
-    Recipient,
-    SendJob,
-    Slice,
-    Subscription,
-    decode_later,
-)
+from worker.records.job import SendJob, Slice, decode_later
+from worker.records.recipient import EncodedKeys, LaterRecipient, Recipient, Subscription
 from worker.records.values import encode_json, moment
 from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, times, ttl_left
 
