@@ -112,7 +112,7 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
 
     Args:
         p256dh: base64url text of an uncompressed P-256 point: 65 bytes, the first of them 0x04.
-        auth: base64url text of 16 bytes.
+        auth: base64url text of 16 bytes. Both may be ordinary base64 instead, as some servers store them.
 
     Raises:
         SubscriptionKeyError: one of them is anything else; says which, and what is wrong.
@@ -167,4 +167,11 @@ def _decode(name: str, text: str) -> bytes:
     try:
         return base64url.decode(text)
     except ValueError:
-        raise SubscriptionKeyError(name, "is not base64url") from None
+        return _decode_ordinary(name, text)
+
+
+def _decode_ordinary(name: str, text: str) -> bytes:
+    try:
+        return base64url.decode_any(text)
+    except ValueError:
+        raise SubscriptionKeyError(name, "is neither base64url nor base64") from None

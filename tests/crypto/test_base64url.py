@@ -38,6 +38,24 @@ def test_refuses(text):
         base64url.decode(text)
 
 
+@patient
+@given(
+    st.binary(max_size=200), st.sampled_from([base64.b64encode, base64.encodebytes, base64.urlsafe_b64encode])
+)
+def test_any_form_that_servers_store_is_decoded(data, encode):
+    text = encode(data).decode()
+    for stored in (text, text.rstrip("=\n"), text.replace("\n", "\r\n")):
+        assert base64url.decode_any(stored) == data
+
+
+@pytest.mark.parametrize(
+    "text", ["A", "AAAAA", "AA=", "AAA==", "AAAA=", "=", "A A", "AAAA\t", "éAAA", "AA*A"]
+)
+def test_neither_form_is_refused(text):
+    with pytest.raises(ValueError):
+        base64url.decode_any(text)
+
+
 def test_error_does_not_repeat_the_text():
     with pytest.raises(ValueError) as caught:
         base64url.decode("c2VjcmV0c2VjcmV0é")
