@@ -49,7 +49,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
 _EXACTLY_ONE = {
     "oneOf": [
         {"required": [name], "properties": {name: {"type": kind}}}
-        for name, kind in (("notification", "object"), ("payload", "string"))
+        for name, kind in (("notification", "object"), ("payload", ["string", "object"]))
     ]
 }
 _BEYOND_TYPES: dict[str, Schema] = {
@@ -57,6 +57,13 @@ _BEYOND_TYPES: dict[str, Schema] = {
     "LaterJob": _EXACTLY_ONE,
 }
 """Rules that the worker checks after it has decoded a value."""
+
+_ONLY_WRITTEN = {outcome.__name__, stats.__name__}
+_NULL = {"type": "null"}
+_EMPTY: dict[Any, Schema] = {
+    "object": {"type": "array", "maxItems": 0},
+    "array": {"type": "object", "maxProperties": 0},
+}
 
 _KINDS = {
     name: kind
@@ -94,10 +101,29 @@ def _json_schema(kind: type[msgspec.Struct]) -> Schema:
 def _parts(kinds: list[type[msgspec.Struct]], ref_template: str) -> dict[str, Schema]:
     _, parts = msgspec.json.schema_components(kinds, ref_template=ref_template)
     for name, schema in parts.items():
+        if _KINDS[name].__module__ not in _ONLY_WRITTEN:
+            _loosen(schema, parts)
         _describe(_KINDS[name], schema)
         schema.update(_BEYOND_TYPES.get(name, {}))
     plain: dict[str, Schema] = _as_published(parts)
     return {_NAMES.get(name, name): schema for name, schema in plain.items()}
+
+
+def _loosen(schema: Schema, parts: dict[str, Schema]) -> None:
+    """Let optional fields be null, or an empty container of the wrong kind: `worker.records.tolerance`."""
+    for field, value in schema.get("properties", {}).items():
+        if field in schema["required"]:
+            continue
+        default = {key: value.pop(key) for key in ("default",) if key in value}
+        kinds = [each for each in value.get("anyOf", [dict(value)]) if each != _NULL]
+        types = {_target(each, parts).get("type") for each in kinds}
+        empty = [_EMPTY[kind] for kind in types if len(types) == 1 and kind in _EMPTY]
+        value.clear()
+        value.update({"anyOf": [*kinds, *empty, _NULL], **default})
+
+
+def _target(schema: Schema, parts: dict[str, Schema]) -> Schema:
+    return parts[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 def _describe(kind: type, schema: Schema) -> None:

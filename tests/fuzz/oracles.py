@@ -200,18 +200,26 @@ def filled(template: str, values: dict[str, str], *, in_url: bool = False) -> st
 def _variable(template: str, at: int) -> tuple[str, str, int] | None:
     if not template.startswith("{{", at):
         return None
-    end = at + 2
+    begin = _after_spaces(template, at + 2)
+    end = begin
     while end < len(template) and template[end] in _NAME:
         end += 1
-    name = template[at + 2 : end]
+    name = template[begin:end]
     if not name:
         return None
+    end = _after_spaces(template, end)
     if template.startswith("}}", end):
         return name, "", end + 2
     close = template.find("}}", end)
     if not template.startswith("|", end) or close < 0:
         return None
-    return name, template[end + 1 : close], close + 2
+    return name, template[end + 1 : close].strip(), close + 2
+
+
+def _after_spaces(template: str, at: int) -> int:
+    while at < len(template) and template[at].isspace():
+        at += 1
+    return at
 
 
 # ── keys and ciphertexts ────────────────────────────────────────────────────────────────────────────────────

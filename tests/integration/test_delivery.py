@@ -72,7 +72,7 @@ async def test_every_status_is_reached_through_the_whole_path(world: World, serv
             "bad-host": ("invalid", "endpoint_not_allowed"),
             "bad-shape": ("invalid", "bad_subscription"),
             "huge": ("rejected", "payload_too_large"),
-            "no-title": ("rejected", "bad_notification"),
+            "no-title": ("rejected", "bad_title"),
             "late": ("lapsed", None),
         }
         await expired.read(lambda: len(expired.records) >= 2, "both expired subscriptions are told")

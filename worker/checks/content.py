@@ -1,5 +1,6 @@
 """Rules for a job's content: it is rendered for each recipient, as the worker would. Pure."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,8 +19,9 @@ from worker.records.recipient import Recipient
 FIREFOX_ANDROID_MAX = 2_800
 """Approximate bytes of plaintext that Firefox on Android accepts."""
 
+_ANY_URL = "https://example.com/"
 _BUILT_IN = frozenset({"job_id", "campaign_id", "site_id", "recipient_id"})
-_VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(\|.*?)?\}\}", re.DOTALL)
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*(\|.*?)?\}\}", re.DOTALL)
 """Like the one of `worker.push.template`, but distinguishes an empty fallback from none."""
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
@@ -32,12 +34,17 @@ def content(decoded: Decoded) -> Iterator[Finding]:
     if message.template_bytes > TEMPLATES_MAX_BYTES:
         size = f"{message.template_bytes:,} bytes before variables are filled in"
         yield error(
-            "notification",
+            _field(job),
             f"is too large for every recipient: {size}, over the limit of {TEMPLATES_MAX_BYTES:,}",
         )
         return
     yield from _rendered(job, message, readable, len(decoded.recipients))
+    yield from _pictures(job, readable, len(decoded.recipients))
     yield from _used_variables(job, readable)
+
+
+def _field(job: SendJob) -> str:
+    return "payload" if job.notification is None else "notification"
 
 
 def _rendered(job: SendJob, message: Message, recipients: dict[int, Recipient], of: int) -> Iterator[Finding]:
@@ -51,7 +58,7 @@ def _rendered(job: SendJob, message: Message, recipients: dict[int, Recipient], 
         except PayloadTooLargeError as refusal:
             sizes[index] = refusal.size
     yield from _broken_fields(job, {index: recipients[index] for index in bad}, of)
-    yield from _sized("payload" if job.notification is None else "notification", sizes, len(recipients))
+    yield from _sized(_field(job), sizes, len(recipients))
 
 
 def _sized(field: str, sizes: dict[int, int], of: int) -> Iterator[Finding]:
@@ -90,23 +97,45 @@ def _probes(job: SendJob) -> Iterator[tuple[str, str, Message]]:
     notification = job.notification
     if notification is None:
         return
-    urls = {"url": notification.url} | {
-        name: getattr(notification, name) for name in ("icon", "image", "badge")
-    }
+    urls = [("url", notification.url)]
     texts = [("title", notification.title)]
     for number, action in enumerate(notification.actions or ()):
-        urls |= {f"actions[{number}].url": action.url, f"actions[{number}].icon": action.icon}
+        urls.append((f"actions[{number}].url", action.url))
         texts.append((f"actions[{number}].title", action.title))
     for name, template in texts:
-        probe = Notification(template, "https://example.com/")
+        probe = Notification(template, _ANY_URL)
         yield f"notification.{name}", "is empty", _compiled(job, probe)
-    for name, template in urls.items():
+    for name, template in urls:
+        probe = Notification("t", template)
+        yield f"notification.{name}", "is not an absolute https URL", _compiled(job, probe)
+
+
+def _pictures(job: SendJob, recipients: dict[int, Recipient], of: int) -> Iterator[Finding]:
+    """Find the pictures that are left out, by rendering each without the rest."""
+    for field, template in _picture_templates(job.notification):
+        probe = _compiled(job, Notification("t", _ANY_URL, icon=template))
+        without = [index for index, recipient in recipients.items() if _is_left_out(probe, recipient)]
+        if without:
+            some = _for_some(without, of)
+            yield warning(field, f"is left out {some}: it is neither absolute https, nor data:, nor relative")
+
+
+def _picture_templates(notification: Notification | None) -> Iterator[tuple[str, str]]:
+    if notification is None:
+        return
+    pictures = {name: getattr(notification, name) for name in ("icon", "image", "badge")}
+    for number, action in enumerate(notification.actions or ()):
+        pictures[f"actions[{number}].icon"] = action.icon
+    for name, template in pictures.items():
         if template is not None:
-            yield (
-                f"notification.{name}",
-                "is not an absolute https URL",
-                _compiled(job, Notification("t", template)),
-            )
+            yield f"notification.{name}", template
+
+
+def _is_left_out(probe: Message, recipient: Recipient) -> bool:
+    try:
+        return "icon" not in json.loads(probe.render(recipient))["notification"]
+    except PayloadTooLargeError:
+        return False
 
 
 def _compiled(job: SendJob, notification: Notification) -> Message:
@@ -121,17 +150,18 @@ def _for_some(indexes: list[int], of: int) -> str:
 
 
 def _used_variables(job: SendJob, recipients: dict[int, Recipient]) -> Iterator[Finding]:
-    templates = list(_templates(msgspec.to_builtins(job.notification), "notification"))
+    content = job.payload if job.notification is None else job.notification
+    templates = [] if isinstance(content, str) else _templates(msgspec.to_builtins(content), _field(job))
     used: dict[str, list[tuple[str, bool]]] = {}
     for field, text in templates:
         if "{{" in _VARIABLE.sub("", text):
-            yield warning(field, "has a {{ that does not start a variable, and is sent unchanged")
+            yield error(field, "has a {{ that does not start a variable, and is sent unchanged")
         for match in _VARIABLE.finditer(text):
             used.setdefault(match.group(1), []).append((field, match.group(2) is None))
-    if "{{" in (job.payload or ""):
+    if isinstance(job.payload, str) and "{{" in job.payload:
         yield warning("payload", "is sent unchanged: its {{…}} are not filled in")
     yield from _missing(used, recipients)
-    yield from _unused(used, recipients)
+    yield from _unused(used, recipients, _field(job))
 
 
 def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -149,13 +179,15 @@ def _templates(tree: Any, path: str) -> Iterator[tuple[str, str]]:
 def _missing(used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recipient]) -> Iterator[Finding]:
     for name, uses in used.items():
         bare = [field for field, has_no_fallback in uses if has_no_fallback]
-        missing = [i for i, each in recipients.items() if name not in (each.variables or ())]
+        missing = [i for i, each in recipients.items() if (each.variables or {}).get(name) is None]
         if bare and missing and name not in _BUILT_IN:
             some = _for_some(missing, len(recipients))
             yield warning(bare[0], f"{{{{{name}}}}} has no value {some}, and no fallback: it is left empty")
 
 
-def _unused(used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recipient]) -> Iterator[Finding]:
+def _unused(
+    used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recipient], content: str
+) -> Iterator[Finding]:
     for index, recipient in recipients.items():
         for name in recipient.variables or ():
             field = f"recipients[{index}].variables.{shown(name)}"
@@ -164,4 +196,4 @@ def _unused(used: dict[str, list[tuple[str, bool]]], recipients: dict[int, Recip
             elif not _NAME.fullmatch(name):
                 yield error(field, "is not a valid variable name: use A-Z, a-z, 0-9 and _")
             elif name not in used:
-                yield warning(field, "is not used in the notification")
+                yield warning(field, f"is not used in the {content}")

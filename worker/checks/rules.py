@@ -27,6 +27,7 @@ from worker.records.job import (
     within_size,
 )
 from worker.records.recipient import LaterRecipient, Recipient, Subscription, Unreadable
+from worker.records.tolerance import repaired, tolerated
 from worker.records.values import RecordError
 
 RECORD_MAX_BYTES = 1_000_000
@@ -52,7 +53,7 @@ class _RawRecipients(Struct):
 
 
 _decode_recipient = msgspec.json.Decoder(Recipient).decode
-# Reads nothing but the recipients, since unknown fields need not be UTF-8.
+# Reads nothing but the recipients, since unknown fields may be nested too deeply.
 _decode_recipients = msgspec.json.Decoder(_RawRecipients).decode
 
 
@@ -63,15 +64,16 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
         value: The value of a record as it is produced to `push.jobs`.
         endpoints: Decides which endpoints are allowed.
     """
+    text = tolerated(value, SendJob)  # what the worker reads if its strict decoder refuses the record
     try:
         decoded = decode_job(value)
     except RecordError as refusal:
         field, _, problem = refusal.problem.partition(": ")
-        return [error(field, problem), *_merged(_unknown_fields(value))]
+        return [error(field, problem), *_merged(_unknown_fields(text))]
     found = (
         *_record(value),
-        *_unknown_fields(value),
-        *_flaws(decoded, value),
+        *_unknown_fields(text),
+        *_flaws(decoded, text),
         *_oversized(decoded, value),
         *_repeated(decoded),
         *_subscriptions(decoded, endpoints),
@@ -98,6 +100,9 @@ def _merged(found: Iterator[Finding]) -> list[Finding]:
 def _record(value: bytes) -> Iterator[Finding]:
     if len(value) > RECORD_MAX_BYTES:
         yield warning("value", f"is {len(value):,} bytes: brokers accept 1 MiB by default; split the job")
+    if repaired(value) != value:
+        problem = "has half of a surrogate pair, or bytes that are not UTF-8: U+FFFD is sent in their place"
+        yield warning("value", problem)
 
 
 def _unknown_fields(value: bytes) -> Iterator[Finding]:
@@ -105,7 +110,7 @@ def _unknown_fields(value: bytes) -> Iterator[Finding]:
         tree = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if _is_read(value):
-            yield error("value", "has an unknown field that is not UTF-8 or is nested too deeply")
+            yield error("value", "has an unknown field that is nested too deeply")
         return
     yield from _unknown_names(tree, inspect.type_info(SendJob), "")
 

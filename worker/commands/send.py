@@ -1,6 +1,7 @@
 """`pushmill send`: sends one notification to one subscription, by the same steps as a worker."""
 
 import asyncio
+import json
 import os
 import ssl
 import sys
@@ -37,8 +38,8 @@ from worker.push.verdict import Settled, Verdict
 from worker.records.envelope import Partition
 from worker.records.job import TTL_DEFAULT, Lane, SendJob, Urgency, decode_job
 from worker.records.outcome import Status
-from worker.records.recipient import Subscription
-from worker.records.values import RecordError, encode_json
+from worker.records.recipient import Subscription, decode_subscription
+from worker.records.values import RecordError
 from worker.timing.schedule import make_plan
 
 _HERE = "pushmill-send"
@@ -48,7 +49,6 @@ _READ = (
     *("VAPID_SUBJECT", "ENDPOINT_HOSTS", "ALLOW_PRIVATE_ENDPOINTS", "CA_FILE", "REQUEST_TIMEOUT"),
     *("TRANSPORT", "PROXY_URL"),
 )
-_decode_subscription = msgspec.json.Decoder(Subscription).decode
 
 
 def send(
@@ -115,18 +115,20 @@ def _read_subscription(file: str) -> Subscription:
     except OSError as error:
         end(f"{file} cannot be read: {error.strerror or error}", MISUSED)
     try:
-        return _decode_subscription(text)
-    except msgspec.ValidationError as error:
+        return decode_subscription(text)
+    except RecordError as error:
+        if error.code == "bad_json":
+            end(f"{file} should hold one subscription in JSON and nothing else", MISUSED)
         end(f"{file} is not a subscription as PushSubscription.toJSON() returns it: {error}", MISUSED)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        end(f"{file} should hold one subscription in JSON and nothing else", MISUSED)
 
 
 def _job(subscription: Subscription, fields: dict[str, Any]) -> SendJob:
     ids = {"job_id": _HERE, "campaign_id": _HERE, "site_id": _HERE}
-    recipients = [{"id": "subscription", "subscription": subscription}]
+    recipients = [{"id": "subscription", "subscription": msgspec.to_builtins(subscription)}]
+    # Python's own `json`: an argument that is not UTF-8 holds halves of surrogate pairs, which it escapes.
+    value = json.dumps({"v": 1, **ids, "recipients": recipients, **fields})
     try:
-        return decode_job(encode_json({"v": 1, **ids, "recipients": recipients, **fields})).job
+        return decode_job(value.encode()).job
     except RecordError as error:
         end(str(error), MISUSED)
 

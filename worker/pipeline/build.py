@@ -144,7 +144,6 @@ _job = attrgetter("job")
 
 NO_VAPID_KEY = Settled(Status.INVALID, "no_vapid_key")
 _BAD_KEYS = Settled(Status.INVALID, "bad_keys")
-_BAD_NOTIFICATION = Settled(Status.REJECTED, "bad_notification")
 _TOO_LARGE = Settled(Status.REJECTED, "payload_too_large")
 _INTERNAL_ERROR = Settled(Status.REJECTED, "internal_error")
 
@@ -159,8 +158,8 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
         return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))
     except SubscriptionKeyError:
         return _BAD_KEYS
-    except BadNotificationError:
-        return _BAD_NOTIFICATION
+    except BadNotificationError as error:
+        return Settled(Status.REJECTED, error.detail)
     except PayloadTooLargeError:
         return _TOO_LARGE
     except Exception:  # noqa: BLE001 - a bad recipient must cost only itself

@@ -8,6 +8,7 @@ from worker.ledger.ledger import Entry
 from worker.push.message import Message
 from worker.push.request import PushRequest
 from worker.push.services import Endpoint
+from worker.records.envelope import Headers
 from worker.records.job import Lane, SendJob
 from worker.records.recipient import Recipient
 from worker.timing.schedule import Plan
@@ -28,7 +29,7 @@ class JobContext(msgspec.Struct, frozen=True, eq=False, gc=False):
     plan: Plan
     lane: Lane
     message: Message
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Headers
 
     def __repr__(self) -> str:
         return f"JobContext({self.job.job_id!r})"

@@ -44,7 +44,7 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
     Raises:
         RecordError: The record is not a valid job.
     """
-    if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_MAX_BYTES:
+    if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADERS_MAX_BYTES:
         raise RecordError("bad_field", f"headers: are larger than {HEADERS_MAX_BYTES} bytes")
     decoded = _decode(record)
     job = decoded.job

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from worker.ledger.ledger import Taken
 from worker.pipeline.delivery import JobContext
-from worker.records.envelope import Publication
+from worker.records.envelope import Headers, Publication
 from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, Outcome, OutcomeBatch
-from worker.records.recipient import LaterRecipient, Recipient
+from worker.records.recipient import LaterRecipient, Recipient, in_base64url, without_nulls
 from worker.records.topics import EXPIRED, OUTCOMES, Tier
 from worker.records.values import encode_json, moment
 
@@ -123,7 +123,12 @@ def _split(job: JobContext, tier: Tier, recipients: list[LaterRecipient]) -> Ite
         yield from _split(job, tier, recipients[:half])
         yield from _split(job, tier, recipients[half:])
     else:
-        yield Publication(tier.topic, job.job.job_id.encode(), value, job.headers)
+        yield Publication(tier.topic, job.job.job_id.encode(), value, _tier_headers(job.headers))
+
+
+def _tier_headers(headers: Headers) -> Headers:
+    """Return a record's headers for a tier: an older worker, which may read it, takes none that is null."""
+    return tuple((name, value or b"") for name, value in headers)
 
 
 def _later_job(job: JobContext, recipients: list[LaterRecipient]) -> LaterJob:
@@ -145,8 +150,8 @@ def _later_recipient(effect: Postponed) -> LaterRecipient:
         due_at, not_before = (moment(seconds) for seconds in effect.moved)
     return LaterRecipient(
         id=recipient.id,
-        subscription=recipient.subscription,
-        variables=recipient.variables,
+        subscription=in_base64url(recipient.subscription),
+        variables=without_nulls(recipient.variables),
         not_before=not_before,
         number=effect.number,
         attempts=effect.attempts,

@@ -14,6 +14,7 @@ from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
 from worker.push.template import (
     JOB_VARIABLES,
+    PICTURE,
     TEXT,
     TITLE,
     UNQUOTED,
@@ -30,7 +31,7 @@ from worker.push.template import (
 from worker.records.job import SendJob
 from worker.records.notification import Action, Notification, decode_notification
 from worker.records.recipient import Recipient
-from worker.records.values import encode_json
+from worker.records.values import decode_json, encode_json
 
 DECLARATIVE_WEB_PUSH = 8030
 TEMPLATES_MAX_BYTES = 65_536
@@ -44,6 +45,9 @@ _KEPT_MAX_BYTES = 4_096
 JSON: Final = "application/json"
 OCTETS: Final = "application/octet-stream"
 
+_ACTION_TITLE = TITLE._replace(detail="bad_action")
+_ACTION_URL = URL._replace(detail="bad_action")
+
 # Templates of the ids that tell the page which message it was.
 _IDS = {name: "{{" + name + "}}" for name in ("job_id", "campaign_id", "recipient_id")}
 
@@ -56,7 +60,7 @@ class Message:
         content_type: Media type of the plaintext.
         frame: The bytes that are the same for everyone, with `%b` for each placeholder.
         placeholders: The placeholders, in order.
-        template_bytes: Size of the notification that it was compiled from; 0 if that was a `payload`.
+        template_bytes: Size of the JSON that it was compiled from; 0 if that was a text.
     """
 
     content_type: str
@@ -96,29 +100,36 @@ class Message:
 
 
 def compile_message(job: SendJob) -> Message:
-    """Compile what a job sends: its `payload` as it is, or its notification as Declarative Web Push.
+    """Compile what a job sends: its `payload`, or its notification as Declarative Web Push.
 
+    A `payload` that is a text goes out as it is; one that is an object is a template.
     Source: https://www.w3.org/TR/push-api/#declarative-push-message, WebKit's Declarative Web Push.
     """
-    if job.notification is None:
+    declarative = job.notification is not None
+    if not declarative and not isinstance(job.payload, dict):
         return Message(OCTETS, constant((job.payload or "").encode()))
-    encoded = encode_json(job.notification)
+    encoded = encode_json(job.notification if declarative else job.payload)
     compiled = _cached_template if len(encoded) <= _KEPT_MAX_BYTES else _template
-    pieces = _with_ids(compiled(encoded, job.mutable), job)
+    pieces = _with_ids(compiled(encoded, declarative, job.mutable), job)
     frame = b"".join(piece if isinstance(piece, bytes) else b"%b" for piece in pieces)
     placeholders = tuple(piece for piece in pieces if not isinstance(piece, bytes))
     return Message(JSON, frame, placeholders, len(encoded))
 
 
-def _template(encoded: bytes, mutable: bool | None) -> list[Piece | Unbound]:
-    """Compile a notification, leaving out the ids of its jobs and the variables of its recipients.
+def _template(encoded: bytes, declarative: bool, mutable: bool | None) -> list[Piece | Unbound]:
+    """Compile a template, leaving out the ids of its jobs and the variables of its recipients.
 
     Args:
-        encoded: The notification as JSON, by which it is cached.
+        encoded: The template as JSON, by which it is cached.
+        declarative: Whether it is a notification; else its members are upstream's own.
         mutable: The job's `mutable`.
     """
+    if declarative:
+        tree = _declarative(decode_notification(encoded), mutable=mutable)
+    else:
+        tree = decode_json(encoded)
     pieces: list[Piece | Unbound] = []
-    _add_json(_declarative(decode_notification(encoded), mutable=mutable), pieces)
+    _add_json(tree, pieces)
     return list(_joined(pieces))
 
 
@@ -159,9 +170,9 @@ def _declarative(notification: Notification, *, mutable: bool | None) -> dict[st
         "title": _Marked(TITLE, n.title),
         "navigate": _Marked(URL, n.url),
         "body": n.body,
-        "icon": _url(n.icon),
-        "image": _url(n.image),
-        "badge": _url(n.badge),
+        "icon": _picture(n.icon),
+        "image": _picture(n.image),
+        "badge": _picture(n.badge),
         "actions": None if n.actions is None else [_action(action) for action in n.actions],
         "tag": n.tag,
         "lang": n.lang,
@@ -170,19 +181,31 @@ def _declarative(notification: Notification, *, mutable: bool | None) -> dict[st
         "renotify": n.renotify,
         "requireInteraction": n.require_interaction,
         "timestamp": round(n.timestamp.timestamp() * 1000) if n.timestamp else None,
-        "data": {**(n.data or {}), "pushmill": _IDS},
+        "vibrate": n.vibrate,
+        "data": _data(n.data or {}),
     }
-    top = {"web_push": DECLARATIVE_WEB_PUSH, "notification": _given(shown), "mutable": mutable}
+    top = {
+        "web_push": DECLARATIVE_WEB_PUSH,
+        "notification": _given(shown),
+        "app_badge": n.app_badge,
+        "mutable": mutable,
+    }
     return _given(top)
+
+
+def _data(given: dict[str, Any]) -> dict[str, Any]:
+    """Add the ids to what upstream gave: under a name that may be upstream's own, too, beside its members."""
+    own = given.get("pushmill")
+    return {**given, "pushmill": {**own, **_IDS} if isinstance(own, dict) else _IDS}
 
 
 def _action(action: Action) -> dict[str, Any]:
     return _given(
         {
             "action": action.action,
-            "title": _Marked(TITLE, action.title),
-            "navigate": _Marked(URL, action.url),
-            "icon": _url(action.icon),
+            "title": _Marked(_ACTION_TITLE, action.title),
+            "navigate": _Marked(_ACTION_URL, action.url),
+            "icon": _picture(action.icon),
         }
     )
 
@@ -193,8 +216,8 @@ class _Marked:
     template: str
 
 
-def _url(template: str | None) -> _Marked | None:
-    return None if template is None else _Marked(URL, template)
+def _picture(template: str | None) -> _Marked | None:
+    return None if template is None else _Marked(PICTURE, template)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -204,15 +227,13 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 def _add_json(value: Any, pieces: list[Piece | Unbound]) -> None:
     """Encode a tree as JSON, with placeholders for what differs by job or recipient."""
     match value:
-        case _Marked(kind, template):
-            pieces += compile_text(kind, template)
         case str():
             pieces += compile_text(TEXT, value)
         case dict():
             pieces.append(b"{")
             for number, (key, item) in enumerate(value.items()):
-                pieces.append(constant((b"," if number else b"") + encode_json(key) + b":"))
-                _add_json(item, pieces)
+                start = (b"," if number else b"") + encode_json(key) + b":"
+                _add_member(start, item, pieces)
             pieces.append(b"}")
         case list():
             pieces.append(b"[")
@@ -222,3 +243,12 @@ def _add_json(value: Any, pieces: list[Piece | Unbound]) -> None:
             pieces.append(b"]")
         case _:
             pieces.append(encode_json(value))
+
+
+def _add_member(start: bytes, item: Any, pieces: list[Piece | Unbound]) -> None:
+    if isinstance(item, _Marked):
+        # A picture may be left out, with its name and the comma before it: it never comes first.
+        pieces += compile_text(item.kind, item.template, start + b'"')
+    else:
+        pieces.append(constant(start))
+        _add_json(item, pieces)

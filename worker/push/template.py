@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from msgspec import Raw
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
@@ -21,15 +23,31 @@ JOB_VARIABLES = ("job_id", "campaign_id", "site_id")
 UNQUOTED = slice(1, -1)
 _SENDABLE = slice(MAX_PLAINTEXT + 1)
 
-_VARIABLE = re.compile(r"\{\{([A-Za-z0-9_]+)(?:\|(.*?))?\}\}", re.DOTALL)
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*(?:\|(.*?))?\}\}", re.DOTALL)
 _HTTPS_HOST = re.compile(r"https://[^\x00-\x20/?#\\@]+[/?#]", re.IGNORECASE)
 _ABSOLUTE_HTTPS = re.compile(r"https://[^\x00-\x20/?#\\@]+(?:[/?#][^\x00-\x1f]*)?", re.IGNORECASE)
 
-_NO_VALUES: Mapping[str, Scalar] = {}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_RELATIVE = re.compile(r"[^\x00-\x1f]+")
+_HOST_FOLLOWS = re.compile(r"[/\\]{2}")
+_PICTURE_WHATEVER_FOLLOWS = re.compile(r"https://[^\x00-\x20/?#\\@]+[/?#]|data:|/[^/\\]", re.IGNORECASE)
+_SPACES = "".join(map(chr, range(0x21)))
+_WITHOUT_BREAKS = str.maketrans("", "", "\t\n\r")
+
+_NOTHING = Raw(b'""')
+_NO_VALUES: Mapping[str, Scalar | None] = {}
 
 
 class BadNotificationError(ValueError):
-    """A title that ends up empty, or a URL that ends up not absolute https."""
+    """A title that ends up empty, or a URL that ends up not absolute https.
+
+    Attributes:
+        detail: A short stable word for it, as outcomes have it.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 # ── placeholders ────────────────────────────────────────────────────────────────────────────────────────────
@@ -66,7 +84,9 @@ class Variable:
 
     def text(self, recipient: Recipient) -> str:
         """Return the value as text, cut where it is too long to be sent anyway."""
-        value = (recipient.variables or _NO_VALUES).get(self.name, self.fallback)
+        value = (recipient.variables or _NO_VALUES).get(self.name)
+        if value is None:
+            value = self.fallback
         text = (value if isinstance(value, str) else encode_json(value).decode())[_SENDABLE]
         if not self.quoted or (text.isascii() and text.isalnum()):  # `quote` costs as much as all the rest
             return text
@@ -80,10 +100,12 @@ class Checked:
     Attributes:
         parts: Constants and variables.
         is_right: Whether the text is what its field needs.
+        detail: The `detail` of a recipient for whom it is not.
     """
 
     parts: tuple["_Part", ...]
     is_right: Callable[[str], bool]
+    detail: str
 
     @property
     def least_bytes(self) -> int:
@@ -97,22 +119,51 @@ class Checked:
             BadNotificationError: The text is not what its field needs.
             PayloadTooLargeError: The text alone is longer than any push may be.
         """
-        found = []
-        room = MAX_PLAINTEXT
-        for part in self.parts:
-            text = part if isinstance(part, str) else part.text(recipient)
-            room -= len(text)
-            if room < 0:  # before it is put together: a few bytes of template could ask for gigabytes
-                raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
-            found.append(text)
-        text = "".join(found)
+        text = _put_together(self.parts, recipient)
         if not self.is_right(text):
-            raise BadNotificationError
+            raise BadNotificationError(self.detail)
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class OptionalMember:
+    """A placeholder for a whole member of an object, which is left out where its text is not right.
+
+    Attributes:
+        start: The member up to its text: a comma, its name and a quotation mark.
+        parts: Constants and variables.
+        is_right: Whether the text is what its field needs.
+    """
+
+    start: bytes
+    parts: tuple["_Part", ...]
+    is_right: Callable[[str], bool]
+
+    def text(self, recipient: Recipient) -> Raw:
+        """Return the member for one recipient, or nothing, in place of a text that is encoded.
+
+        Raises:
+            PayloadTooLargeError: The text alone is longer than any push may be.
+        """
+        text = _put_together(self.parts, recipient)
+        return Raw(b'"%b%b"' % (self.start, encode_json(text)[1:])) if self.is_right(text) else _NOTHING
+
+
+def _put_together(parts: Iterable["_Part"], recipient: Recipient) -> str:
+    found = []
+    room = MAX_PLAINTEXT
+    for part in parts:
+        text = part if isinstance(part, str) else part.text(recipient)
+        room -= len(text)
+        if room < 0:  # before it is put together: a few bytes of template could ask for gigabytes
+            raise PayloadTooLargeError(MAX_PLAINTEXT - room, MAX_PLAINTEXT)
+        found.append(text)
+    return "".join(found)
+
+
 _Part = str | Variable | RecipientId
-Placeholder = Variable | RecipientId | Checked
+Placeholder = Variable | RecipientId | Checked | OptionalMember
+"""Each has a `text`, which is encoded as a JSON string and then stripped of its quotation marks."""
 
 Piece = bytes | Placeholder
 """Part of a message's frame, its `%` doubled, or a placeholder in it."""
@@ -133,15 +184,51 @@ class Kind(NamedTuple):
         is_right: Whether a text is valid for the field.
         is_sure: Whether a template always gives a valid text, whatever the values of its variables.
         quotes: Whether values are percent-encoded, unless the text is a single variable.
+        detail: The `detail` of a recipient whose text is not valid; None if the field is left out instead.
     """
 
     is_right: Callable[[str], bool]
     is_sure: Callable[[Sequence[_Part]], bool]
     quotes: bool = False
+    detail: str | None = None
 
 
 def _is_url(text: str) -> bool:
     return _ABSOLUTE_HTTPS.fullmatch(text) is not None
+
+
+def _is_picture(text: str) -> bool:
+    """Whether a browser can show what a URL leads to: absolute https, `data:`, or relative to the site.
+
+    Source: https://url.spec.whatwg.org/#url-parsing: spaces around a URL do not count, nor do tabs and line
+    breaks; two slashes of either kind begin a host. http is mixed content on a site of https.
+    """
+    text = text.strip(_SPACES).translate(_WITHOUT_BREAKS)
+    if _HOST_FOLLOWS.match(text):
+        text = f"https://{text[2:]}"
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return _RELATIVE.fullmatch(text) is not None
+    if scheme.group().lower() == "https:":
+        return _is_url(text) and _can_be_parsed(text)
+    return scheme.group().lower() == "data:"
+
+
+def _is_surely_picture(parts: Sequence[_Part]) -> bool:
+    first = parts[0] if parts else ""
+    return (
+        isinstance(first, str)
+        and _PICTURE_WHATEVER_FOLLOWS.match(first) is not None
+        and _is_picture(_constants(parts))
+    )
+
+
+def _can_be_parsed(url: str) -> bool:
+    try:
+        port = urlsplit(url).port
+    except ValueError:  # brackets without an address in them, or a port beyond 65535
+        return False
+    return port != 0
 
 
 def _is_surely_url(parts: Sequence[_Part]) -> bool:
@@ -155,8 +242,11 @@ def _constants(parts: Sequence[_Part]) -> str:
 
 
 TEXT = Kind(lambda _text: True, lambda _parts: True)
-TITLE = Kind(lambda text: bool(text.strip()), lambda parts: bool(_constants(parts).strip()))
-URL = Kind(_is_url, _is_surely_url, quotes=True)
+TITLE = Kind(
+    lambda text: bool(text.strip()), lambda parts: bool(_constants(parts).strip()), detail="bad_title"
+)
+URL = Kind(_is_url, _is_surely_url, quotes=True, detail="bad_url")
+PICTURE = Kind(_is_picture, _is_surely_picture, quotes=True)
 
 
 # ── from a template to pieces ───────────────────────────────────────────────────────────────────────────────
@@ -164,36 +254,50 @@ URL = Kind(_is_url, _is_surely_url, quotes=True)
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """A text with variables of its job, which `bind` fills in once the job is known."""
+    """A text with variables of its job, which `bind` fills in once the job is known.
+
+    Attributes:
+        kind: What its field needs.
+        parsed: Constants and variables.
+        start: JSON before the text, its quotation mark included.
+    """
 
     kind: Kind
     parsed: tuple[str | Variable, ...]
+    start: bytes
 
 
-def compile_text(kind: Kind, template: str) -> Iterable[Piece | Unbound]:
-    """Compile a template to the pieces of a JSON string, quotation marks included."""
-    parsed = tuple(_parse(template))
-    if any(isinstance(part, Variable) and part.name in JOB_VARIABLES for part in parsed):
-        return [Unbound(kind, parsed)]
-    return _pieces(kind, parsed, {})
+def compile_text(kind: Kind, template: str, start: bytes = b'"') -> Iterable[Piece | Unbound]:
+    """Compile a template to the pieces of a JSON string, quotation marks included.
+
+    Args:
+        kind: What the text must be.
+        template: The template.
+        start: JSON before the text. Where it is left out, so is this.
+    """
+    text = Unbound(kind, tuple(_parse(template)), start)
+    if any(isinstance(part, Variable) and part.name in JOB_VARIABLES for part in text.parsed):
+        return [text]
+    return bind(text, {})
 
 
 def bind(text: Unbound, ids: Mapping[str, str]) -> Iterator[Piece]:
     """Fill in a job's ids, by the names in `JOB_VARIABLES`."""
-    return _pieces(text.kind, text.parsed, ids)
-
-
-def _pieces(kind: Kind, parsed: Sequence[str | Variable], ids: Mapping[str, str]) -> Iterator[Piece]:
-    quoted = kind.quotes and len(parsed) > 1
-    parts = [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in parsed]
+    kind, start = text.kind, text.start
+    quoted = kind.quotes and len(text.parsed) > 1
+    parts = [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in text.parsed]
     is_constant = all(isinstance(part, str) for part in parts)
-    yield b'"'
     if kind.is_sure(parts) or (is_constant and kind.is_right(_constants(parts))):
+        yield constant(start)
         for part in parts:
             yield constant(encode_json(part)[UNQUOTED]) if isinstance(part, str) else part
-    else:
-        yield Checked(tuple(parts), kind.is_right)
-    yield b'"'
+        yield b'"'
+    elif kind.detail is not None:
+        yield constant(start)
+        yield Checked(tuple(parts), kind.is_right, kind.detail)
+        yield b'"'
+    elif not is_constant:
+        yield OptionalMember(start, tuple(parts), kind.is_right)
 
 
 def _bound(variable: Variable, ids: Mapping[str, str], *, quoted: bool) -> _Part:
@@ -212,7 +316,7 @@ def _parse(template: str) -> Iterator[str | Variable]:
     for match in _VARIABLE.finditer(template, 0, closed):
         if match.start() > end:
             yield template[end : match.start()]
-        yield Variable(match.group(1), match.group(2) or "")
+        yield Variable(match.group(1), (match.group(2) or "").strip())
         end = match.end()
     if end < len(template):
         yield template[end:]

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from worker.records.values import Id, Moment, decode_value, moment
+from worker.records.tolerance import tolerated
+from worker.records.values import Id, Moment, RecordError, decode_value, moment
 
 SHIFT_MAX = 10 * 365 * 86_400
 
@@ -43,12 +44,15 @@ _decoder = msgspec.json.Decoder(CampaignControl)
 
 
 def decode_control(value: bytes) -> CampaignControl:
-    """Read a control record.
+    """Read a control record; what is harmless is tolerated.
 
     Raises:
         RecordError: The value is not a control record; the text names the field.
     """
-    return decode_value(_decoder, value)
+    try:
+        return decode_value(_decoder, value)
+    except RecordError:
+        return decode_value(_decoder, tolerated(value, CampaignControl))
 
 
 @dataclass(frozen=True, slots=True)

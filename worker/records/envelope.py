@@ -26,7 +26,8 @@ class Commit(NamedTuple):
     metadata: str
 
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Kafka's own headers of a record. A name may come more than once, and a value may be null."""
 
 
 class Publication(Struct, frozen=True, gc=False):

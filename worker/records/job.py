@@ -3,7 +3,7 @@
 Decides whether a job is valid and which of its recipients are not; knows nothing of where it came from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from worker.records.notification import Notification
 from worker.records.recipient import LaterRecipient, Recipient, Unreadable
+from worker.records.tolerance import tolerated
 from worker.records.values import Count, Id, Moment, RecordError, Seconds, encode_json, field_and_problem
 
 TTL_DEFAULT = 2_419_200
@@ -56,7 +57,7 @@ class SendJob(Struct, frozen=True, omit_defaults=True):
         recipients: About 100 is the sweet spot.
         vapid_key: Name of the key file; by default the site's, or else `default`.
         notification: Sent as Declarative Web Push JSON. Give either this or `payload`.
-        payload: Sent as it is; variables are not applied.
+        payload: A text is sent as it is; variables are not applied. An object is a template, as `data` is.
         mutable: Declarative Web Push: whether a service worker may change what is shown.
         ttl: Seconds that each recipient's message lives from its own due time; 0 is one attempt.
         urgency: RFC 8030 section 5.3.
@@ -74,7 +75,7 @@ class SendJob(Struct, frozen=True, omit_defaults=True):
     recipients: Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
     vapid_key: Id | None = None
     notification: Notification | None = None
-    payload: str | None = None
+    payload: str | dict[str, Any] | None = None
     mutable: bool | None = None
     ttl: Ttl = TTL_DEFAULT
     urgency: Urgency = Urgency.NORMAL
@@ -139,24 +140,24 @@ _decode_later = msgspec.json.Decoder(LaterJob).decode
 _decode_recipient = msgspec.json.Decoder(Recipient).decode
 _decode_id = msgspec.json.Decoder(_OnlyId).decode
 _decode_version = msgspec.json.Decoder(_OnlyVersion).decode
+_REFUSALS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FLAWS = ("subscription", "variables", "not_before")
 
 
 def decode_job(value: bytes) -> Decoded:
     """Read and check a record of `push.jobs` or `push.jobs.urgent`.
 
-    A recipient that cannot be read becomes an `Unreadable`; one without a readable id makes the whole job
-    invalid, since no outcome could name it.
+    What is harmless is tolerated. A recipient that cannot be read becomes an `Unreadable`; one without a
+    readable id makes the whole job invalid, since no outcome could name it.
 
     Raises:
         RecordError: The value is not JSON, its `v` is unknown, or a field is missing or wrong.
     """
     try:
-        job = _read(_decode_strictly, value)
-        decoded = Decoded(job, job.recipients)
-    except msgspec.ValidationError:
-        decoded = _decode_around_flaws(value)
-    return _checked(decoded)
+        job = _decode_strictly(value)
+    except _REFUSALS:
+        return _checked(_decode_around_flaws(tolerated(value, SendJob)))
+    return _checked(Decoded(job, job.recipients))
 
 
 def decode_later(value: bytes) -> Decoded:
@@ -167,10 +168,14 @@ def decode_later(value: bytes) -> Decoded:
             since pushmill itself wrote it.
     """
     try:
-        job = _read(_decode_later, value)
-        return _checked(Decoded(job, job.recipients))
-    except msgspec.ValidationError as error:
-        raise _job_error(error, value) from None
+        job = _decode_later(value)
+    except _REFUSALS:
+        value = tolerated(value, LaterJob)
+        try:
+            job = _read(_decode_later, value)
+        except msgspec.ValidationError as error:
+            raise _job_error(error, value) from None
+    return _checked(Decoded(job, job.recipients))
 
 
 def says_urgent(value: bytes) -> bool:
@@ -194,6 +199,7 @@ def _read(decode: Callable[[bytes | msgspec.Raw], _Shape], value: bytes | msgspe
 
 
 def _decode_around_flaws(value: bytes) -> Decoded:
+    """Read each recipient by itself, so that a flaw in one costs that one alone."""
     try:
         lenient = _read(_decode_leniently, value)
     except msgspec.ValidationError as error:
@@ -238,11 +244,19 @@ def _checked(decoded: Decoded) -> Decoded:
         raise RecordError("bad_field", "notification: exactly one of notification and payload must be given")
     if job.notification and job.notification.renotify and not job.notification.tag:
         raise RecordError("bad_field", "notification.renotify: needs notification.tag")
-    if job.notification and _is_deeper(job.notification.data, DATA_MAX_DEPTH):
-        raise RecordError("bad_field", f"notification.data: is nested deeper than {DATA_MAX_DEPTH} levels")
+    for name, tree in _trees(job):
+        if _is_deeper(tree, DATA_MAX_DEPTH):
+            raise RecordError("bad_field", f"{name}: is nested deeper than {DATA_MAX_DEPTH} levels")
     if job.slice and job.slice.first + len(decoded.recipients) > job.slice.total:
         raise RecordError("bad_field", "slice.total: is less than first + the number of recipients")
     return decoded
+
+
+def _trees(job: SendJob) -> Iterator[tuple[str, Any]]:
+    """Yield what a job holds of upstream's own shape, by field."""
+    if job.notification is not None:
+        yield "notification.data", job.notification.data
+    yield "payload", job.payload
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -1,11 +1,13 @@
 """The notification of a send job, as it crosses the wire: a template for all recipients."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from worker.records.values import Moment
+from worker.records.values import Count, Moment
+
+Milliseconds = Annotated[float, Meta(ge=0)] | Annotated[int, Meta(ge=0)]
 
 
 class Action(Struct, frozen=True, omit_defaults=True):
@@ -23,11 +25,16 @@ class Notification(Struct, frozen=True, omit_defaults=True):
     Attributes:
         title: A template; if it ends up empty, the recipient is `rejected`.
         url: Opened by a click. A template whose values are percent-encoded; must end up absolute https.
+        icon: Absolute https, `data:` or relative; left out if it ends up as anything else.
+        image: As `icon`.
+        badge: As `icon`.
         actions: Buttons.
         tag: Replaces a shown notification with the same tag.
         renotify: Needs `tag`.
         timestamp: Shown as the notification's time.
         data: For the page or the service worker; `pushmill` is added with the ids.
+        vibrate: Milliseconds of vibration and pause, in turns.
+        app_badge: Declarative Web Push: number on the application's icon.
     """
 
     title: str
@@ -45,6 +52,8 @@ class Notification(Struct, frozen=True, omit_defaults=True):
     require_interaction: bool | None = None
     timestamp: Moment | None = None
     data: dict[str, Any] | None = None
+    vibrate: list[Milliseconds] | None = None
+    app_badge: Count | None = None
 
 
 decode_notification = msgspec.json.Decoder(Notification).decode

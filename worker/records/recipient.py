@@ -1,15 +1,19 @@
-"""Recipients of a send job: their types on the wire.
+"""Recipients of a send job: their types on the wire, and the form in which a tier record carries them.
 
 Decides what one recipient consists of; knows nothing of the job around it.
 """
 
+import msgspec
 from msgspec import Struct
 
-from worker.records.values import Count, Id, Moment, Scalar
+from worker.records.tolerance import tolerated
+from worker.records.values import Count, Id, Moment, RecordError, Scalar, decode_value
+
+_TO_BASE64URL = str.maketrans("+/", "-_", "=\r\n")
 
 
 class EncodedKeys(Struct, frozen=True):
-    """A subscription's keys, base64url."""
+    """A subscription's keys, base64url; ordinary base64 is taken, too."""
 
     p256dh: str
     auth: str
@@ -34,13 +38,13 @@ class Recipient(Struct, frozen=True, omit_defaults=True):
     Attributes:
         id: Upstream's id of the subscription.
         subscription: What the browser's `PushSubscription.toJSON()` gives, stored as it is.
-        variables: Values for the templates; names are `[A-Za-z0-9_]+`.
+        variables: Values for the templates; names are `[A-Za-z0-9_]+`. One that is null is missing.
         not_before: Not due before this moment.
     """
 
     id: Id
     subscription: Subscription
-    variables: dict[str, Scalar] | None = None
+    variables: dict[str, Scalar | None] | None = None
     not_before: Moment | None = None
 
     def __repr__(self) -> str:
@@ -76,3 +80,39 @@ class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
     due_at: Moment | None = None
     doubted: bool = False
     keyless_since: Moment | None = None
+
+
+_decode_strictly = msgspec.json.Decoder(Subscription)
+
+
+def decode_subscription(value: bytes) -> Subscription:
+    """Read a subscription that a browser gave, as tolerantly as those in a job.
+
+    Raises:
+        RecordError: The value is not a subscription; the text names the field.
+    """
+    try:
+        return decode_value(_decode_strictly, value)
+    except RecordError:
+        return decode_value(_decode_strictly, tolerated(value, Subscription))
+
+
+# ── what tier records carry ─────────────────────────────────────────────────────────────────────────────────
+# During a rollout an older worker may read them, which takes base64url alone, and no variable that is null.
+
+
+def in_base64url(subscription: Subscription) -> Subscription:
+    """Return a subscription whose keys are in base64url, without padding."""
+    keys = subscription.keys
+    both = keys.p256dh + keys.auth
+    if "+" not in both and "/" not in both and "=" not in both and "\n" not in both and "\r" not in both:
+        return subscription
+    rewritten = (key.translate(_TO_BASE64URL) for key in (keys.p256dh, keys.auth))
+    return Subscription(subscription.endpoint, EncodedKeys(*rewritten))
+
+
+def without_nulls(variables: dict[str, Scalar | None] | None) -> dict[str, Scalar | None] | None:
+    """Return a recipient's variables without those that are null, which are missing anyway."""
+    if not variables or None not in variables.values():
+        return variables
+    return {name: value for name, value in variables.items() if value is not None}

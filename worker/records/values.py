@@ -35,6 +35,9 @@ _Value = TypeVar("_Value")
 encode_json = msgspec.json.Encoder().encode
 """Encodes any of these types, or a built-in one, as JSON bytes."""
 
+decode_json = msgspec.json.Decoder().decode
+"""Decodes JSON bytes to built-in types."""
+
 _MISSING = re.compile(r"[Oo]bject missing required field `(.*)`")
 _NOT_IN_ENUM = re.compile(r"[Ii]nvalid enum value .*", re.DOTALL)
 _WHERE = re.compile(r" - at `\$\.?([^`]*)`\Z")

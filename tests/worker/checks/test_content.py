@@ -9,7 +9,7 @@ def test_fields_that_come_out_wrong_are_named_with_whom():
         recipient(f"sub_{n}", variables={"t": "x" if n else " ", "u": "https://a.example/"}) for n in range(3)
     ]
     persons[2]["variables"]["u"] = "s3cr3t"
-    notification = {"title": "{{t}}", "url": "{{u}}", "icon": "/i.png"}
+    notification = {"title": "{{t}}", "url": "{{u}}", "icon": "http://a.example/i.png"}
     notification["actions"] = [{"action": "a", "title": "", "url": "ftp://x"}]
     told = found(job(*persons, notification=notification))
     assert told == {
@@ -18,10 +18,10 @@ def test_fields_that_come_out_wrong_are_named_with_whom():
             "error",
             "notification.url",
         ): "is not an absolute https URL for 1 of 3 recipients (first: recipients[2])",
-        (
-            "error",
-            "notification.icon",
-        ): "is not an absolute https URL for 3 of 3 recipients (first: recipients[0])",
+        ("warning", "notification.icon"): (
+            "is left out for 3 of 3 recipients (first: recipients[0]): "
+            "it is neither absolute https, nor data:, nor relative"
+        ),
         ("error", "notification.actions[0].title"): "is empty for 3 of 3 recipients (first: recipients[0])",
         ("error", "notification.actions[0].url"): (
             "is not an absolute https URL for 3 of 3 recipients (first: recipients[0])"
@@ -56,12 +56,12 @@ def test_variables():
         recipient("b"),
     ]
     notification = {
-        "title": "{{name|x}} {{ name }} {{nick|}} {{nick|you}}",
-        "body": "{{name|x}} {{campaign_id}} {{recipient_id}} {{gone}}",
+        "title": "{{name|x}} {{na me}} {{nick|}} {{ nick | you }}",
+        "body": "{{ name |x}} {{campaign_id}} {{recipient_id}} {{gone}}",
         "url": "https://a.example/?{{gone}}",
     }
     assert found(job(*persons, notification=notification)) == {
-        ("warning", "notification.title"): "has a {{ that does not start a variable, and is sent unchanged",
+        ("error", "notification.title"): "has a {{ that does not start a variable, and is sent unchanged",
         ("warning", "notification.url"): (
             "{{gone}} has no value for 2 of 2 recipients (first: recipients[0]), and no fallback: "
             "it is left empty"
@@ -75,6 +75,36 @@ def test_variables():
             "is not a valid variable name: use A-Z, a-z, 0-9 and _"
         ),
     }
+
+
+def test_pictures_that_are_left_out_are_told_for_whom():
+    persons = [recipient(f"sub_{n}", variables={"i": url}) for n, url in enumerate(["", "/i.png", "ftp://a"])]
+    actions = [{"action": "a", "title": "A", "url": "https://a.example/", "icon": "{{ i }}"}]
+    pictures = {"icon": "/i.png", "image": "data:,x", "badge": ""}
+    notification = {"title": "t", "url": "https://a.example/", "actions": actions} | pictures
+    told = found(job(*persons, notification=notification))
+    assert told.keys() == {("warning", "notification.badge"), ("warning", "notification.actions[0].icon")}
+    assert "for 2 of 3 recipients (first: recipients[0])" in told["warning", "notification.actions[0].icon"]
+
+
+def test_a_variable_that_is_null_is_missing():
+    persons = [recipient("a", variables={"name": None}), recipient("b", variables={"name": "Ada"})]
+    told = found(job(*persons, notification={"title": "Hi {{name}}", "url": "https://a.example/"}))
+    assert list(told) == [("warning", "notification.title")]
+    assert "for 1 of 2 recipients (first: recipients[0])" in told["warning", "notification.title"]
+
+
+def test_variables_of_a_payload_that_is_an_object():
+    payload = {"text": "Hi {{ name }} {{na me}}", "list": ["{{gone}}"], "{{key}}": 1}
+    told = found(job(recipient(variables={"name": "Ada", "old": 1}), payload=payload))
+    assert told.keys() == {
+        ("error", "payload.text"),
+        ("warning", "payload.list[0]"),
+        ("warning", "recipients[0].variables.old"),
+    }
+    assert told["warning", "recipients[0].variables.old"] == "is not used in the payload"
+    assert found(job(payload={"text": "x" * 4000})).keys() == {("error", "payload")}
+    assert found(job(payload={"text": "{{x|" + "x" * 65_536 + "}}"})).keys() == {("error", "payload")}
 
 
 def test_variables_of_a_payload():

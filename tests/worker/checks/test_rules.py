@@ -91,15 +91,32 @@ def test_fields_of_tier_records():
     assert all("push.later.*" in problem for problem in told.values())
 
 
-def test_an_unknown_field_that_only_the_worker_can_pass_over():
-    raw = json.dumps(job()).encode()[:-1] + b', "x": "\xff"}'
-    assert "UTF-8" in found(raw)["error", "value"]
+@pytest.mark.parametrize("half", [b"\xff", rb"\ud83d"])
+def test_text_that_is_not_unicode_is_told_and_costs_nothing(half):
+    raw = json.dumps(sent(body="??")).encode().replace(b"??", half)
+    told = found(raw)
+    assert list(told) == [("warning", "value")]
+    assert "U+FFFD" in told["warning", "value"]
+
+
+def test_what_says_nothing_is_nothing_to_tell():
+    persons = [recipient("a", variables=[]), recipient("b", variables=None, not_before=None)]
+    value = job(*persons, notification={**EVERYTHING, "url": "https://a/", "data": []})
+    value |= {"v": 1.0, "slice": None, "vapid_key": None, "ttl": None, "urgency": None}
+    assert found(value) == {}
+
+
+def test_unknown_fields_are_named_beside_what_is_tolerated():
+    told = found(sent(icon=None, icno=None) | {"ttl": None, "tll": 5})
+    assert {field for _, field in told} == {"notification.icno", "tll"}
 
 
 def test_an_unknown_field_that_is_not_utf_8_beside_a_flaw():
     raw = json.dumps(job({"id": "a", "z": "??"}, {"id": "b"}, y="??")).encode().replace(b"??", b"\xff\xfe")
     told = found(raw)
-    assert "UTF-8" in told["error", "value"]
+    errors = {field for severity, field in told if severity == "error"}
+    assert errors == {"recipients[0]", "recipients[0].z", "y"}
+    assert "UTF-8" in told["warning", "value"]
     assert "bad_subscription (and 1 more like it)" in told["error", "recipients[0]"]
 
 
@@ -108,7 +125,7 @@ def test_an_unknown_field_that_is_not_utf_8_beside_a_flaw():
     [
         ({"subscription": None}, "recipients[1].subscription", "bad_subscription"),
         ({"subscription": {"endpoint": "https://a"}}, "recipients[1].subscription", "bad_subscription"),
-        ({"variables": {"name": None}}, "recipients[1].variables[...]", "bad_variables"),
+        ({"variables": {"name": [None]}}, "recipients[1].variables[...]", "bad_variables"),
         ({"not_before": "tomorrow"}, "recipients[1].not_before", "bad_not_before"),
     ],
 )

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 import os
 import socket
@@ -155,6 +156,22 @@ async def test_a_payload_arrives_as_it_is(desk, text):
     assert push.plaintext == text.encode()
 
 
+async def test_what_is_harmless_costs_no_push(desk):
+    value = desk.subscription.to_json() | {"expirationTime": None}
+    value["keys"] = {
+        name: base64.encodebytes(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))).decode()
+        for name, key in value["keys"].items()
+    }
+    file = desk.write("\ufeff" + json.dumps(value))
+    not_utf_8 = os.fsdecode(b"Zo\xeb")
+    texts = ("--body", not_utf_8, "--icon", "/i.png", "--image", "http://a.example/", "--badge", "")
+    assert said(await desk.send(file, *SHOWN, *texts))[:3] == (0, "sent", "201")
+    [push] = desk.pushes()
+    shown = json.loads(push.plaintext)["notification"]
+    assert (shown["body"], shown["icon"]) == ("Zo\N{REPLACEMENT CHARACTER}", "/i.png")
+    assert not {"image", "badge"} & shown.keys()
+
+
 async def test_a_subscription_from_standard_input(desk):
     text = json.dumps(desk.subscription.to_json())
     assert said(await desk.send("-", *SHOWN, stdin=text))[:2] == (0, "sent")
@@ -228,9 +245,8 @@ async def test_a_host_that_is_not_allowed_is_said_without_the_endpoint(desk):
 @pytest.mark.parametrize(
     ("shown", "detail"),
     [
-        (("--title", " ", "--url", "https://a.example/"), "bad_notification"),
-        (("--title", "Hi", "--url", "http://a.example/"), "bad_notification"),
-        ((*SHOWN, "--icon", "/i.png"), "bad_notification"),
+        (("--title", " ", "--url", "https://a.example/"), "bad_title"),
+        (("--title", "Hi", "--url", "http://a.example/"), "bad_url"),
         ((*SHOWN, "--body", "x" * 4000), "payload_too_large"),
         (("--payload", "x" * 3994), "payload_too_large"),
     ],

@@ -19,7 +19,7 @@ from worker.push.services import Endpoints, HostRule
 from worker.push.verdict import Settled
 from worker.records.envelope import Partition
 from worker.records.job import Lane, SendJob, Urgency
-from worker.records.notification import Notification
+from worker.records.notification import Action, Notification
 from worker.records.outcome import Status
 from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.timing.schedule import make_plan
@@ -256,12 +256,17 @@ def test_keys_that_cannot_be_used(bench, keys):
         ),
         (
             {"notification": Notification(title="{{none}}", url="https://a/")},
-            Settled(Status.REJECTED, "bad_notification"),
+            Settled(Status.REJECTED, "bad_title"),
         ),
         (
             {"notification": Notification(title="t", url="http://a/")},
-            Settled(Status.REJECTED, "bad_notification"),
+            Settled(Status.REJECTED, "bad_url"),
         ),
+        (
+            {"notification": Notification("t", "https://a/", actions=[Action("a", "A", "{{none}}")])},
+            Settled(Status.REJECTED, "bad_action"),
+        ),
+        ({"payload": {"text": "{{long}}"}}, Settled(Status.REJECTED, "payload_too_large")),
     ],
 )
 def test_messages_that_cannot_be_sent(bench, fields, settled):

@@ -101,6 +101,13 @@ def test_a_recipient_that_cannot_be_read_is_told_as_that_however_large():
 
 
 @pytest.mark.parametrize("partition", [JOBS, LATER[0]])
+def test_a_header_may_be_null(partition):
+    headers = (("spanId", None), ("traceparent", b"00-1"))
+    value = later() if partition in LATER else job()
+    assert taken(value, partition, headers=headers).job.headers == headers
+
+
+@pytest.mark.parametrize("partition", [JOBS, LATER[0]])
 def test_headers_that_would_be_written_again_and_again_are_bounded(partition):
     value = later() if partition in LATER else job()
     half = b"x" * (HEADERS_MAX_BYTES // 2 - 1)

@@ -80,7 +80,7 @@ def became(value, answer=OK, now=NOW, **limits):
         (
             job(notification={"title": "{{name}}", "url": "https://x.example/"}),
             OK,
-            ("rejected", "bad_notification", 0, None),
+            ("rejected", "bad_title", 0, None),
         ),
     ],
 )

@@ -48,10 +48,13 @@ def test_a_notification_goes_out_as_declarative_web_push():
         require_interaction=True,
         timestamp=datetime(2026, 11, 21, 9, tzinfo=UTC),
         data={"any": {"thing": [1, 2.5, None, True, "x"]}},
+        vibrate=[200, 100.5, 0],
+        app_badge=3,
     )
     assert json.loads(rendered(job_of(notification, mutable=True))) == {
         "web_push": 8030,
         "mutable": True,
+        "app_badge": 3,
         "notification": {
             "title": "Hello",
             "navigate": "https://shop.example/",
@@ -75,6 +78,7 @@ def test_a_notification_goes_out_as_declarative_web_push():
             "renotify": True,
             "requireInteraction": True,
             "timestamp": 1_795_251_600_000,
+            "vibrate": [200, 100.5, 0],
             "data": {"any": {"thing": [1, 2.5, None, True, "x"]}, "pushmill": PUSHMILL},
         },
     }
@@ -100,7 +104,16 @@ def test_what_is_given_is_kept_even_if_it_says_no(given):
 
 
 def test_pushmills_ids_are_its_own_to_write():
-    assert shown(data={"pushmill": {"job_id": "forged"}, "a": 1})["data"] == {"pushmill": PUSHMILL, "a": 1}
+    own = {"job_id": "forged", "flow": "{{name}}", "deep": {"recipient_id": "theirs"}}
+    assert shown({"name": "Ada"}, data={"pushmill": own, "a": 1})["data"] == {
+        "pushmill": {**PUSHMILL, "flow": "Ada", "deep": {"recipient_id": "theirs"}},
+        "a": 1,
+    }
+
+
+@pytest.mark.parametrize("own", [None, "x", 5, ["job_id"], {}])
+def test_what_holds_no_members_gives_way_to_pushmills_ids(own):
+    assert shown(data={"pushmill": own})["data"] == {"pushmill": PUSHMILL}
 
 
 @patient
@@ -118,6 +131,55 @@ def test_a_payload_goes_out_as_it_is(payload):
     assert compile_message(job).content_type == OCTETS
     assert rendered(job, {"name": "Ada"}) == payload.encode()
     assert compile_message(job_of(notification_of())).content_type == JSON
+
+
+# ── payloads that are objects ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_payload_that_is_an_object_is_a_template():
+    payload = {
+        "title": "Hi {{ name | there }}",
+        "{{name}}": ["{{name}}", {"to": "{{recipient_id}} of {{campaign_id}}"}, 1, 2.5, None, True],
+        "url": "http://a/?q={{name}}",
+        "icon": "",
+        "web_push": "50 %",
+    }
+    message = compile_message(job_of(payload=payload))
+    assert message.content_type == JSON
+    text = message.render(Recipient("r:1", SUBSCRIPTION, {"name": 'Ä & "o"'}))
+    assert text == encode_json(json.loads(text))  # compact
+    assert json.loads(text) == {
+        "title": 'Hi Ä & "o"',
+        "{{name}}": ['Ä & "o"', {"to": "r:1 of c.1"}, 1, 2.5, None, True],
+        "url": 'http://a/?q=Ä & "o"',
+        "icon": "",
+        "web_push": "50 %",
+    }
+
+
+def test_a_payload_holds_what_upstream_gave_and_nothing_else():
+    for payload in ({}, {"data": {}}, {"notification": {"title": ""}}):
+        assert json.loads(rendered(job_of(payload=payload, mutable=True))) == payload
+
+
+def test_a_payload_and_a_notification_of_the_same_members_are_not_mistaken_for_each_other():
+    members = {"title": "t", "url": "https://a/"}
+    first = [rendered(job_of(Notification(**members))), rendered(job_of(payload=members))]
+    again = [rendered(job_of(Notification(**members))), rendered(job_of(payload=members))]
+    assert [json.loads(each).get("web_push") for each in first] == [8030, None]
+    assert first == again
+
+
+def test_payloads_of_one_form_share_what_was_compiled():
+    messages = [compile_message(job_of(payload={"a": "{{name}}"})) for _ in range(2)]
+    assert messages[0].placeholders[0] is messages[1].placeholders[0]
+
+
+def test_an_object_payload_is_bounded_like_a_notification():
+    for payload in ({"a": "x" * 4000}, {"a": "{{x|" + "y" * TEMPLATES_MAX_BYTES + "}}"}):
+        assert not compile_message(job_of(payload=payload)).fits
+    with pytest.raises(PayloadTooLargeError):
+        rendered(job_of(payload={"a": "{{x}}"}), {"x": "x" * 4000})
 
 
 # ── what is compiled once ───────────────────────────────────────────────────────────────────────────────
@@ -189,8 +251,9 @@ def test_what_is_longer_than_a_push_may_be_is_refused(length, constant):
         {"data": {"list": ["{{half}}"] * 50_000}},
         {"url": "https://a/" + "{{half}}" * 50_000},
         {"data": {"list": ["x" * 100] * 5_000, "x": "{{x}}"}},
+        {"icon": "{{half}}" * 50_000},
     ],
-    ids=["one text", "many texts", "many that fit alone", "a URL", "constants"],
+    ids=["one text", "many texts", "many that fit alone", "a URL", "constants", "a picture"],
 )
 def test_what_cannot_be_sent_is_never_put_together(fields):
     message = compile_message(job_of(notification_of(**fields)))
@@ -258,9 +321,11 @@ def compiling(**fields):
         lambda size: unclosed_and_closed("{{" * (size // 2)),
         lambda size: unclosed_and_closed("{{" + "a" * size),
         lambda size: unclosed_and_closed("{{a|}} " * (size // 7)),
+        lambda size: unclosed_and_closed("{{" + " " * size + "a" + " " * size),
+        lambda size: unclosed_and_closed("{{ a " * (size // 5)),
         lambda size: {"data": {"list": [1] * (size // 2)}},
     ],
-    ids=["unclosed", "braces", "a name", "variables", "a list"],
+    ids=["unclosed", "braces", "a name", "variables", "spaces", "names and spaces", "a list"],
 )
 def test_hostile_templates_compile_in_linear_time(fields):
     grown = growth(compiling(**fields(SMALL)), compiling(**fields(LARGE)))

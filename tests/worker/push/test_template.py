@@ -17,7 +17,7 @@ from tests.worker.push.messages import (
     shown,
 )
 from worker.push.message import compile_message
-from worker.push.template import BadNotificationError, Checked
+from worker.push.template import BadNotificationError, Checked, OptionalMember
 from worker.records.notification import Action
 from worker.records.recipient import Recipient
 from worker.records.values import encode_json
@@ -42,9 +42,14 @@ from worker.records.values import encode_json
         ("{{quote}}", '"\\\n🦆'),
         ("{{inner}}", "{{name}}"),  # a value is not a template either
         (
-            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
-            "{name} {{}} {{ name }} {{na-me}} {{näme}} {{name} }",
+            "{name} {{}} {{ }} {{na-me}} {{na me}} {{näme}} {{name} } { {name}}",
+            "{name} {{}} {{ }} {{na-me}} {{na me}} {{näme}} {{name} } { {name}}",
         ),
+        ("{{ name }} {{name }} {{\tname\n}} {{\xa0name\xa0}}", "Ada Ada Ada Ada"),
+        ("{{ nobody | there }} {{nobody| there}} {{ nobody |there }}", "there there there"),
+        ("{{ nobody |  you  and me  }}{{ nobody | }}{{ nobody }}", "you  and me"),
+        ("{{ job_id }} {{ recipient_id | x }}", "j:1 r:1"),
+        ("{{nothing}} {{nothing|there}} {{ nothing | there }}", " there there"),
         ("{{{name}}}", "{Ada}"),
         ("{{name", "{{name"),
         ("{{job_id}} {{campaign_id}} {{site_id}} {{recipient_id|x}}", "j:1 c.1 s_1 r:1"),
@@ -54,6 +59,7 @@ def test_variables_are_filled_in(template, text):
     variables = {
         "name": "Ada",
         "empty": "",
+        "nothing": None,
         "n": 3,
         "f": 1.5,
         "yes": True,
@@ -149,22 +155,95 @@ def test_values_are_percent_encoded_in_urls_unless_the_field_is_one_variable(tem
         ),
     ],
 )
-@pytest.mark.parametrize("field", ["url", "icon", "image", "badge", "action url", "action icon"])
 @pytest.mark.parametrize("template", ["constant", "{{it}}"])
-def test_a_url_that_is_not_absolute_https_is_a_bad_notification(url, field, template):
+def test_a_url_that_is_not_absolute_https_is_a_bad_notification(url, template):
     given = url if template == "constant" else template
-    action = {"action": "a", "title": "A", "url": "https://a/"} | {field[7:]: given}
-    fields = {"actions": [Action(**action)]} if field.startswith("action") else {field: given}
-    message = compile_message(job_of(notification_of(**fields)))  # which itself finds nothing wrong
-    with pytest.raises(BadNotificationError):
-        message.render(Recipient("r", SUBSCRIPTION, {"it": url}))
+    for detail, fields in {
+        "bad_url": {"url": given},
+        "bad_action": {"actions": [Action("a", "A", given)]},
+    }.items():
+        message = compile_message(job_of(notification_of(**fields)))  # which itself finds nothing wrong
+        with pytest.raises(BadNotificationError) as caught:
+            message.render(Recipient("r", SUBSCRIPTION, {"it": url}))
+        assert caught.value.detail == detail
 
 
 @pytest.mark.parametrize("title", ["", "  ", "{{nobody}}", "{{empty|x}} {{nobody}}\n"])
 def test_a_title_that_ends_up_empty_is_a_bad_notification(title):
-    for fields in ({"title": title}, {"actions": [Action("a", title, "https://a/")]}):
-        with pytest.raises(BadNotificationError):
+    for detail, fields in {
+        "bad_title": {"title": title},
+        "bad_action": {"actions": [Action("a", title, "https://a/")]},
+    }.items():
+        with pytest.raises(BadNotificationError) as caught:
             shown({"empty": ""}, **fields)
+        assert caught.value.detail == detail
+
+
+PICTURES = ["icon", "image", "badge", "action icon"]
+SHOWN = [
+    *("https://a/i.png", "HTTPS://a:8443/", "https://[::1]/i.png", "https://a/?q=a b", "https://a"),
+    *("data:image/png;base64,iVBORw0KGgo=", "DATA:,x", "data:"),
+    *("/i.png", "i.png", "../i.png", "?i", "#i", "ä.png", "::", "a/b:c", "%"),
+    *("//cdn.example/i.png", "\\\\cdn.example/i.png", " https://a/i.png\n", "/i\n.png"),
+]
+NEVER_SHOWN = [
+    *("", " ", "\n", "http://a/i.png", "HTTP://a/", "http:", "https:", "https://", "https:///a", "https:a"),
+    *("ftp://a/i.png", "file:///i.png", "javascript:alert(1)", "blob:https://a/1", "C:\\i.png"),
+    *("localhost:80/i", "https://a b/", "https://user@a/", "https://[::1/", "https://a:65536/"),
+    *("https://a:x/", "https://?x", "//", "///", "//a b/", "//:x", "/\x00.png", "https://a/\x01/"),
+]
+
+
+def with_picture(field, template, variables=None):
+    """Render a notification with a picture, and return the object that the picture belongs in."""
+    if field.startswith("action"):
+        actions = [Action("a", "A", "https://a/", icon=template)]
+        return shown(variables, actions=actions, tag="t")["actions"][0]
+    return shown(variables, **{field: template}, tag="t")
+
+
+@pytest.mark.parametrize("field", PICTURES)
+@pytest.mark.parametrize("template", ["constant", "{{it}}", "{{ it | /fallback.png }}", "{{nobody|§}}"])
+def test_a_picture_goes_out_as_it_is_or_is_left_out(field, template):
+    name = field.rpartition(" ")[2]
+    for url in (*SHOWN, *NEVER_SHOWN):
+        given = url if template == "constant" else template.replace("§", url)
+        kept = url.strip() if "§" in template else url
+        seen = with_picture(field, given, {"it": url})
+        assert seen.get(name) == (kept if url in SHOWN else None), url
+        assert with_picture(field, None) == {key: seen[key] for key in seen if key != name}
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "url"),
+    [
+        ("https://cdn.example/{{x}}.png", "a/b", "https://cdn.example/a%2Fb.png"),
+        ("/i/{{x}}.png", "http://a/", "/i/http%3A%2F%2Fa%2F.png"),
+        ("data:image/png;base64,{{x}}", "AAAA", "data:image/png;base64,AAAA"),
+        ("{{x}}/i.png", "http:", "http%3A/i.png"),
+        ("https://{{x}}/i.png", "a b", "https://a%20b/i.png"),
+        ("https://{{x}}/i.png", "", None),
+        ("http://cdn.example/{{x}}", "a", None),
+        ("https://cdn.example:{{x}}/", "999999", None),
+        ("{{x}}{{nobody}}", "", None),
+        ("https://{{site_id}}.example/{{x}}", "1", "https://s_1.example/1"),
+        ("http://{{site_id}}.example/", "1", None),
+    ],
+)
+def test_a_picture_s_url_is_looked_at_once_its_variables_are_filled_in(template, value, url):
+    for field in PICTURES:
+        assert with_picture(field, template, {"x": value}).get(field.rpartition(" ")[2]) == url
+
+
+def test_a_picture_that_is_left_out_leaves_json_behind_whatever_is_beside_it():
+    bad = "{{nobody}}"
+    fields = dict.fromkeys(("icon", "image", "badge"), bad) | {"tag": "50 %", "body": "%b"}
+    actions = [Action("a", "A", "https://a/", icon) for icon in (bad, "/i.png", "", None)]
+    seen = shown(actions=actions, **fields)
+    assert [each.get("icon") for each in seen["actions"]] == [None, "/i.png", None, None]
+    assert not {"icon", "image", "badge"} & seen.keys()
+    assert (seen["tag"], seen["body"]) == ("50 %", "%b")
+    assert shown({"p": "/100%.png"}, icon="{{p}}", image="/50%.png")["icon"] == "/100%.png"
 
 
 @pytest.mark.parametrize(
@@ -176,11 +255,14 @@ def test_a_title_that_ends_up_empty_is_a_bad_notification(title):
         ({"url": "https://shop.example{{path}}"}, 1),
         ({"url": "https://shop.example/\n{{path}}"}, 1),
         ({"url": "{{url}}"}, 1),
+        ({"icon": "https://a/{{x}}", "image": "data:{{x}}", "badge": "/a{{x}}"}, 0),
+        ({"icon": "{{x}}", "image": "https://{{x}}/", "badge": "/{{x}}/"}, 3),
+        ({"icon": "http://a/"}, 0),
     ],
 )
 def test_what_no_value_can_make_wrong_is_not_looked_at_again(fields, looked_at):
     placeholders = compile_message(job_of(notification_of(**fields))).placeholders
-    assert sum(isinstance(each, Checked) for each in placeholders) == looked_at
+    assert sum(isinstance(each, Checked | OptionalMember) for each in placeholders) == looked_at
 
 
 def test_percent_signs_stand_for_themselves():
@@ -196,29 +278,32 @@ def test_percent_signs_stand_for_themselves():
 # ── against a reference ─────────────────────────────────────────────────────────────────────────────────
 
 names = st.sampled_from(["a", "b", "c_1", "job_id", "recipient_id"])
-scalars = (
-    st.text(max_size=20) | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.one_of(
+    *(st.none(), st.text(max_size=20), st.integers(), st.booleans()),
+    st.floats(allow_nan=False, allow_infinity=False),
 )
 no_braces = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=12)
-literals = no_braces | st.sampled_from(["{", "}", "}}", "{{ a }}", "{{}}", "{{a-b}}"])
-variables_ = st.tuples(names, st.none() | no_braces)
+literals = no_braces | st.sampled_from(["{", "}", "}}", "{{ a b }}", "{{}}", "{{a-b}}"])
+spaces = st.sampled_from(["", "", " ", "\t ", "\n"])
+variables_ = st.tuples(names, st.none() | no_braces, spaces)
 templates = st.lists(literals | variables_, max_size=4)
 
 
 def written(parts):
     """Spell a template out from its parts: texts, and variables with their fallbacks."""
-    spelled = (
-        part if isinstance(part, str) else f"{{{{{part[0]}{'' if part[1] is None else '|' + part[1]}}}}}"
-        for part in parts
-    )
-    return "".join(spelled)
+    return "".join(part if isinstance(part, str) else spelled(*part) for part in parts)
+
+
+def spelled(name, fallback, space):
+    return "".join(("{{", space, name, space, "" if fallback is None else f"|{space}{fallback}", "}}"))
 
 
 def expected(parts, values, encode=str):
     """Return the text that must come of it, part by part."""
     found = []
     for part in parts:
-        value = part if isinstance(part, str) else values.get(part[0], part[1] or "")
+        value = part if isinstance(part, str) else values.get(part[0])
+        value = (part[1] or "").strip() if value is None else value
         text = (
             value
             if isinstance(value, str)
