@@ -99,7 +99,7 @@ _NOWHERE = JobSubscription("", EncodedKeys("", ""))  # due times do not depend o
 def _due(
     subscriptions: Sequence[Subscription], start: float, stretch: float, *, sliced: bool
 ) -> dict[str, float]:
-    plan = Plan(start, stretch, 0 if sliced else None, len(subscriptions), 0, float("inf"), "camp")
+    plan = Plan(start, stretch, 0, len(subscriptions) if sliced else 0, 0, float("inf"), "camp")
     return {
         each.token: times(plan, Recipient(f"r{number}", _NOWHERE), number).due
         for number, each in enumerate(subscriptions)

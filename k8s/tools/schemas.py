@@ -76,6 +76,9 @@ _KINDS = {
 _NAMES = {"EncodedKeys": "Keys"}
 """Types that are published under another name than their own."""
 
+_OPEN = {"Status"}
+"""Enums to which later versions may add values: published as strings, with today's values as examples."""
+
 _UNDESCRIBED = {("LaterRecipient", "id")}
 """Fields that are published without the text that their type has for them."""
 
@@ -104,6 +107,8 @@ def _parts(kinds: list[type[msgspec.Struct]], ref_template: str) -> dict[str, Sc
         if _KINDS[name].__module__ not in _ONLY_WRITTEN:
             _loosen(schema, parts)
         _describe(_KINDS[name], schema)
+        if name in _OPEN:
+            schema.update(type="string", examples=schema.pop("enum"))
         schema.update(_BEYOND_TYPES.get(name, {}))
     plain: dict[str, Schema] = _as_published(parts)
     return {_NAMES.get(name, name): schema for name, schema in plain.items()}

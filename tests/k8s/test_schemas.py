@@ -20,7 +20,7 @@ from worker.metrics import DEAD_LETTER_REASONS
 from worker.push.services import Endpoints
 from worker.records.control import decode_control
 from worker.records.job import decode_job, decode_later
-from worker.records.outcome import decode_expired, decode_outcomes
+from worker.records.outcome import Status, decode_expired, decode_outcomes
 from worker.records.stats import decode_stats
 from worker.records.topics import TIERS, TOPICS
 
@@ -113,6 +113,20 @@ def test_the_schema_refuses_what_the_worker_refuses(change: dict[str, Any]):
         validator("send-job").validate(job)
     with pytest.raises(ValueError, match=r".+"):
         decode_job(json.dumps(job).encode())
+
+
+def test_a_reader_of_outcomes_may_meet_what_is_new_or_not_there_yet():
+    batch = json.loads((EXAMPLES / "outcome-batch.json").read_text())
+    for change in ({"status": "delivered"}, {"number": None}, {"detail": "of_tomorrow"}):
+        validator("outcome-batch").validate(batch | {"outcomes": [batch["outcomes"][0] | change]})
+    old = {name: value for name, value in batch["outcomes"][0].items() if name != "number"}
+    validator("outcome-batch").validate(batch | {"outcomes": [old]})
+    with pytest.raises(jsonschema.ValidationError):
+        validator("outcome-batch").validate(batch | {"outcomes": [old | {"status": 7}]})
+
+
+def test_the_statuses_of_today_are_examples():
+    assert set(DOCUMENT["components"]["schemas"]["Status"]["examples"]) == {*Status}
 
 
 def test_upstream_may_move_first():

@@ -306,7 +306,7 @@ def _sampled(demand: Demand) -> Iterator[list[float]]:
         # Recipients of one record fall due together, as far as tiers can tell: one stands for all of them.
         yield from ([demand.stretch * (number + 0.5) / _SAMPLE] for number in range(_SAMPLE))
         return
-    schedule = Schedule(0.0, demand.stretch, None, 0, 0.0, 0.0, "campaign")
+    schedule = Schedule(0.0, demand.stretch, 0, 0, 0.0, 0.0, "campaign")
     for number in range(max(1, _SAMPLE // demand.recipients_per_record)):
         ids = (f"{number}-{index}" for index in range(demand.recipients_per_record))
         yield [times(schedule, Recipient(each, _NOWHERE), 0).due for each in ids]

@@ -43,7 +43,7 @@ class Delivery(msgspec.Struct, frozen=True, eq=False, gc=False):
         entry: The record's entry in the ledger.
         recipient: As decoded: its subscription and variables.
         index: Its index in the record.
-        number: Its number in the campaign's slice, or None.
+        number: Its place in its job as that was produced, or None (`timing/schedule.py`: `number_of`).
         endpoint: The subscription's endpoint, checked.
         due: Its own due time; `ttl` and lateness count from here.
         next: When it may be sent: `due`, or later for another attempt.

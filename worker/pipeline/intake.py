@@ -56,6 +56,8 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
         message=compile_message(job),
         headers=record.headers,
     )
+    if isinstance(job, LaterJob):
+        return TakenIn(context, decoded.recipients)  # the input's record was within the limit
     return TakenIn(context, within_size(decoded, len(record.value or b"")))
 
 

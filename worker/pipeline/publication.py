@@ -46,7 +46,7 @@ class Postponed(Struct, frozen=True, gc=False):
 
     Attributes:
         recipient: As it came.
-        number: Its number in the campaign's slice, or None.
+        number: Its place in its job as that was produced, or None where a tier did not have it.
         attempts: Requests made so far.
         tier: The tier that brings it back.
         moved: Its due time and its next attempt, seconds since the epoch, if pushmill itself moved the next

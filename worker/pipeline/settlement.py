@@ -17,9 +17,11 @@ from worker.push.answers import Answer, PushResponse
 from worker.push.verdict import Settled
 from worker.records.dead_letter import dead_letter
 from worker.records.envelope import Publication, Record
+from worker.records.job import LaterJob, LaterRecipient, Unreadable
 from worker.records.outcome import Outcome, Status
 from worker.records.topics import Tier
 from worker.records.values import RecordError, moment
+from worker.timing.schedule import number_of
 
 OpenEntry = Entry[JobContext | None, Effect]
 
@@ -70,7 +72,7 @@ class Settlement:
         for each in deliveries:
             attempts = each.attempts + made
             recipient = each.recipient
-            outcome = Outcome(recipient.id, status, at, attempts, code, service, detail)
+            outcome = Outcome(recipient.id, status, at, attempts, code, service, detail, each.number)
             effects.append((each.index, Gone(outcome, recipient.subscription.endpoint) if gone else outcome))
         self._conclude(first.job, first.entry, outcome, effects)
 
@@ -85,7 +87,10 @@ class Settlement:
         """Settle the recipients of a record that cannot become deliveries."""
         at = moment(now)
         for index, end in unsendable:
-            outcome = Outcome(taken.recipients[index].id, end.status, at, 0, None, None, end.detail)
+            recipient = taken.recipients[index]
+            attempts = recipient.attempts if isinstance(recipient, LaterRecipient) else 0
+            number = _number(taken, index)
+            outcome = Outcome(recipient.id, end.status, at, attempts, None, None, end.detail, number)
             self._conclude(taken.job, entry, outcome, [(index, outcome)])
 
     def postpone(self, delivery: Delivery, tier: Tier, reason: str) -> None:
@@ -134,7 +139,15 @@ class Settlement:
     def _conclude(
         self, job: JobContext, entry: OpenEntry, alike: Outcome, effects: Sequence[tuple[int, Effect]]
     ) -> None:
-        """Settle recipients of one record whose outcomes are like `alike`, except for ids and attempts."""
+        """Settle recipients of one record whose outcomes differ from `alike` in what is their own alone."""
         self._metrics.outcomes[alike.push_service or NO_SERVICE][alike.status].inc(len(effects))
         self._tally.count(job.job, alike.status, len(effects))
         self._ledger.settle(entry, effects)
+
+
+def _number(taken: TakenIn, index: int) -> int | None:
+    """Return the place of a recipient that may be unreadable, and so may have lost what a tier said of it."""
+    job, recipient = taken.job, taken.recipients[index]
+    if isinstance(job.job, LaterJob) and isinstance(recipient, Unreadable):
+        return None
+    return number_of(job.plan, recipient, index)

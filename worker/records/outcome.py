@@ -40,6 +40,8 @@ class Outcome(Struct, frozen=True, gc=False):
         http_status: Of the last answer, if there was one.
         push_service: `fcm`, `mozilla`, `wns`, `apple` or `other`.
         detail: A short stable word, never a secret.
+        number: Its place in the job as that was produced: `slice.first`, or 0, plus its index. In a job the
+            numbers run without a gap. Null where the recipient was in a tier before the worker was upgraded.
     """
 
     recipient_id: str
@@ -49,6 +51,7 @@ class Outcome(Struct, frozen=True, gc=False):
     http_status: int | None
     push_service: str | None
     detail: str | None
+    number: int | None = None
 
 
 class OutcomeBatch(Struct, frozen=True):
@@ -132,6 +135,7 @@ def decode_outcomes(value: bytes) -> ReadOutcomeBatch:
             http_status=each.http_status,
             push_service=each.push_service,
             detail=each.detail,
+            number=each.number,
         )
         for each in batch.outcomes
     ]

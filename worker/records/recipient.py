@@ -67,7 +67,7 @@ class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
     """A recipient in a tier record, with all that its due time and retries depend on.
 
     Attributes:
-        number: Its place in the campaign's slice, counted from 0; None where there is no slice.
+        number: Its place in the job as that was produced; none without a slice if 0.1.0 wrote the record.
         attempts: Requests made so far.
         due_at: Its own due time, written once `not_before` was moved by a retry: `ttl` counts from here.
         doubted: Whether its subscription was called gone before, and doubted.

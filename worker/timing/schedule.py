@@ -11,7 +11,7 @@ from math import inf
 from msgspec import Struct
 
 from worker.records.job import SendJob
-from worker.records.recipient import LaterRecipient, Recipient
+from worker.records.recipient import LaterRecipient, Recipient, Unreadable
 
 FIRST_ATTEMPT_GRACE = 60.0
 """Seconds: a first attempt lapses no sooner than this after it was due, however short its `ttl`."""
@@ -24,7 +24,7 @@ class Plan:
     Attributes:
         start: When the first recipient is due.
         stretch: Seconds over which the campaign is spread.
-        first: Number of the record's first recipient; None without a slice.
+        first: Place of the record's first recipient: `slice.first`, or 0 without a slice.
         total: Number of recipients in the campaign; 0 without a slice.
         ttl: Seconds that each message lives from its own due time.
         not_after: Nothing is sent after this; infinity if the job sets no limit.
@@ -33,7 +33,7 @@ class Plan:
 
     start: float
     stretch: float
-    first: int | None
+    first: int
     total: int
     ttl: float
     not_after: float
@@ -46,7 +46,7 @@ class Times(Struct, frozen=True, gc=False):
     Attributes:
         due: Start of its `ttl`; nothing is sent before.
         next: When the next attempt may be made: `due`, or later for a retry.
-        number: Its number in the campaign's slice, or None.
+        number: Its place, as in `number_of`.
     """
 
     due: float
@@ -65,12 +65,28 @@ def make_plan(job: SendJob, written_at: float, default_stretch: float) -> Plan:
     return Plan(
         start=job.start_at.timestamp() if job.start_at else written_at,
         stretch=default_stretch if job.stretch_time is None else job.stretch_time,
-        first=job.slice.first if job.slice else None,
+        first=job.slice.first if job.slice else 0,
         total=job.slice.total if job.slice else 0,
         ttl=job.ttl,
         not_after=job.not_after.timestamp() if job.not_after else inf,
         campaign_id=job.campaign_id,
     )
+
+
+def number_of(plan: Plan, recipient: Recipient | Unreadable, index: int) -> int | None:
+    """Return a recipient's place in its job as it was produced, counted from `slice.first`, or else from 0.
+
+    Args:
+        plan: The plan of its job.
+        recipient: A `LaterRecipient` carries its place.
+        index: Its index in the record.
+
+    Returns:
+        The place; None out of a tier record that does not have it, as 0.1.0 wrote them without a slice.
+    """
+    if isinstance(recipient, LaterRecipient) and (recipient.number is not None or not plan.total):
+        return recipient.number
+    return plan.first + index
 
 
 def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> Times:
@@ -82,13 +98,11 @@ def times(plan: Plan, recipient: Recipient, index: int, shift: float = 0.0) -> T
         index: Its index in the record.
         shift: Seconds that the campaign was paused so far, which move planned times but not `not_before`.
     """
-    number = None if plan.first is None else plan.first + index
-    if isinstance(recipient, LaterRecipient):
-        number = number if recipient.number is None else recipient.number
-        if recipient.due_at:
-            due = recipient.due_at.timestamp()
-            not_before = recipient.not_before.timestamp() if recipient.not_before else due
-            return Times(due, max(due, not_before), number)
+    number = number_of(plan, recipient, index)
+    if isinstance(recipient, LaterRecipient) and recipient.due_at:
+        due = recipient.due_at.timestamp()
+        not_before = recipient.not_before.timestamp() if recipient.not_before else due
+        return Times(due, max(due, not_before), number)
     due = plan.start
     if plan.stretch:
         due += plan.stretch * _turn(plan, recipient.id, number)

@@ -48,7 +48,10 @@ def reread(publication, written_at=NOW):
     return JobContext(later, plan, later.lane, compile_message(later), publication.headers)
 
 
-OUTCOME_FIELDS = ["recipient_id", "status", "at", "attempts", "http_status", "push_service", "detail"]
+OUTCOME_FIELDS = [
+    *("recipient_id", "status", "at", "attempts"),
+    *("http_status", "push_service", "detail", "number"),
+]
 
 
 # ── outcomes ────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,7 +61,7 @@ def test_outcomes_are_what_the_contract_shows():
     held = job_context(job(recipient("sub_1"), recipient("sub_2")))
     (batch,) = written(
         held,
-        Outcome("sub_1", Status.SENT, moment(NOW), 1, 201, "fcm", None),
+        Outcome("sub_1", Status.SENT, moment(NOW), 1, 201, "fcm", None, 7),
         Outcome("sub_2", Status.INVALID, moment(NOW + 0.25), 0, None, None, "bad_keys"),
     )
     assert (batch.topic, batch.key) == ("outcomes", b"job_1")
@@ -77,6 +80,7 @@ def test_outcomes_are_what_the_contract_shows():
                 "http_status": 201,
                 "push_service": "fcm",
                 "detail": None,
+                "number": 7,
             },
             {
                 "recipient_id": "sub_2",
@@ -86,6 +90,7 @@ def test_outcomes_are_what_the_contract_shows():
                 "http_status": None,
                 "push_service": None,
                 "detail": "bad_keys",
+                "number": None,
             },
         ],
     }
@@ -143,7 +148,9 @@ def test_a_later_job_stands_for_itself():
         "start_at": "2027-01-15T08:00:00Z",
         "stretch_time": 0.0,
         "lane": "urgent",
-        "recipients": [{"id": "b", "subscription": recipient("b")["subscription"], "attempts": 0}],
+        "recipients": [
+            {"id": "b", "subscription": recipient("b")["subscription"], "attempts": 0, "number": 1}
+        ],
     }
 
 
@@ -264,6 +271,7 @@ def test_times_stay_the_same_over_any_number_of_hops_and_splits(held, data):
     place = data.draw(st.integers(0, len(held.job.recipients) - 1))
     name = held.job.recipients[place].id
     planned = first = times(held.plan, held.job.recipients[place], place)
+    assert first.number == (held.job.slice.first if held.job.slice else 0) + place
     expected_next = first.next
     for _ in range(data.draw(st.integers(1, 6))):
         moved = None

@@ -158,7 +158,8 @@ def test_a_site_that_holds_half_of_the_buffer_hands_its_surplus_on():
     assert pipeline.buffered == 900 + 2000
     topics = published(pipeline)
     assert sum(len(value["recipients"]) for value in later(topics)) == 400
-    assert all(set(person) == {"id", "subscription", "attempts"} for person in later(topics)[0]["recipients"])
+    surplus = later(topics)[0]["recipients"]
+    assert all(set(person) == {"id", "subscription", "attempts", "number"} for person in surplus)
 
 
 def test_a_site_with_more_than_half_of_the_buffer_hands_its_surplus_on(metrics):

@@ -49,8 +49,9 @@ def test_the_example_of_outcomes_is_read():
     assert (batch.v, batch.job_id, batch.campaign_id) == (1, "01JD2Q8W6V5M", "camp_1")
     assert (batch.site_id, batch.worker) == ("site_a", "pushmill-0/1")
     common = {"at": AT}
-    sent = {"attempts": 1, "http_status": 201, "push_service": "fcm", "detail": None}
+    sent = {"attempts": 1, "http_status": 201, "push_service": "fcm", "detail": None, "number": 207}
     refused = {"attempts": 0, "http_status": None, "push_service": None, "detail": "endpoint_not_allowed"}
+    refused["number"] = 208
     assert batch.outcomes == [
         ReadOutcome(recipient_id="sub_1", status=Status.SENT, **common, **sent),
         ReadOutcome(recipient_id="sub_2", status=Status.INVALID, **common, **refused),
@@ -81,6 +82,12 @@ def test_every_status_that_is_known_is_one(status):
     assert read(decode_outcomes, outcome(status=status.value)).outcomes[1].status is status
 
 
+def test_outcomes_without_numbers_are_read_as_0_1_0_wrote_them():
+    old = BATCH | {"outcomes": [without(each, "number") for each in BATCH["outcomes"]]}
+    assert [each.number for each in read(decode_outcomes, old).outcomes] == [None, None]
+    assert [each.number for each in read(decode_outcomes, outcome(number=None)).outcomes] == [207, None]
+
+
 def test_fields_that_are_not_known_are_ignored():
     assert read(decode_outcomes, outcome(region="eu") | {"new": [1]}) == read(decode_outcomes, BATCH)
     assert read(decode_expired, EXPIRED | {"new": {}}) == read(decode_expired, EXPIRED)
@@ -103,6 +110,7 @@ def test_fields_that_are_not_known_are_ignored():
                 f"outcomes[0].{name}",
             )
             for name in BATCH["outcomes"][0]
+            if name != "number"
         ),
     ],
 )
@@ -122,6 +130,7 @@ def test_a_field_that_is_missing_is_named(decode, value, name):
         (decode_outcomes, outcome(status=None), "outcomes[1].status"),
         (decode_outcomes, outcome(at="2026-11-21T09:00:00"), "outcomes[1].at"),
         (decode_outcomes, outcome(http_status="201"), "outcomes[1].http_status"),
+        (decode_outcomes, outcome(number="208"), "outcomes[1].number"),
         (decode_expired, EXPIRED | {"endpoint": None}, "endpoint"),
         (decode_expired, EXPIRED | {"at": "2026-11-21T09:00:00"}, "at"),
         (decode_stats, STATS | {"from": 5}, "from"),
@@ -162,6 +171,7 @@ outcomes = st.builds(
     http_status=st.none() | st.integers(200, 599),
     push_service=st.none() | st.text(),
     detail=st.none() | st.text(),
+    number=st.none() | counts,
 )
 batches = st.builds(
     OutcomeBatch, st.just(1), st.text(), st.text(), st.text(), st.text(), st.lists(outcomes, max_size=4)

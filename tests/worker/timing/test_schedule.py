@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from worker.records.job import SendJob, Slice, decode_later
-from worker.records.recipient import EncodedKeys, LaterRecipient, Recipient, Subscription
+from worker.records.recipient import EncodedKeys, LaterRecipient, Recipient, Subscription, Unreadable
 from worker.records.values import encode_json, moment
-from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, times, ttl_left
+from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, number_of, times, ttl_left
 
 patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ def later(**fields):
 
 
 def test_a_plan_writes_every_default_out():
-    assert plan_of(T, 7.0) == Plan(T, 7.0, None, 0, 2_419_200, inf, "c")
+    assert plan_of(T, 7.0) == Plan(T, 7.0, 0, 0, 2_419_200, inf, "c")
     full = {
         "start_at": NINE + timedelta(hours=1),
         "stretch_time": 0.0,
@@ -55,7 +55,7 @@ def test_a_plan_writes_every_default_out():
 
 
 def test_without_anything_a_recipient_is_due_when_its_job_was_written():
-    assert times(plan_of(T + 5), A, 0) == Times(T + 5, T + 5, None)
+    assert times(plan_of(T + 5), A, 0) == Times(T + 5, T + 5, 0)
 
 
 # ── due times ───────────────────────────────────────────────────────────────────────────────────────────
@@ -122,9 +122,24 @@ def test_a_recipient_out_of_a_tier_keeps_its_number():
     assert times(plan, later(number=73), 0, HOUR).due == T + HOUR + 73
 
 
-def test_a_number_means_nothing_where_there_is_no_slice():
+def test_a_number_means_nothing_for_the_due_time_where_there_is_no_slice():
     plan = plan_of(stretch_time=100.0)
-    assert times(plan, later(number=3), 0).due == times(plan, A, 0).due
+    assert times(plan, later(number=3), 0).due == times(plan, later(), 0).due == times(plan, A, 0).due
+    assert times(plan, later(number=3), 0).number == 3
+
+
+def test_a_place_that_a_tier_did_not_keep_is_not_made_up():
+    # 0.1.0 wrote none without a slice, and an index in a tier's record is not the index in the job.
+    assert times(plan_of(), later(), 0).number is None
+
+
+@patient
+@given(st.none() | st.integers(0, 1000), st.integers(0, 999))
+def test_a_number_is_the_place_in_the_job(first, index):
+    plan = plan_of(slice=None if first is None else Slice(first, 2000))
+    unreadable = Unreadable("a", "bad_keys")
+    assert number_of(plan, A, index) == number_of(plan, unreadable, index) == (first or 0) + index
+    assert times(plan, A, index).number == (first or 0) + index
 
 
 def test_one_that_was_tried_keeps_its_due_time_whatever_else_moves():
