@@ -36,7 +36,7 @@ from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.records.stats import CampaignStats
 from worker.records.topics import TOPICS
 from worker.records.values import ID_PATTERN
-from worker.timing.schedule import FIRST_ATTEMPT_GRACE
+from worker.timing.schedule import FIRST_ATTEMPT_GRACE, TTL_MAX
 
 PAGE = DOCS / "jobs.md"
 JSON = blocks(text(PAGE), "json")
@@ -193,6 +193,7 @@ def test_no_detail_is_made_up():
         f"an endpoint | {ENDPOINT_MAX_CHARS:,} characters |",
         f"nested up to {DATA_MAX_DEPTH} levels deep",
         f'"web_push": {DECLARATIVE_WEB_PUSH}',
+        f"never more than {TTL_MAX:,} (28 days)",
         f"does not lapse before it is {FIRST_ATTEMPT_GRACE:g} seconds late",
     ],
 )

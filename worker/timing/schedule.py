@@ -16,6 +16,9 @@ from worker.records.recipient import LaterRecipient, Recipient, Unreadable
 FIRST_ATTEMPT_GRACE = 60.0
 """Seconds: a first attempt lapses no sooner than this after it was due, however short its `ttl`."""
 
+TTL_MAX = 2_419_200
+"""The longest `TTL` that is sent, in seconds: 28 days. Source: docs/push-services.md: FCM"""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -132,6 +135,8 @@ def lapses_at(plan: Plan, due: float, attempts: int) -> float:
 
 
 def ttl_left(plan: Plan, due: float, now: float) -> int:
-    """Return the `TTL` to send with an attempt at `now` (RFC 8030 section 5.2), in whole seconds."""
+    """Return the `TTL` to send with an attempt at `now` (RFC 8030 section 5.2): seconds, 28 days at most."""
     left = ends_at(plan, due) - now
-    return int(left) if left > 0 else 0
+    if left <= 0:
+        return 0
+    return int(left) if left < TTL_MAX else TTL_MAX

@@ -78,6 +78,8 @@ def test_a_recipients_own_moment_counts():
         ({"ttl": 0}, 0, "0"),
         ({"ttl": 10}, FIRST_ATTEMPT_GRACE, "0"),
         ({}, 0, "2419200"),
+        ({"ttl": 5_184_000}, 0, "2419200"),
+        ({"ttl": 5_184_000}, 5_184_000, "0"),  # it lives as long as its job says
     ],
 )
 def test_ttl_is_what_is_left(said, age, ttl):

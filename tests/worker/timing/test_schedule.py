@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from worker.records.job import SendJob, Slice, decode_later
 from worker.records.recipient import EncodedKeys, LaterRecipient, Recipient, Subscription, Unreadable
 from worker.records.values import encode_json, moment
-from worker.timing.schedule import Plan, Times, ends_at, lapses_at, make_plan, number_of, times, ttl_left
+from worker.timing.schedule import (
+    TTL_MAX,
+    Plan,
+    Times,
+    ends_at,
+    lapses_at,
+    make_plan,
+    number_of,
+    times,
+    ttl_left,
+)
 
 patient = settings(deadline=None)  # a busy machine is no failure
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -246,7 +256,11 @@ def test_when_a_message_lapses(ttl, not_after, attempts, ends):
         (10, 60, 0, 10),
         (0, None, 0, 0),
         (0, None, 30, 0),
-        (2**31 - 1, None, 0, 2**31 - 1),
+        (2**31 - 1, None, 0, 2_419_200),  # what push services lower it to
+        (5_184_000, None, 5_184_000 - 2_419_200, 2_419_200),
+        (5_184_000, None, 5_184_000 - 2_419_200 + 0.5, 2_419_199),
+        (2_419_200, None, 0, 2_419_200),
+        (5_184_000, 60, 0, 60),
         (3600, -5, 0, 0),
     ],
 )
@@ -260,7 +274,7 @@ def test_what_is_left_of_a_ttl(ttl, not_after, passed, left):
 def test_an_attempt_in_time_never_asks_for_more_than_is_left(ttl, not_after, passed, attempts):
     plan = plan_of(ttl=ttl, not_after=not_after)
     now = T + passed
-    assert 0 <= ttl_left(plan, T, now) <= ttl
+    assert 0 <= ttl_left(plan, T, now) <= min(ttl, TTL_MAX)
     assert now + ttl_left(plan, T, now) <= max(now, ends_at(plan, T) + 1e-6)
     assert ends_at(plan, T) <= lapses_at(plan, T, 0) <= (not_after.timestamp() if not_after else inf)
     assert lapses_at(plan, T, attempts + 1) <= lapses_at(plan, T, attempts)
