@@ -45,7 +45,10 @@ SECTIONS = {
         *("through-a-proxy", "upgrade", "commands-by-hand", "vapid-keys", "rotate-a-vapid-key"),
         *("what-to-back-up", "settings"),
     ),
-    RUNBOOK: ("alerts", "a-stuck-campaign", "coming-back-after-a-long-outage", "a-push-services-incident"),
+    RUNBOOK: (
+        *("alerts", "a-stuck-campaign", "coming-back-after-a-long-outage", "a-push-services-incident"),
+        "a-wrong-clock",
+    ),
     SIZING: ("sizing", "kafka-settings"),
 }
 MOVED = {

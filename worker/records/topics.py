@@ -31,6 +31,7 @@ STATS = "stats"
 DEAD_LETTERS = "dead-letters"
 
 _DAY_MS = 86_400_000
+_STAMPED_BY_BROKER = {"message_timestamp_type": "LogAppendTime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,11 @@ def _kept(days: int, **config: str) -> dict[str, str]:
 
 
 # Inputs and tiers are kept no longer than the group's offsets (7 days by default). Otherwise, after an outage
-# longer than that, everything would be sent again. The broker stamps tier records: no producer's clock may
-# decide when they come out.
+# longer than that, everything would be sent again. The broker stamps both: no producer's clock may decide
+# when a job is due, or when a tier's record comes out.
 TOPICS = (
-    *(Topic(name, _kept(7)) for name in INPUTS),
-    *(
-        Topic(name, _kept(7, message_timestamp_type="LogAppendTime", max_message_bytes=str(2 << 20)))
-        for name in TIER_TOPICS
-    ),
+    *(Topic(name, _kept(7, **_STAMPED_BY_BROKER)) for name in INPUTS),
+    *(Topic(name, _kept(7, **_STAMPED_BY_BROKER, max_message_bytes=str(2 << 20))) for name in TIER_TOPICS),
     Topic(CONTROL, _kept(90, cleanup_policy="compact,delete")),
     Topic(OUTCOMES, _kept(7)),
     Topic(EXPIRED, _kept(30, cleanup_policy="compact,delete")),
