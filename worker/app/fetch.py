@@ -99,7 +99,7 @@ class FetchLoop:
             self._metrics.consumed[self._prefix + record.partition.topic].inc()
             problem = self._pipeline.accept(record, now)
             if problem:
-                self._watch.dead_letter(record, problem)
+                self._watch.accepted(record, problem)
         self._consumer.hold(self._shelf.holding)
         if self._pipeline.open and not self._lease.holds(clock.monotonic()):
             self._checkpoint_wanted.set()

@@ -23,6 +23,7 @@ from worker.records.control import CampaignControl
 from worker.records.envelope import Partition, Record
 from worker.records.topics import INPUTS, TIER_TOPICS
 from worker.records.values import RecordError
+from worker.timing.clocks import WrongClock
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +135,24 @@ class Watch:
         self._doubted = present
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def accepted(self, record: Record, problem: RecordError | WrongClock) -> None:
+        """Log what was odd about a record that was accepted."""
+        if isinstance(problem, RecordError):
+            self.dead_letter(record, problem)
+        else:
+            self._wrong_clock(record, problem)
+
+    def _wrong_clock(self, record: Record, problem: WrongClock) -> None:
+        topic = self._prefix + record.partition.topic
+        self._warn(
+            ("clock", topic, problem),
+            "a record's timestamp cannot be right; its job counts as written now",
+            topic=topic,
+            partition=record.partition.number,
+            offset=record.offset,
+            problem=problem.value,
+        )
 
     def dead_letter(self, record: Record, error: RecordError) -> None:
         """Log a record that is not a valid job."""

@@ -15,6 +15,7 @@ from worker.records.job import Decoded, Lane, LaterJob, decode_job, decode_later
 from worker.records.recipient import Recipient, Unreadable
 from worker.records.topics import BY_TOPIC
 from worker.records.values import RecordError
+from worker.timing.clocks import WrongClock, wrong_clock
 from worker.timing.schedule import make_plan
 
 HEADERS_MAX_BYTES = 65_536
@@ -32,6 +33,16 @@ class TakenIn:
 
     job: JobContext
     recipients: Sequence[Recipient | Unreadable] = field(repr=False)
+
+
+def dated(record: Record, now: float) -> tuple[Record, WrongClock | None]:
+    """Give a record whose timestamp cannot be the time `now`, which the plan of its job then starts from.
+
+    Returns:
+        The record, and what was wrong with its timestamp.
+    """
+    wrong = wrong_clock(record.timestamp, now)
+    return (msgspec.structs.replace(record, timestamp=now) if wrong else record), wrong
 
 
 def take_in(record: Record, default_stretch: float) -> TakenIn:

@@ -20,7 +20,7 @@ from worker.metrics import Metrics
 from worker.pipeline.build import Entropy, RequestBuilder, VapidKeys
 from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.pipeline.instrumentation import measure_landed, measure_levels
-from worker.pipeline.intake import take_in
+from worker.pipeline.intake import dated, take_in
 from worker.pipeline.placement import make_deliveries
 from worker.pipeline.politeness import QUARANTINE, QUARANTINED, Politeness
 from worker.pipeline.publication import Effect
@@ -36,6 +36,7 @@ from worker.records.envelope import Commit, Partition, Record
 from worker.records.job import RECIPIENTS_MAX, Lane, LaterJob
 from worker.records.topics import SHORTEST
 from worker.records.values import RecordError
+from worker.timing.clocks import WrongClock
 from worker.timing.retry import decide
 from worker.timing.schedule import lapses_at
 from worker.timing.tiers import choose_tier
@@ -112,12 +113,13 @@ class Pipeline:
             and self._ledger.room(partition) >= RECIPIENTS_MAX
         )
 
-    def accept(self, record: Record, now: float) -> RecordError | None:
+    def accept(self, record: Record, now: float) -> RecordError | WrongClock | None:
         """Accept a record: each of its recipients is settled, waits in memory, or goes to a tier.
 
         Returns:
-            What is wrong with the record, if it becomes a dead letter.
+            Why the record becomes a dead letter, or why `now` stands in for its timestamp; else None.
         """
+        record, wrong = dated(record, now)
         try:
             taken = take_in(record, self._limits.stretch_time)
         except RecordError as error:
@@ -131,13 +133,12 @@ class Pipeline:
             return None
         campaign = self._campaigns.of(job.job.campaign_id)
         deliveries, unsendable = make_deliveries(taken, entry, self._endpoints, campaign.shift_at(now))
-        if unsendable:
-            self._settlement.settle_unsendable(taken, entry, unsendable, now)
+        self._settlement.settle_unsendable(taken, entry, unsendable, now)
         if campaign.has_resumed and isinstance(job.job, LaterJob):
             deliveries = [self._routing.eased(each, now) for each in deliveries]
         # In order of time, so that a tier's record empties from one end and its map stays small.
         self._routing.route(job, sorted(deliveries, key=attrgetter("next")), now)
-        return None
+        return None if job.job.start_at else wrong
 
     # ── queue, build ────────────────────────────────────────────────────────────────────────────────────
 
@@ -174,7 +175,8 @@ class Pipeline:
         If no request can be built for the probe, the next delivery is the probe.
         """
         chosen: list[Delivery] = []
-        at_risk_left = self._at_risk_left  # whatever is taken out is at risk: on the wire, or settled
+        # Whatever is taken out is at risk: on the wire, or settled.
+        at_risk_left = CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
         while len(chosen) < most and at_risk_left > 0:
             run = self._queue.take(self._room, min(most - len(chosen), at_risk_left))
             at_risk_left -= len(run)
@@ -340,10 +342,6 @@ class Pipeline:
     def doubted(self, now: float) -> Doubted:
         """Return whose expirations are doubted at present."""
         return self._politeness.doubted(now)
-
-    @property
-    def _at_risk_left(self) -> int:
-        return CHECKPOINT_MAX - self._ledger.unacknowledged - self._politeness.in_flight
 
 
 def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:

@@ -152,3 +152,17 @@ async def test_it_waits_for_records_no_longer_than_until_one_on_the_shelf_is_rea
     written_at = world.now - TIER.delay + left
     world.shelf.put([record(job(), Partition(TIER.topic, 0), timestamp=written_at)], world.now)
     assert world.loop._patience() == pytest.approx(patience)
+
+
+async def test_a_timestamp_that_cannot_be_is_logged_without_what_is_in_the_record(world):
+    odd = [record(job(), offset=offset, timestamp=NOW * 1000) for offset in range(7, 12)]
+    with capture_logs() as lines:
+        await world.run(odd)
+    [line] = lines  # five of a kind are one line
+    assert line["log_level"] == "warning"
+    assert (line["topic"], line["partition"], line["offset"]) == ("push.jobs", 0, 7)
+    assert line["problem"] == "is more than 5 minutes ahead"
+    assert line.keys() == {
+        *("event", "log_level", "topic", "partition", "offset", "problem", "more_held_back")
+    }
+    assert world.pipeline.buffered == 5

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
-from worker.pipeline.intake import HEADERS_MAX_BYTES, take_in
+from worker.pipeline.intake import HEADERS_MAX_BYTES, dated, take_in
 from worker.records.envelope import Partition
 from worker.records.job import RECIPIENT_MAX_BYTES, Lane, LaterJob
 from worker.records.recipient import Unreadable
@@ -132,3 +132,19 @@ def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
     with pytest.raises(RecordError) as caught:
         taken(value, partition)
     assert caught.value.problem.startswith(f"{name}:")
+
+
+# ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("timestamp", [NOW / 1000, 0.0, -0.001, NOW * 1000, NOW + 301])
+def test_a_timestamp_that_cannot_be_counts_as_now(timestamp):
+    found, wrong = dated(record(job(), timestamp=timestamp, headers=(("a", b"1"),)), NOW)
+    assert wrong
+    assert found == record(job(), timestamp=NOW, headers=(("a", b"1"),))
+
+
+@pytest.mark.parametrize("timestamp", [NOW, NOW + 299, NOW - 90, NOW - 7 * 86_400])
+def test_a_timestamp_that_can_be_is_kept(timestamp):
+    given = record(job(), timestamp=timestamp)
+    assert dated(given, NOW) == (given, None)

@@ -234,7 +234,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         return Record(
             partition=Partition(record.topic.removeprefix(self._prefix), record.partition),
             offset=record.offset,
-            timestamp=record.timestamp / 1000,
+            timestamp=-1.0 if record.timestamp is None else record.timestamp / 1000,  # before Kafka 0.10
             key=record.key,
             value=record.value,
             headers=tuple(record.headers),
