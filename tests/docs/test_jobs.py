@@ -36,6 +36,7 @@ from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.records.stats import CampaignStats
 from worker.records.topics import TOPICS
 from worker.records.values import ID_PATTERN
+from worker.timing.lapse import LATE, PRODUCED_LATE, RETRIED
 from worker.timing.schedule import FIRST_ATTEMPT_GRACE, TTL_MAX
 
 PAGE = DOCS / "jobs.md"
@@ -108,7 +109,7 @@ def test_every_field_of_a_record_stands_in_its_section(title: str, types: tuple[
 def test_the_tables_of_fields_are_the_code_s():
     assert set(cells("Fields", 0)) == fields(SendJob, Recipient)
     assert set(cells("The notification", 0)) == fields(Notification)
-    of_outcomes = set(cells("Outcomes", 0)) - {*Status}
+    of_outcomes = set(cells("Outcomes", 0)) - {*Status, *details()["lapsed"]}
     assert fields(Outcome) <= of_outcomes <= fields(Outcome, OutcomeBatch)
     assert set(cells("Campaign control", 0)) == fields(CampaignControl) - {"v", "campaign_id"}
 
@@ -166,7 +167,10 @@ def test_every_detail_that_an_answer_leads_to_is_there():
                 assert detail in details()[status.value]
             case TryAgain(reason):
                 assert reason in details()["failed"]
-                assert reason in details()["lapsed"]
+
+
+def test_every_reason_why_a_message_lapses_is_there():
+    assert {LATE.detail, RETRIED.detail, PRODUCED_LATE.detail} == {*details()["lapsed"]}
 
 
 def test_no_detail_is_made_up():

@@ -73,7 +73,7 @@ async def test_every_status_is_reached_through_the_whole_path(world: World, serv
             "bad-shape": ("invalid", "bad_subscription"),
             "huge": ("rejected", "payload_too_large"),
             "no-title": ("rejected", "bad_title"),
-            "late": ("lapsed", None),
+            "late": ("lapsed", "produced_late"),
         }
         await expired.read(lambda: len(expired.records) >= 2, "both expired subscriptions are told")
         assert {record.key.decode() for record in expired.records} == {"site/gone", "site/not-found"}

@@ -66,6 +66,11 @@ class Entry(Generic[Subject, Effect]):
         everyone = range(self.size)
         return (index for index in everyone if not self.settled >> index & 1) if self.settled else everyone
 
+    @property
+    def was_open(self) -> bool:
+        """Whether an earlier owner had entered this record: the map it left goes beyond it."""
+        return self.assigned is not None and self.offset < self.assigned.restored.end
+
     def settled_with(self, effects: list[tuple[int, Effect]]) -> int:
         """Return the bits with `effects` settled too."""
         bits = self.settled

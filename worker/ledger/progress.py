@@ -48,6 +48,12 @@ class Progress:
     done: tuple[tuple[int, int], ...] = ()
     partial: dict[int, Partial] = field(default_factory=dict)
 
+    @property
+    def end(self) -> int:
+        """The offset after the last record of which something is settled."""
+        last_done = self.done[-1][1] if self.done else self.low
+        return max(last_done, next(reversed(self.partial), -1) + 1)
+
 
 def encode_progress(progress: Progress) -> str:
     """Encode the map of what is settled above the watermark, which itself is the commit's offset.

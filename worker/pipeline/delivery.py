@@ -1,5 +1,6 @@
 """What travels along the path: a job's context, a delivery for each recipient, a flight for each request."""
 
+from math import inf
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ class JobContext(msgspec.Struct, frozen=True, eq=False, gc=False):
         lane: The lane that serves it, also when it comes back from a tier.
         message: Its compiled content.
         headers: Kafka headers of its record, copied to every record derived from it.
+        came_at: When its record came to Kafka, as far as is known; minus infinity for a record of a tier.
     """
 
     job: SendJob
@@ -30,6 +32,7 @@ class JobContext(msgspec.Struct, frozen=True, eq=False, gc=False):
     lane: Lane
     message: Message
     headers: Headers
+    came_at: float = -inf
 
     def __repr__(self) -> str:
         return f"JobContext({self.job.job_id!r})"

@@ -5,6 +5,7 @@ Decides about one record alone; knows nothing of what else is in memory.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import msgspec
 
@@ -38,11 +39,16 @@ class TakenIn:
 def dated(record: Record, now: float) -> tuple[Record, WrongClock | None]:
     """Give a record whose timestamp cannot be the time `now`, which the plan of its job then starts from.
 
+    No record came later than `now`, either.
+
     Returns:
         The record, and what was wrong with its timestamp.
     """
     wrong = wrong_clock(record.timestamp, now)
-    return (msgspec.structs.replace(record, timestamp=now) if wrong else record), wrong
+    if wrong or record.came_at > now:
+        timestamp, came_at = now if wrong else record.timestamp, min(record.came_at, now)
+        record = msgspec.structs.replace(record, timestamp=timestamp, came_at=came_at)
+    return record, wrong
 
 
 def take_in(record: Record, default_stretch: float) -> TakenIn:
@@ -66,6 +72,7 @@ def take_in(record: Record, default_stretch: float) -> TakenIn:
         lane=job.lane if isinstance(job, LaterJob) else lane,
         message=compile_message(job),
         headers=record.headers,
+        came_at=-inf if isinstance(job, LaterJob) else record.came_at,
     )
     if isinstance(job, LaterJob):
         return TakenIn(context, decoded.recipients)  # the input's record was within the limit

@@ -5,6 +5,7 @@ Decides on its times, its campaign's state and the room in memory; knows nothing
 
 from collections.abc import Callable
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 
 import msgspec
@@ -17,6 +18,7 @@ from worker.push.verdict import Settled
 from worker.records.control import CampaignControl, Campaigns, Control, State
 from worker.records.outcome import Status
 from worker.records.topics import SHORTEST
+from worker.timing.lapse import why_lapsed
 from worker.timing.schedule import lapses_at, times
 from worker.timing.tiers import HORIZON, HORIZON_FULL, choose_tier, key_tier, pause_tier
 
@@ -55,8 +57,9 @@ class Routing:
         """Settle the deliveries that have lapsed, or will before their next attempt; return the others."""
         alive = [each for each in deliveries if now <= each.lapses >= each.next]
         if len(alive) < len(deliveries):
-            lapsed = [each for each in deliveries if not now <= each.lapses >= each.next]
-            self._settlement.settle_each(lapsed, Settled(Status.LAPSED), now)
+            for each in deliveries:
+                if not now <= each.lapses >= each.next:
+                    self._settlement.settle([each], _why_lapsed(each), now)
         return alive
 
     def eased(self, delivery: Delivery, now: float) -> Delivery:
@@ -131,3 +134,14 @@ class Routing:
         when = times(plan, delivery.recipient, delivery.index, shift)
         lapses = lapses_at(plan, when.due, 0)
         return msgspec.structs.replace(delivery, due=when.due, next=when.next, lapses=lapses)
+
+
+def _why_lapsed(delivery: Delivery) -> Settled:
+    return why_lapsed(
+        delivery.job.plan,
+        delivery.recipient,
+        delivery.index,
+        lapses=delivery.lapses,
+        attempts=delivery.attempts,
+        came_at=-inf if delivery.entry.was_open else delivery.job.came_at,
+    )

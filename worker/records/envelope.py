@@ -3,6 +3,7 @@
 Knows nothing of a record's value, except whether it belongs to the urgent lane.
 """
 
+from math import inf
 from typing import NamedTuple
 
 import msgspec
@@ -49,6 +50,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         key: As written, or None.
         value: As written; None for a tombstone.
         headers: As written.
+        came_at: When it came to Kafka, seconds since the epoch: when the broker says that it was appended, or
+            else as far as its reader can tell; infinity if nothing is known but that it is there now.
     """
 
     partition: Partition
@@ -57,6 +60,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    came_at: float = inf
 
     @property
     def urgent(self) -> bool:

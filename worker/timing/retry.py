@@ -5,6 +5,7 @@ Decides from a verdict and times; knows nothing of where the recipient waits unt
 
 from worker.push.verdict import Settled, TryAgain
 from worker.records.outcome import Status
+from worker.timing.lapse import RETRIED
 from worker.timing.schedule import Plan, lapses_at
 
 BASE = 30.0
@@ -45,7 +46,7 @@ def decide(
     at = now + max(backoff(attempts, jitter), wait)
     # A ttl of 0 means one attempt, even if the clock has stepped back since that was made.
     if not plan.ttl or at > lapses_at(plan, due, attempts):
-        return Settled(Status.LAPSED, verdict.reason)
+        return RETRIED
     return at
 
 

@@ -275,3 +275,31 @@ def test_a_few_recipients_that_stay_open_do_not_crowd_a_partition_out():
         assert len(commit.metadata) <= METADATA_MAX_CHARS
     assert not ledger.crowded()
     assert commit.offset == min(in_flight)
+
+
+# ── what an earlier owner had taken up ──────────────────────────────────────────────────────────────────
+
+
+def test_a_record_of_which_or_behind_which_something_is_settled_was_open_before():
+    progress = Progress(3, ((5, 7),), {8: Partial(2, 0b01)})
+    ledger = owner(progress=progress)
+    entries = opened(ledger, *[2] * 7, first=3)
+    found = {entry.offset: entry.was_open for entry in entries if entry}
+    assert found == {3: True, 4: True, 7: True, 8: True, 9: False}
+
+
+def test_without_a_map_nothing_is_known_to_have_been_open():
+    assert [entry.was_open for entry in opened(owner(progress=Progress(3)), 1, 1, first=3)] == [False, False]
+
+
+def test_the_map_of_a_topic_that_was_recreated_says_nothing():
+    ledger = owner(progress=Progress(100, ((200, 300),)))
+    assert [entry.was_open for entry in opened(ledger, 1, 1)] == [False, False]
+
+
+def test_a_record_that_is_no_longer_owned_was_not():
+    ledger = owner(progress=Progress(0, ((5, 7),)))
+    (entry,) = opened(ledger, 1)
+    assert entry.was_open
+    ledger.forget()
+    assert not entry.was_open

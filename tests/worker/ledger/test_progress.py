@@ -187,3 +187,10 @@ def test_a_small_text_cannot_fill_the_memory():
     bomb = "p1z." + base64url.encode(zlib.compress(bytes(1 << 26), 9))
     with pytest.raises(ProgressError):
         decode_progress(0, bomb)
+
+
+@patient
+@given(progresses())
+def test_the_end_is_behind_whatever_is_settled(progress):
+    settled = [progress.low, *(stop for _, stop in progress.done), *(each + 1 for each in progress.partial)]
+    assert progress.end == max(settled)

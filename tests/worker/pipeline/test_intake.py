@@ -1,7 +1,9 @@
 import json
 from datetime import UTC, datetime
+from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from tests.worker.support import JOBS, NOW, URGENT, job, recipient, record
 from worker.pipeline.intake import HEADERS_MAX_BYTES, dated, take_in
@@ -139,12 +141,24 @@ def test_what_is_no_job_is_refused_by_its_field(value, partition, name):
 
 @pytest.mark.parametrize("timestamp", [NOW / 1000, 0.0, -0.001, NOW * 1000, NOW + 301])
 def test_a_timestamp_that_cannot_be_counts_as_now(timestamp):
-    found, wrong = dated(record(job(), timestamp=timestamp, headers=(("a", b"1"),)), NOW)
+    given = record(job(), timestamp=timestamp, headers=(("a", b"1"),))
+    found, wrong = dated(given, NOW)
     assert wrong
-    assert found == record(job(), timestamp=NOW, headers=(("a", b"1"),))
+    assert found == replace(given, timestamp=NOW, came_at=NOW)
 
 
 @pytest.mark.parametrize("timestamp", [NOW, NOW + 299, NOW - 90, NOW - 7 * 86_400])
 def test_a_timestamp_that_can_be_is_kept(timestamp):
-    given = record(job(), timestamp=timestamp)
+    given = replace(record(job(), timestamp=timestamp), came_at=NOW - 5)
     assert dated(given, NOW) == (given, None)
+
+
+@pytest.mark.parametrize(("came_at", "known"), [(inf, NOW), (NOW + 1, NOW), (NOW, NOW), (NOW - 9, NOW - 9)])
+def test_no_job_came_after_it_was_accepted(came_at, known):
+    found, _ = dated(replace(record(job()), came_at=came_at), NOW)
+    assert take_in(found, 0.0).job.came_at == known
+
+
+def test_a_record_of_a_tier_has_been_here_all_along():
+    found, _ = dated(record(later(), LATER[0]), NOW)
+    assert take_in(found, 0.0).job.came_at == -inf

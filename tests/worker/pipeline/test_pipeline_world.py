@@ -21,6 +21,9 @@ def test_clean_stops_repeat_and_lose_nothing(seed):
         cancelled = {"cancelled"} if promise.campaign.state is State.CANCELLED else set()
         assert outcome["http_status"] == last or outcome["status"] in {"lapsed"} | cancelled
         assert outcome["status"] in ({FINAL[last]} if last in FINAL else {"failed", "lapsed"} | cancelled)
+        if outcome["status"] == "lapsed":
+            assert (outcome["detail"] == "retried") == (outcome["attempts"] > 0)
+            assert outcome["detail"] in {"retried", "late", "produced_late"}
         assert (outcome["status"] == "failed") == (len(promise.answers) == ATTEMPTS and last not in FINAL)
 
 
@@ -43,9 +46,11 @@ def test_worlds_are_not_empty():
         world.live(lives=12)
         for promise in world.upstream.promises.values():
             counts[promise.outcomes[-1]["status"]] += 1
+            counts["lapsed", promise.outcomes[-1]["detail"]] += promise.outcomes[-1]["status"] == "lapsed"
         assert any(world.logs[Partition("later.1m", 0)])
         for reason in ("not_due", "retry", "paused", "gate_closed"):
             counts[reason] += world.deferred(reason)
     statuses = {"sent", "expired", "rejected", "unauthorized", "failed", "lapsed", "cancelled"}
-    assert set(counts) == statuses | {"not_due", "retry", "paused", "gate_closed"}
-    assert all(counts.values())
+    lapsed = {("lapsed", detail) for detail in ("late", "retried", "produced_late")}
+    counts = {what: count for what, count in counts.items() if count}
+    assert set(counts) == statuses | {"not_due", "retry", "paused", "gate_closed"} | lapsed

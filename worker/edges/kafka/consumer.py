@@ -18,6 +18,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from worker.config import REBALANCE_TIMEOUT, Settings
 from worker.edges import clock
 from worker.edges.kafka import offset_resets
+from worker.edges.kafka.arrivals import Arrivals
 from worker.edges.kafka.client import (
     ANSWER_LIMIT,
     STOP_LIMIT,
@@ -34,6 +35,9 @@ from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
 
 log = structlog.get_logger(__name__)
+
+LOG_APPEND_TIME = 1
+"""The type of a timestamp that the broker set when it appended the record; aiokafka has no name for it."""
 
 SESSION_STATIC = 45.0
 SESSION_DYNAMIC = 12.0
@@ -66,6 +70,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._may_commit = False
         self._evictions = Evictions()
         self._throttle = LogThrottle()
+        self._arrivals = Arrivals()
         self._failure: Exception | None = None
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
@@ -130,7 +135,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             if self._evictions.fenced:
                 raise self._instance_taken() from error
             raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
-        return [self._record(record) for records in found.values() for record in records]
+        return [record for place, records in found.items() for record in self._records(place, records)]
 
     def hold(self, partitions: Iterable[Partition]) -> None:
         """Pause exactly these partitions, and resume all others.
@@ -145,6 +150,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             self._consumer.pause(*wanted - paused)
         if paused - wanted:
             self._consumer.resume(*paused - wanted)
+            for place in paused - wanted:
+                self._arrivals.freed(self._partition(place), clock.now())
 
     async def commit(self, commits: Mapping[Partition, Commit]) -> None:
         """Commit watermarks with their maps, as a member of the current generation.
@@ -197,6 +204,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Handle aiokafka's call after a rebalance, before anything has been fetched."""
         async with self._reporting_failure():
             self._consumer.pause(*assigned)  # no await before this: nothing may be read until it is restored
+            self._arrivals.keep({self._partition(place) for place in assigned})
             commits = await read_commits(self._settings, self._settings.group_id, assigned, self._throttle)
             for partition, commit in commits.items():
                 if commit is not None:  # aiokafka's own lookup takes an error for no commit
@@ -230,7 +238,17 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             f"PUSHMILL_INSTANCE_ID must be unique for each pod"
         )
 
-    def _record(self, record: Any) -> Record:
+    def _records(self, place: TopicPartition, found: list[Any]) -> list[Record]:
+        if not found:
+            return []
+        owned = place in self._consumer.assignment()  # a rebalance may just have begun
+        end = self._consumer.highwater(place) if owned else None
+        left = 0 if end is None else end - 1 - found[-1].offset
+        came_at = self._arrivals.fetched(self._partition(place), left, clock.now())
+        return [self._record(each, came_at) for each in found]
+
+    def _record(self, record: Any, came_at: float) -> Record:
+        appended = record.timestamp_type == LOG_APPEND_TIME
         return Record(
             partition=Partition(record.topic.removeprefix(self._prefix), record.partition),
             offset=record.offset,
@@ -238,6 +256,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             key=record.key,
             value=record.value,
             headers=tuple(record.headers),
+            came_at=record.timestamp / 1000 if appended else came_at,
         )
 
     def _topic_partition(self, partition: Partition) -> TopicPartition:

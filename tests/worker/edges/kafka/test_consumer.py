@@ -290,6 +290,61 @@ async def test_a_group_that_cannot_be_followed_ends_the_reading(member):
         await member.group.fetch(0.1)
 
 
+def stored(offset: int, timestamp: int | None, kind: int | None) -> Any:
+    """A record as aiokafka gives it."""
+    return SimpleNamespace(
+        topic="push.jobs",
+        partition=0,
+        offset=offset,
+        timestamp=timestamp,
+        timestamp_type=kind,
+        key=None,
+        value=b"{}",
+        headers=(),
+    )
+
+
+async def fetched(member: Member, monkeypatch: pytest.MonkeyPatch, now: float, *records: Any) -> Any:
+    """Fetch records, with 1,000 records behind the last one."""
+
+    async def getmany(timeout_ms: int) -> dict[Any, Any]:
+        return {TopicPartition("push.jobs", 0): list(records)}
+
+    monkeypatch.setattr(kafka.clock, "now", lambda: now)
+    monkeypatch.setattr(member.consumer, "getmany", getmany)
+    monkeypatch.setattr(member.consumer, "highwater", lambda _: records[-1].offset + 1001, raising=False)
+    return await member.group.fetch(0.1)
+
+
+CREATE_TIME, LOG_APPEND_TIME = 0, 1
+
+
+async def test_a_record_that_the_broker_stamped_came_then_and_any_other_when_it_was_fetched(
+    member, monkeypatch
+):
+    first = [stored(0, 5_000, CREATE_TIME), stored(1, 6_000, LOG_APPEND_TIME), stored(2, None, None)]
+    found = await fetched(member, monkeypatch, 100.0, *first)
+    assert [(each.timestamp, each.came_at) for each in found] == [(5.0, 100.0), (6.0, 6.0), (-1.0, 100.0)]
+    # 1,000 records were left in Kafka, so these may have been there.
+    more = [stored(3, 150_000, CREATE_TIME), stored(4, 150_000, LOG_APPEND_TIME)]
+    found = await fetched(member, monkeypatch, 200.0, *more)
+    assert [each.came_at for each in found] == [100.0, 150.0]
+
+
+async def test_records_of_a_partition_that_is_just_being_revoked_break_nothing(member, monkeypatch):
+    def not_assigned(_place: Any) -> None:
+        raise AssertionError("Partition is not assigned")
+
+    monkeypatch.setattr(member.consumer, "assignment", set)
+    monkeypatch.setattr(member.consumer, "highwater", not_assigned, raising=False)
+
+    async def getmany(timeout_ms: int) -> dict[Any, Any]:
+        return {TopicPartition("push.jobs", 0): [stored(0, 5_000, CREATE_TIME)], TopicPartition("x", 0): []}
+
+    monkeypatch.setattr(member.consumer, "getmany", getmany)
+    assert [each.offset for each in await member.group.fetch(0.1)] == [0]
+
+
 async def test_what_fails_in_a_revocation_is_not_lost_in_aiokafkas_log(member):
     async def stuck() -> None:
         raise KafkaStuckError("records were not acknowledged")
