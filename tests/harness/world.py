@@ -101,6 +101,7 @@ class World:
         headers: Any = None,
         partition: int | None = None,
         codec: str | None = None,
+        timestamp_ms: int | None = None,
     ) -> None:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.broker, max_request_size=2 << 20, compression_type=codec
@@ -109,9 +110,8 @@ class World:
         try:
             values = [job if isinstance(job, bytes) else json.dumps(job).encode() for job in jobs]
             topic = self.prefix + topic
-            sent = [
-                await producer.send(topic, value, headers=headers, partition=partition) for value in values
-            ]
+            said = {"headers": headers, "partition": partition, "timestamp_ms": timestamp_ms}
+            sent = [await producer.send(topic, value, **said) for value in values]
             await asyncio.gather(*sent)  # a refused record would otherwise go unnoticed
         finally:
             await producer.stop()
