@@ -48,7 +48,15 @@ class DecryptionError(CryptoError):
 
 
 class VapidKeyError(CryptoError):
-    """The PEM text contains no usable VAPID key: the operator must replace the file."""
+    """What should hold a VAPID key holds no usable one: the operator must put the right key there."""
+
+
+class VapidCurveError(VapidKeyError):
+    """The VAPID key is one of another kind, or on another curve than P-256."""
+
+
+class VapidPasswordError(VapidKeyError):
+    """The VAPID key is encrypted, and its password is missing or wrong."""
 
 
 class VapidSubjectError(CryptoError):

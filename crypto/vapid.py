@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from py_vapid import Vapid02, jwt
 
 from crypto import base64url
-from crypto.errors import VapidKeyError, VapidSubjectError, VapidTokenError
+from crypto.errors import VapidCurveError, VapidKeyError, VapidSubjectError, VapidTokenError
 from crypto.keys import load_point, public_point
 
 MAX_AHEAD = 86_400
@@ -38,7 +38,9 @@ CLOCK_SLACK = 1_200
 The shortest interval in which Apple accepts a new token (20 minutes, native APNs)."""
 
 _Shape = TypeVar("_Shape")
-_NEW_KEY = "make one with: openssl ecparam -name prime256v1 -genkey -noout"
+# Never advise to make a new key: every subscription is bound to the one that it was made with.
+_IMPORT = "`pushmill keys import` reads it in other forms"
+_THE_SAME = "use the key that the subscriptions were made with"
 _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]|(?i:localhost)"
 _SUBJECT = re.compile(
     rf"mailto:[!#-;=A-Z\[-~]+@(?P<mail>{_HOST})|https://(?P<web>{_HOST})(?::[0-9]{{1,5}})?(?:[/?#][!#-;=?-~]*)?"
@@ -95,11 +97,19 @@ def load_vapid_key(pem: bytes) -> VapidKey:
     Raises:
         VapidKeyError: anything but one unencrypted P-256 private key; says what to do about it.
     """
-    key = _load_pem(pem)
+    return vapid_key_of(_load_pem(pem))
+
+
+def vapid_key_of(key: PrivateKeyTypes) -> VapidKey:
+    """Make an identity of a private key.
+
+    Raises:
+        VapidCurveError: It is not an elliptic curve key, or on another curve than P-256.
+    """
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise VapidKeyError(f"not an elliptic curve key; {_NEW_KEY}")
+        raise VapidCurveError(f"not an elliptic curve key, must be on P-256; {_THE_SAME}")
     if not isinstance(key.curve, SECP256R1):
-        raise VapidKeyError(f"on the curve {key.curve.name}, must be P-256; {_NEW_KEY}")
+        raise VapidCurveError(f"on the curve {key.curve.name}, must be P-256; {_THE_SAME}")
     return _vapid_key(key)
 
 
@@ -255,13 +265,11 @@ def _load_pem(pem: bytes) -> PrivateKeyTypes:
         # RSA keys are rejected anyway, and checking their primes would take seconds.
         return load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise VapidKeyError(
-            "encrypted; remove the passphrase with: openssl pkey -in FILE -out FILE"
-        ) from None
+        raise VapidKeyError("encrypted; `pushmill keys import` removes the password") from None
     except UnsupportedAlgorithm:
-        raise VapidKeyError(f"not a supported kind of key, must be P-256; {_NEW_KEY}") from None
+        raise VapidKeyError(f"not a supported kind of key, must be P-256; {_THE_SAME}") from None
     except ValueError:
-        raise VapidKeyError(f"not a private key in PEM; {_NEW_KEY}") from None
+        raise VapidKeyError(f"not a private key in PEM; {_IMPORT}") from None
 
 
 def _vapid_key(private_key: EllipticCurvePrivateKey) -> VapidKey:

@@ -27,6 +27,7 @@ from crypto.errors import (
     VapidKeyError,
     VapidTokenError,
 )
+from crypto.key_forms import read_vapid_key
 from crypto.keys import parse_subscription_keys
 from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
@@ -464,6 +465,19 @@ def key_file(data: bytes) -> None:
     assert key.to_pem().decode().splitlines()[1] not in repr(key)
 
 
+def key_form(data: bytes) -> None:
+    """A file that `pushmill keys import` is given: whatever other programs keep a VAPID key in."""
+    try:
+        key = read_vapid_key(data)
+    except VapidKeyError as error:
+        check_message(str(error))
+        hold(not any(line in str(error) for line in oracles.long_lines(data)), "quotes the file")
+        return
+    assert load_vapid_key(key.to_pem()).public == key.public
+    number = key.signer.private_key.private_numbers().private_value.to_bytes(32)
+    assert read_vapid_key(base64url.encode(number).encode(), public=key.public).public == key.public
+
+
 def authorization(data: bytes) -> None:
     """An `Authorization` value as the simulated push services check it: raw, or a token with these claims."""
     text = data.decode("latin-1")
@@ -518,6 +532,6 @@ TARGETS: dict[str, Target] = {
         *(job, tier, schema, check, control, stats, metadata),
         *(answer, headers, verdict, request),
         *(subscription, endpoint, address, keys, template),
-        *(key_file, authorization, body),
+        *(key_file, key_form, authorization, body),
     )
 }

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from crypto import aes128gcm
+from crypto import aes128gcm, key_forms
 from tests.fuzz.kept import kept
 from tests.fuzz.targets import TARGETS
 from worker.commands import send
@@ -40,6 +40,7 @@ MISTAKES = {
         "_read_subscription",
         lambda file: send.end(file, 2),
     ),
+    "a number that is no key": ("key_form", key_forms, "_ORDER", 1 << 256),
     "padding that is not taken off": ("body", aes128gcm, "_unpad", lambda record, delimiter: record),
 }
 

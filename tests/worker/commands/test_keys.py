@@ -1,9 +1,14 @@
+import json
+import re
 import stat
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from typer.testing import CliRunner
 
+from crypto import base64url
 from crypto.vapid import generate_vapid_key, load_vapid_key
+from worker.commands import keys
 from worker.commands.keys import app
 
 P384 = "-----BEGIN EC PRIVATE KEY-----\nMIGkAgEBBDA0+H8yKWPs3TIo2vMPCcEY3JLuh4MvJvqZVRNPMk5hmgqUVpGKvHQr\n"
@@ -115,7 +120,7 @@ def test_a_key_that_is_not_there(run, given):
 def test_the_way_to_a_key_is_named(run):
     line = refused(run("show", "site_a"), 2)
     assert "vapid/site_a.pem" in line
-    assert "pushmill keys generate" in line
+    assert line.index("pushmill keys import") < line.index("pushmill keys generate")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", P384.encode(), b"\xff" * 100_000])
@@ -142,7 +147,163 @@ def test_a_folder_is_no_key(run, tmp_path):
     assert "cannot be read" in refused(run("show", "./folder.pem"), 2)
 
 
-@pytest.mark.parametrize("args", [["--help"], ["generate", "--help"], ["show", "--help"]])
+# ── import ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+KEY, OTHER = generate_vapid_key(), generate_vapid_key()
+NUMBER = base64url.encode(KEY.signer.private_key.private_numbers().private_value.to_bytes(32))
+WEB_PUSH = json.dumps({"publicKey": KEY.public_text, "privateKey": NUMBER})
+ENCRYPTED = KEY.signer.private_key.private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")
+)
+
+
+@pytest.fixture
+def imported(run, tmp_path):
+    """Return a function that writes a file and imports it as site_a."""
+
+    def do(content, *options, **more):
+        (tmp_path / "given").write_bytes(content if isinstance(content, bytes) else content.encode())
+        return run("import", "site_a", "given", *options, **more)
+
+    return do
+
+
+@pytest.mark.parametrize("content", [NUMBER, WEB_PUSH, KEY.to_pem(), KEY.to_pem().replace(b"\n", b"\\n")])
+def test_an_imported_key_is_written_as_workers_read_it(imported, tmp_path, content):
+    result = imported(content, "--public", KEY.public_text)
+    path = tmp_path / "vapid/site_a.pem"
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert path.read_bytes() == KEY.to_pem()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert f"public key   {KEY.public_text}\nfingerprint  {KEY.fingerprint}\n" in result.stdout
+    assert not leaks(result)
+
+
+def leaks(result):
+    """Whether a command printed a part of the private key."""
+    pem = KEY.to_pem().decode().splitlines()[1]
+    return any(
+        text[at : at + 10] in result.output for text in (NUMBER, pem[10:]) for at in range(len(text) - 10)
+    )
+
+
+def test_import_from_standard_input(run, tmp_path):
+    assert run("import", "site_a", "-", input=NUMBER).exit_code == 0
+    assert (tmp_path / "vapid/site_a.pem").read_bytes() == KEY.to_pem()
+
+
+def test_the_key_of_another_site_is_not_imported(imported, tmp_path):
+    line = refused(imported(NUMBER, "--public", OTHER.public_text), 2)
+    assert KEY.public_text in line
+    assert OTHER.public_text in line
+    assert not (tmp_path / "vapid").exists()
+
+
+@pytest.mark.parametrize("public", ["", "AAAA", NUMBER])
+def test_what_is_given_as_the_public_key_must_be_one(imported, public):
+    result = imported(NUMBER, "--public", public)
+    assert refused(result, 2).startswith("pushmill: --public is not a public key")
+    assert not leaks(result)
+
+
+def test_a_key_is_never_replaced_by_another(imported, tmp_path):
+    imported(OTHER.to_pem())
+    line = refused(imported(NUMBER), 1)
+    assert OTHER.public_text in line
+    assert KEY.public_text in line
+    assert (tmp_path / "vapid/site_a.pem").read_bytes() == OTHER.to_pem()
+
+
+def test_what_cannot_be_read_as_a_key_is_not_replaced(imported, tmp_path):
+    (tmp_path / "vapid").mkdir()
+    (tmp_path / "vapid/site_a.pem").write_bytes(ENCRYPTED)
+    assert "was not replaced; it is encrypted" in refused(imported(NUMBER), 1)
+    assert (tmp_path / "vapid/site_a.pem").read_bytes() == ENCRYPTED
+
+
+def test_the_same_key_again_changes_nothing(imported, tmp_path):
+    imported(NUMBER)
+    path = tmp_path / "vapid/site_a.pem"
+    before = path.stat()
+    assert imported(WEB_PUSH).exit_code == 0
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize("content", [WEB_PUSH, KEY.to_pem().replace(b"\n", b"\\n").decode()])
+def test_a_key_that_lies_in_the_folder_in_another_form_is_imported_in_place(run, tmp_path, content):
+    (tmp_path / "vapid").mkdir()
+    path = tmp_path / "vapid/site_a.pem"
+    path.write_text(content)
+    (tmp_path / "vapid/site_a.new").write_text("of an attempt that was interrupted")
+    assert run("import", "site_a", path).exit_code == 0
+    assert path.read_bytes() == KEY.to_pem()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["site_a.pem"]
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_the_password_is_in_a_file(imported, tmp_path, ending):
+    (tmp_path / "password").write_bytes(b"sesame" + ending.encode())
+    assert imported(ENCRYPTED, "--password-file", "password").exit_code == 0
+    assert (tmp_path / "vapid/site_a.pem").read_bytes() == KEY.to_pem()
+
+
+def test_a_wrong_password(imported, tmp_path):
+    (tmp_path / "password").write_text("hunter2")
+    line = refused(imported(ENCRYPTED, "--password-file", "password"), 2)
+    assert "the password is wrong" in line
+    assert "hunter2" not in line
+    assert "cannot be read" in refused(imported(ENCRYPTED, "--password-file", "missing"), 2)
+
+
+def test_nobody_is_asked_for_a_password_where_nobody_can_answer(imported):
+    assert "given is encrypted; its password is needed; give it with --password-file" in refused(
+        imported(ENCRYPTED), 2
+    )
+
+
+@pytest.mark.parametrize(("answer", "status"), [("sesame", 0), ("hunter2", 2)])
+def test_whoever_sits_at_a_terminal_is_asked(imported, monkeypatch, answer, status):
+    monkeypatch.setattr(keys, "_can_ask", lambda: True)
+    monkeypatch.setattr(keys.typer, "prompt", lambda *_, **how: answer if how["hide_input"] else None)
+    result = imported(ENCRYPTED)
+    assert result.exit_code == status
+    assert answer not in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", KEY.public_text.encode(), b"\xff" * 100_000])
+def test_what_is_not_a_private_key_is_not_imported(imported, tmp_path, content):
+    assert refused(imported(content), 2).startswith("pushmill: given ")
+    assert not (tmp_path / "vapid").exists()
+
+
+def test_files_that_cannot_be_imported(run, tmp_path):
+    assert "missing cannot be read" in refused(run("import", "site_a", "missing"), 2)
+    assert "is not a valid key name" in refused(run("import", "../a", "missing"), 2)
+    (tmp_path / "vapid").write_text("")
+    (tmp_path / "given").write_text(NUMBER)
+    refused(run("import", "site_a", "given"), 1)
+
+
+def test_no_message_shows_a_regular_expression_or_advises_to_make_a_key_where_one_exists(run, tmp_path):
+    (tmp_path / "vapid").mkdir()
+    (tmp_path / "vapid/site_a.pem").write_text(WEB_PUSH)
+    for args in (
+        ("show", "site_a"),
+        ("generate", "site_a"),
+        ("generate", ".a"),
+        ("import", "site_a", "gone"),
+    ):
+        said = run(*args).stderr
+        assert "[A-Z" not in said
+        assert not re.search("openssl|genkey|create one|make one", said)
+    assert "pushmill keys import" in run("show", "site_a").stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["generate", "--help"], ["show", "--help"], ["import", "--help"]]
+)
 def test_help(run, args):
     assert run(*args).exit_code == 0
 
