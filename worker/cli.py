@@ -14,6 +14,7 @@ from worker.commands import (
     capacity,
     check,
     complain,
+    dead_letters,
     demo,
     keys,
     run,
@@ -35,6 +36,7 @@ app.command("simulate")(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(keys.app, name="keys")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("capacity")(capacity.capacity)
 app.command("check")(check.check)
 app.command("send")(send.send)

@@ -152,7 +152,7 @@ def test_every_command_of_a_page_exists(page: Path):
     }
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     named = re.findall(
-        r"(?<!namespace )(?<!/)\bpushmill(?::[\w.]+)? ([a-z]+)(?: ([a-z]+))?", _code(page.read_text())
+        r"(?<!namespace )(?<!/)\bpushmill(?::[\w.]+)? ([a-z][a-z-]*)(?: ([a-z]+))?", _code(page.read_text())
     )
     assert named
     for name, first in named:

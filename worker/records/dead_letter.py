@@ -16,15 +16,18 @@ DEAD_LETTER_KEPT_BYTES = 512 << 10
 TRUNCATED = "truncated-from-bytes"
 """The header of a dead letter that was cut; it holds the original size of the value."""
 
+ADDED_HEADERS = frozenset({*LETTER_HEADERS, TRUNCATED})
+"""Every header that pushmill adds to a record: all others are the record's own."""
+
 
 def dead_letter(record: Record, error: RecordError, topic_prefix: str) -> Publication:
     """Make a record's dead letter: its own key, value and headers, and headers that say what is wrong.
 
-    If the record has headers with those names, they are left out.
+    If the record has headers with those names, or with the one of a letter that was cut, they are left out.
     """
     source = (topic_prefix + record.partition.topic, str(record.partition.number), str(record.offset))
     texts = zip(LETTER_HEADERS, (error.code, error.problem, *source), strict=True)
-    own = tuple((name, value) for name, value in record.headers if name not in LETTER_HEADERS)
+    own = tuple((name, value) for name, value in record.headers if name not in ADDED_HEADERS)
     added = tuple((name, text.encode()) for name, text in texts)
     return Publication(DEAD_LETTERS, record.key, record.value, own + added)
 
@@ -42,7 +45,6 @@ def cut(letter: Publication) -> Publication | None:
         return None
     is_whole = not any(name == TRUNCATED for name, _ in letter.headers)
     kept = (letter.value or b"")[:DEAD_LETTER_KEPT_BYTES] if is_whole else b""
-    ours = {*LETTER_HEADERS, TRUNCATED}
-    headers = tuple((name, value) for name, value in letter.headers if name in ours)
+    headers = tuple((name, value) for name, value in letter.headers if name in ADDED_HEADERS)
     truncated = ((TRUNCATED, str(size).encode()),) if is_whole else ()
     return Publication(letter.topic, None, kept, headers + truncated)
