@@ -10,10 +10,10 @@ import typer
 from worker.commands import (
     FAILED,
     MISUSED,
-    campaign,
     capacity,
     check,
     complain,
+    control,
     dead_letters,
     demo,
     keys,
@@ -35,7 +35,8 @@ app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(keys.app, name="keys")
-app.add_typer(campaign.app, name="campaign")
+app.add_typer(control.app, name="control")
+app.add_typer(control.app, name="campaign", hidden=True)  # its name until 0.1.0
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("capacity")(capacity.capacity)
 app.command("check")(check.check)

@@ -169,7 +169,7 @@ def control(data: bytes) -> None:
 
 
 def stats(data: bytes) -> None:
-    """A record of `push.stats`, as `pushmill campaign stats` adds it up."""
+    """A record of `push.stats`, as `pushmill control stats` adds it up."""
     totals = Totals("camp_1", NOW)
     totals.add(data)
     assert totals.records in {0, 1}

@@ -102,7 +102,7 @@ async def test_a_campaign_is_paused_resumed_and_cancelled_within_seconds(world: 
     start, stretch = time.time() + 1, 60.0
     await stretched(world, service, start, stretch, sliced=True)
     await until(lambda: service.stats.taken > 25, "it is under way")
-    assert await command(world, "campaign", "pause", "camp") == (
+    assert await command(world, "control", "pause", "camp") == (
         0,
         "camp is paused; its planned times have moved by 0.0 s\n",
     )
@@ -110,20 +110,20 @@ async def test_a_campaign_is_paused_resumed_and_cancelled_within_seconds(world: 
     paused_at = service.stats.taken
     await asyncio.sleep(4)
     assert service.stats.taken == paused_at
-    status, said = await command(world, "campaign", "resume", "camp")
+    status, said = await command(world, "control", "resume", "camp")
     assert (status, said.split(";")[0]) == (0, "camp is running")
     await until(lambda: service.stats.taken > paused_at + 25, "it goes on")
     assert service.stats.taken < paused_at + 80  # at its pace, not in a burst
-    assert (await command(world, "campaign", "cancel", "camp"))[0] == 0
+    assert (await command(world, "control", "cancel", "camp"))[0] == 0
     await asyncio.sleep(5)
     cancelled_at = service.stats.taken
-    assert (await command(world, "campaign", "resume", "camp"))[0] == 1
+    assert (await command(world, "control", "resume", "camp"))[0] == 1
     async with Outcomes(world) as outcomes:
         found = await outcomes.of(RECIPIENTS, 120)
     statuses = [outcome["status"] for [outcome] in found.values()]
     assert (statuses.count("sent"), statuses.count("cancelled")) == (cancelled_at, RECIPIENTS - cancelled_at)
     assert service.stats.taken == cancelled_at
-    status, table = await command(world, "campaign", "stats", "camp")
+    status, table = await command(world, "control", "stats", "camp")
     assert status == 0
     rows = {
         line.rsplit(maxsplit=1)[0].strip(): line.split()[-1]

@@ -112,7 +112,7 @@ class Director:
         self._say(f"the campaign is resumed; its planned times have moved by {shift:.1f} s")
 
     async def _control(self, state: Literal["paused", "running"], at: float, shift: float) -> None:
-        """Write what `pushmill campaign pause` and `resume` write."""
+        """Write what `pushmill control pause` and `resume` write."""
         control = CampaignControl(CAMPAIGN, state, datetime.fromtimestamp(at, UTC), shift)
         await write(self._stage.kafka.settings, [ProducerRecord(CONTROL, CAMPAIGN, encode_json(control))])
 

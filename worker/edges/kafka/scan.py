@@ -36,7 +36,8 @@ class TopicScan:
     Attributes:
         prefix: Of all topics.
         bounds: For each partition, the offset of its first record at the start, and the one after its last.
-        positions: For each partition, the offset after the last record that was handed out.
+        positions: For each partition, the offset after the last record that has been dealt with.
+        has_all: Whether each partition is read from its first record.
     """
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
@@ -45,6 +46,7 @@ class TopicScan:
         self._topic = settings.topic_prefix + topic
         self.bounds: dict[int, tuple[int, int]] = {}
         self.positions: dict[int, int] = {}
+        self.has_all = True
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
             client_id=f"pushmill-scan-{topic}",
@@ -53,11 +55,12 @@ class TopicScan:
             max_partition_fetch_bytes=FETCH_BYTES,
         )
 
-    async def start(self, begin: Mapping[int, int] | None = None) -> None:
+    async def start(self, begin: Mapping[int, int] | None = None, *, newest: int | None = None) -> None:
         """Connect, and fix the end of each partition.
 
         Args:
             begin: Where to begin in some partitions; the others are read from their first record.
+            newest: Read only so many offsets of each partition, the last ones.
 
         Raises:
             KafkaUnreachableError: No broker answers.
@@ -67,11 +70,11 @@ class TopicScan:
             await self._consumer.start()
             await self._consumer._client.add_topic(self._topic)  # noqa: SLF001 - otherwise no partition is known yet
             numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
-            await self._assign(numbers, begin or {})
+            await self._assign(numbers, begin or {}, newest)
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
 
-    async def _assign(self, numbers: list[int], begin: Mapping[int, int]) -> None:
+    async def _assign(self, numbers: list[int], begin: Mapping[int, int], newest: int | None) -> None:
         if unknown := sorted(begin.keys() - set(numbers)):
             raise NoPartitionError(
                 f"{self._topic} has no partition {unknown[0]}, only {len(numbers)} from 0 on"
@@ -82,7 +85,9 @@ class TopicScan:
         end = await self._consumer.end_offsets(partitions)
         for partition in partitions:
             self.bounds[partition.partition] = (first[partition], end[partition])
-            start = max(first[partition], begin.get(partition.partition, 0))
+            skipped = 0 if newest is None else end[partition] - newest
+            start = max(first[partition], begin.get(partition.partition, 0), skipped)
+            self.has_all = self.has_all and start <= first[partition]
             self.positions[partition.partition] = start
             if start < end[partition]:
                 self._consumer.seek(partition, start)
