@@ -46,7 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("worker.config", "worker.logs", "worker.edges", "worker.app"),
         *("worker.checks", "worker.demo", "worker.simulator"),
     ),
-    "worker.cli": ("worker.config", "worker.logs", "worker.edges", "worker.app", "worker.commands"),
+    "worker.cli": ("worker.commands",),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and
 pipeline know nothing of each other, and no room but app and commands knows the concrete classes of both."""

@@ -1,64 +1,30 @@
-"""The command line: assembles the commands, and turns an error into one line and a status, never a traceback.
+"""The entry point: what Ctrl-C does until the program can take it.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+Imports nothing at first: Python needs most of a second for the rest, and an interrupt in that time would show
+where. Knows nothing of the commands.
 """
 
+import os
+import signal
 from typing import NoReturn
 
-import typer
-
-from worker.commands import (
-    FAILED,
-    MISUSED,
-    capacity,
-    check,
-    complain,
-    control,
-    dead_letters,
-    demo,
-    keys,
-    run,
-    send,
-    simulate,
-    topics,
-)
-from worker.config import ConfigError
-
-app = typer.Typer(
-    name="pushmill",
-    help="Web Push delivery worker: send jobs from Kafka become pushes, and their outcomes go back.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("demo")(demo.demo)
-app.command("simulate")(simulate.simulate)
-app.add_typer(topics.app, name="topics")
-app.add_typer(keys.app, name="keys")
-app.add_typer(control.app, name="control")
-app.add_typer(control.app, name="campaign", hidden=True)  # its name until 0.1.0
-app.add_typer(dead_letters.app, name="dead-letters")
-app.command("capacity")(capacity.capacity)
-app.command("check")(check.check)
-app.command("send")(send.send)
-app.command("run")(run.run)
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 def main() -> None:
-    """Run a command, and turn whatever is not the program's own fault into one line and a status."""
-    try:
-        app()
-    except ConfigError as error:
-        _end(str(error), MISUSED)
-    except run.CANNOT_BEGIN as error:
-        _end(str(error), FAILED)
-    except KeyboardInterrupt:
-        _end("interrupted", FAILED)
+    """Run a command."""
+    usual = signal.signal(signal.SIGINT, _end_at_once)
+    from worker.commands.pushmill import main as run_command  # noqa: PLC0415 - see above
+
+    signal.signal(signal.SIGINT, usual)
+    run_command()
 
 
-def _end(message: str, status: int) -> NoReturn:
-    complain(message)
-    raise SystemExit(status)
+def _end_at_once(_number: int, _frame: object) -> NoReturn:
+    # Not an exception: modules that are half imported turn it into errors of their own.
+    os.write(2, b"pushmill: interrupted\n")
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

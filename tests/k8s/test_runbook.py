@@ -19,7 +19,7 @@ from tests.k8s.support import (
     anchors,
     headings,
 )
-from worker.cli import app
+from worker.commands.pushmill import app
 from worker.config import settings_table
 from worker.records.control import Campaigns, State, change, decode_control
 from worker.records.topics import TOPICS

@@ -1,37 +1,90 @@
-"""Whatever a command raises becomes one line on standard error and a status."""
+"""The entry point: an interrupt at any moment is one line and a status."""
+
+import ast
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from worker import cli
-from worker.config import ConfigError
-from worker.edges.kafka.client import KafkaUnreachableError
-from worker.edges.kafka.topics import MissingTopicsError
-from worker.edges.process.status import StatusPortError
+
+COMMAND = (sys.executable, "-m", "worker.cli")
+
+SLOW = """
+import sys, time
+class Slow:
+    def find_spec(self, name, *rest):
+        if name == {name!r}:
+            print("now", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+from worker.cli import main
+main()
+"""
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "line"),
-    [
-        (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: invalid configuration:"),
-        (KafkaUnreachableError("cannot use Kafka"), 1, "pushmill: cannot use Kafka"),
-        (MissingTopicsError("topics are missing"), 1, "pushmill: topics are missing"),
-        (StatusPortError("port 9400 is taken"), 1, "pushmill: port 9400 is taken"),
-        (KeyboardInterrupt(), 1, "pushmill: interrupted"),
-    ],
-)
-def test_an_error_becomes_a_line_and_a_status(monkeypatch, capsys, error, status, line):
-    def fail():
-        raise error
-
-    monkeypatch.setattr(cli, "app", fail)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    said = capsys.readouterr()
-    assert (ended.value.code, said.out) == (status, "")
-    assert said.err.splitlines()[0] == line
+@pytest.mark.parametrize("name", ["worker.commands", "typer", "aiokafka", "cryptography.exceptions"])
+async def test_an_interrupt_while_modules_are_imported_shows_no_traceback(name: str):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SLOW.format(name=name), "check", "-"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert await process.stdout.readline() == b"now\n"
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"pushmill: interrupted\n")
 
 
-def test_a_mistake_of_our_own_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        cli.main()
+async def test_an_interrupt_after_that_is_the_command_s():
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "simulate"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert process.stdout
+    await process.stdout.readuntil(b"Ctrl-C stops it.\n")
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+
+
+WAITING = """
+from worker.commands import check
+read = check._read
+def wait(file):
+    print("now", flush=True)
+    return read(file)
+check._read = wait
+from worker.cli import main
+main()
+"""
+
+
+async def test_a_command_that_waits_for_input_is_interrupted_in_one_line():
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WAITING, "check", "-"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert await process.stdout.readline() == b"now\n"
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"pushmill: interrupted\n")
+
+
+def test_nothing_is_imported_before_an_interrupt_is_provided_for():
+    tree = ast.parse(Path(cli.__file__).read_text())
+    names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom) if node.module}
+    assert names == {"os", "signal", "typing"}
+
+
+def test_version():
+    done = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pushmill ")
+    assert done.stdout.split()[1][0].isdigit()

@@ -7,8 +7,8 @@ from typing import Any, NoReturn, TypeVar
 import typer
 import uvloop
 
-FAILED, MISUSED = 1, 2
-"""Exit statuses: the command failed, or its usage or configuration is wrong."""
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+"""Exit statuses: the command failed, its usage or configuration is wrong, or Ctrl-C ended it."""
 
 _Result = TypeVar("_Result")
 
