@@ -33,7 +33,9 @@ from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
 from tests.fuzz.journey import travel
 from tests.worker.support import EPHEMERAL, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
+from worker.checks.places import places
 from worker.checks.rules import findings
+from worker.checks.syntax import explain
 from worker.commands import MISUSED
 from worker.commands import send as send_command
 from worker.config import load_settings
@@ -140,6 +142,10 @@ def check(data: bytes) -> None:
         assert len(each.field) + len(each.problem) <= 1000 + 70 * each.field.count(".")
         assert MARK not in each.problem or MARK in "".join(oracles.names(data)), "reveals a secret"
         assert (each.field + each.problem).isprintable(), "could do something to a terminal"
+    lines = data.count(b"\n") + 1
+    fault = explain(data)
+    where = [*places(data, {each.field for each in found}).values(), *([fault.place] if fault else [])]
+    assert all(1 <= place.line <= lines and place.column >= 1 for place in where), "is nowhere in the file"
     if not any(each.severity == "error" for each in found):
         assert decode_job(data).flaws == {}
         assert travel(JOBS, data, only=frozenset({"sent", "lapsed", "expired", "failed"})) is None

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from worker.checks.syntax import Place
+
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -23,16 +25,18 @@ class Finding:
         severity: Errors make the check fail.
         field: Path from the top of the job (`recipients[3].subscription`), or `value` for the whole job.
         problem: What is wrong, in words, without the value.
+        place: Where in the bytes it is, if the field does not say it.
     """
 
     severity: Severity
     field: str
     problem: str
+    place: Place | None = None
 
 
-def error(field: str, problem: str) -> Finding:
+def error(field: str, problem: str, place: Place | None = None) -> Finding:
     """Make a finding that must be fixed."""
-    return Finding(Severity.ERROR, field, problem)
+    return Finding(Severity.ERROR, field, problem, place)
 
 
 def warning(field: str, problem: str) -> Finding:

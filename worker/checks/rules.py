@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 from msgspec import Struct, inspect
@@ -16,6 +17,7 @@ from crypto.errors import SubscriptionKeyError
 from crypto.keys import parse_subscription_keys
 from worker.checks.content import content
 from worker.checks.finding import Finding, error, shown, warning
+from worker.checks.refusals import refusals
 from worker.push.services import EndpointRefusedError, Endpoints
 from worker.records.job import (
     RECIPIENT_MAX_BYTES,
@@ -68,8 +70,7 @@ def findings(value: bytes, endpoints: Endpoints) -> list[Finding]:
     try:
         decoded = decode_job(value)
     except RecordError as refusal:
-        field, _, problem = refusal.problem.partition(": ")
-        return [error(field, problem), *_merged(_unknown_fields(text))]
+        return _merged(chain(refusals(value, refusal), _unknown_fields(text)))
     found = (
         *_record(value),
         *_unknown_fields(text),

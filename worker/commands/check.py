@@ -7,14 +7,17 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
 
-from worker.checks.finding import Finding, Severity
+from worker.checks.finding import Finding, Severity, error
+from worker.checks.places import places
 from worker.checks.rules import findings
+from worker.checks.syntax import Place, explain
 from worker.commands import FAILED, MISUSED, end
 from worker.push.services import Endpoints, HostRuleError, parse_host_rules
 
@@ -34,16 +37,22 @@ class _Sizes(msgspec.Struct):
 
 
 def check(
-    file: Annotated[str, typer.Argument(help="A job in JSON, or one in each line; - is standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="A file with one job in JSON, or with one on each line; - is standard input."),
+    ],
 ) -> None:
-    """Check send jobs strictly: also what the worker ignores, or finds out only when it sends."""
+    """Check send jobs before they are produced, more strictly than the worker: also what it ignores.
+
+    Prints FILE:LINE:COLUMN for each problem. Exit status 1 if there are errors; warnings alone give 0.
+    """
     endpoints = _endpoints(os.environ)
     name, value = _read(file)
     records = list(split(value))
     severities: Counter[Severity] = Counter()
-    for line, finding in _findings(records, endpoints):
+    for place, finding in _findings(records, endpoints):
         severities[finding.severity] += 1
-        location = name if line is None else f"{name}:{line}"
+        location = f"{name}:{place.line}:{place.column}"
         typer.echo(f"{location}: {finding.severity}: {finding.field}: {finding.problem}")
     typer.echo(f"{_summary(records)}: {_count(severities)}")
     raise typer.Exit(FAILED if severities[Severity.ERROR] else 0)
@@ -58,18 +67,32 @@ def split(value: bytes) -> Iterator[NumberedJob]:
         yield NumberedJob(None, value)
 
 
-def _findings(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[int | None, Finding]]:
+def _findings(records: list[NumberedJob], endpoints: Endpoints) -> Iterator[tuple[Place, Finding]]:
     seen: dict[str, int | None] = {}
     for line, value in records:
-        for finding in findings(value, endpoints):
-            yield line, finding
-        job_id = _sizes(value).job_id
-        if job_id is None:
-            continue
-        if job_id in seen:
-            problem = f"is the same as on line {seen[job_id]}: each record needs its own"
-            yield line, Finding(Severity.ERROR, "job_id", problem)
-        seen.setdefault(job_id, line)
+        yield from _placed(line, value, [*findings(value, endpoints), *_repeated_id(line, value, seen)])
+
+
+def _repeated_id(line: int | None, value: bytes, seen: dict[str, int | None]) -> Iterator[Finding]:
+    job_id = _sizes(value).job_id
+    if job_id is None:
+        return
+    if job_id in seen:
+        yield error("job_id", f"is the same as on line {seen[job_id]}: each record needs its own")
+    seen.setdefault(job_id, line)
+
+
+def _placed(line: int | None, value: bytes, found: list[Finding]) -> Iterator[tuple[Place, Finding]]:
+    """Yield findings with their places in the file, in their order there; this job begins on a line."""
+    if not found:
+        return
+    where = places(value, {finding.field for finding in found})
+    fault = explain(value)  # something that is tolerated
+    if fault:
+        where["value"] = fault.place
+    placed = [(finding.place or where[finding.field], finding) for finding in found]
+    for place, finding in sorted(placed, key=itemgetter(0)):
+        yield Place(place.line if line is None else line, place.column), finding
 
 
 def _endpoints(environ: Mapping[str, str]) -> Endpoints:

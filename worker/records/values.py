@@ -40,7 +40,14 @@ decode_json = msgspec.json.Decoder().decode
 
 _MISSING = re.compile(r"[Oo]bject missing required field `(.*)`")
 _NOT_IN_ENUM = re.compile(r"[Ii]nvalid enum value .*", re.DOTALL)
+_PATTERN = re.compile(r"[Ee]xpected `str` matching regex (['\"])(.*)\1", re.DOTALL)
 _WHERE = re.compile(r" - at `\$\.?([^`]*)`\Z")
+
+IN_WORDS = {
+    ID_PATTERN: "should be letters, digits, . _ : -; at most 128, the first of them not . or :",
+    r"\A[A-Za-z0-9_-]{1,32}\Z": "should be letters, digits, - and _; at most 32",
+}
+"""What each pattern of a record means, for whoever has to correct a value."""
 
 
 def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
@@ -50,6 +57,9 @@ def field_and_problem(error: msgspec.ValidationError) -> tuple[str, str]:
     path, text = (where.group(1), text[: where.start()]) if where else ("", text)
     if _NOT_IN_ENUM.fullmatch(text):
         return path, "is not one of the allowed values"
+    pattern = _PATTERN.fullmatch(text)
+    if pattern:
+        return path, IN_WORDS.get(pattern[2].replace("\\\\", "\\"), "has characters that are not allowed")
     missing = _MISSING.fullmatch(text)
     if missing:
         return f"{path}.{missing.group(1)}".lstrip("."), "is missing"

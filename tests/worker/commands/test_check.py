@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -41,7 +42,8 @@ def test_nothing_wrong(run):
 def test_warnings_alone_are_no_failure(run):
     result = run(job(ttl=5))
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0].startswith("job.json: warning: ttl: is below 60 seconds")
+    column = json.dumps(job(ttl=5)).index("5}") + 1
+    assert result.stdout.splitlines()[0].startswith(f"job.json:1:{column}: warning: ttl: is below 60 seconds")
     assert result.stdout.splitlines()[1] == "1 job, 1 recipient: 1 warning"
 
 
@@ -54,17 +56,66 @@ def test_errors_are_a_failure(run):
 def test_a_job_on_many_lines_is_one(run):
     assert run(json.dumps(job(), indent=2).encode()).stdout == "1 job, 1 recipient: no problems found\n"
     broken = json.dumps(job(), indent=2).encode()[:-5]
-    assert run(broken).stdout.splitlines()[0] == "job.json: error: value: is not JSON"
+    lines = broken.count(b"\n") + 1
+    [said, _] = run(broken).stdout.splitlines()
+    assert said.startswith(f"job.json:{lines}:1: error: value: is not JSON: it is cut off")
+
+
+def test_each_problem_of_a_job_on_many_lines_has_its_line_and_column(run):
+    value = job(recipient("a b"), ttl="soon", x=1, urgency="urgent")
+    text = json.dumps(value, indent=2)
+    lines = text.splitlines()
+    *said, counted = run(text.encode()).stdout.splitlines()
+    assert counted == "1 job, 1 recipient: 4 errors"
+    for start in ('"id": "a b"', '"ttl": "soon"', '"x": 1', '"urgency": "urgent"'):
+        [number] = [number for number, line in enumerate(lines, 1) if start in line]
+        column = lines[number - 1].index(start) + len(start.partition(": ")[0]) + 3
+        assert sum(line.startswith(f"job.json:{number}:{column}: error: ") for line in said) == 1
+
+
+def test_what_is_missing_is_missing_in_its_object(run):
+    text = b'{\n "v": 1,\n "notification":\n  {"title": "x"}\n}'
+    assert run(text).stdout.splitlines()[:-1] == [
+        "job.json:1:1: error: job_id: is missing",
+        "job.json:1:1: error: campaign_id: is missing",
+        "job.json:1:1: error: site_id: is missing",
+        "job.json:1:1: error: recipients: is missing",
+        "job.json:4:3: error: notification.url: is missing",
+    ]
+
+
+def test_no_message_shows_a_regular_expression(run):
+    value = job(recipient("a b"), job_id="a b", site_id=".", vapid_key="/", topic="a b")
+    *said, _ = run(value).stdout.splitlines()
+    assert len(said) == 5
+    assert all("should be letters, digits, " in line for line in said)
+    assert not any("A-Z" in line or "regex" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps(json.dumps(job())).encode(), "1:1: error: value: is a text instead of an object"),
+        (b"\0\0\0\0\x07" + json.dumps(job()).encode(), "1:1: error: value: is not JSON: it begins with a"),
+        (json.dumps(job()).encode()[:-1] + b",}", "comma before a closing bracket"),
+        (json.dumps(job()).encode("utf-16"), "is UTF-16 text"),
+    ],
+)  # fmt: skip
+def test_the_likely_cause_is_named(run, content, said):
+    result = run(content)
+    assert result.exit_code == 1
+    assert said in result.stdout.splitlines()[0]
 
 
 def test_json_lines_are_told_by_number(run):
     wire = lines_of(job(job_id="a"), job(job_id="b", x=1)) + b'\n{"v": 1,\n' + lines_of(job(job_id="a"))
     result = run(wire)
     assert result.exit_code == 1
+    column = json.dumps(job(job_id="b", x=1)).index("1}") + 1
     assert [line.split(": ")[:3] for line in result.stdout.splitlines()[:-1]] == [
-        ["job.json:2", "error", "x"],
-        ["job.json:4", "error", "value"],
-        ["job.json:5", "error", "job_id"],
+        [f"job.json:2:{column}", "error", "x"],
+        ["job.json:4:9", "error", "value"],
+        ["job.json:5:20", "error", "job_id"],
     ]
     assert result.stdout.splitlines()[-1] == "4 jobs, 3 recipients: 3 errors"
 
@@ -72,7 +123,7 @@ def test_json_lines_are_told_by_number(run):
 def test_standard_input():
     result = CliRunner().invoke(app, ["-"], input=json.dumps(job(x=1)))
     assert result.exit_code == 1
-    assert result.stdout.startswith("stdin: error: x: ")
+    assert re.match("stdin:1:[0-9]+: error: x: ", result.stdout)
 
 
 def test_hosts_of_the_environment(run):
@@ -128,4 +179,5 @@ def test_as_a_process(tmp_path):
         capture_output=True, text=True, check=False, env=os.environ | {"PUSHMILL_ENDPOINT_HOSTS": ""},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"{tmp_path / 'job.json'}: {Severity.ERROR}: x: is unknown" in done.stdout
+    assert done.stdout.startswith(f"{tmp_path / 'job.json'}:1:")
+    assert f": {Severity.ERROR}: x: is unknown" in done.stdout
