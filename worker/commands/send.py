@@ -17,6 +17,7 @@ from crypto.errors import VapidSubjectError
 from crypto.vapid import TokenCache, VapidKey, check_subject
 from worker.commands import FAILED, MISUSED, complain, end, run_async
 from worker.commands.keys import FOLDER, Folder, read_key
+from worker.commands.send_reasons import why_not_made, why_not_sent
 from worker.config import ConfigError, Settings, load_settings
 from worker.edges import clock
 from worker.edges.http.transports import (
@@ -53,27 +54,43 @@ _READ = (
 
 def send(
     subscription_file: Annotated[
-        str, typer.Argument(help="What PushSubscription.toJSON() gives; - is standard input.")
+        str, typer.Argument(help="File with what PushSubscription.toJSON() gives; - is standard input.")
     ],
     *,
-    title: Annotated[str | None, typer.Option(help="Of the notification; needs --url.")] = None,
-    url: Annotated[str | None, typer.Option(help="Opened by a click; needs --title.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the notification; needs --url.")] = None,
+    url: Annotated[str | None, typer.Option(help="URL that a click opens; needs --title.")] = None,
     body: Annotated[str | None, typer.Option(help="Text below the title.")] = None,
-    icon: Annotated[str | None, typer.Option(help="URL.")] = None,
-    image: Annotated[str | None, typer.Option(help="URL.")] = None,
-    badge: Annotated[str | None, typer.Option(help="URL.")] = None,
-    tag: Annotated[str | None, typer.Option(help="Replaces the notification of the same tag.")] = None,
-    payload: Annotated[str | None, typer.Option(help="Sent as it is, in the place of all these.")] = None,
-    ttl: Annotated[int, typer.Option(help="Seconds that the push service keeps it.")] = TTL_DEFAULT,
-    urgency: Annotated[Urgency, typer.Option(help="RFC 8030.")] = Urgency.NORMAL,
-    topic: Annotated[str | None, typer.Option(help="Replaces what waits under the same topic.")] = None,
-    key: Annotated[str, typer.Option(help="VAPID key: its name in the folder, or a file.")] = DEFAULT,
+    icon: Annotated[str | None, typer.Option(help="URL of the icon.")] = None,
+    image: Annotated[str | None, typer.Option(help="URL of a large picture.")] = None,
+    badge: Annotated[str | None, typer.Option(help="URL of the small monochrome icon.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="The notification replaces a shown one with the same tag.")
+    ] = None,
+    payload: Annotated[
+        str | None, typer.Option(help="Text that is sent as it is, instead of a notification.")
+    ] = None,
+    ttl: Annotated[
+        int, typer.Option(help="Seconds for which the push service keeps it for a browser that is offline.")
+    ] = TTL_DEFAULT,
+    urgency: Annotated[Urgency, typer.Option(help="Urgency header (RFC 8030).")] = Urgency.NORMAL,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            help="Topic header (RFC 8030): replaces what waits at the push service under the same topic."
+        ),
+    ] = None,
+    key: Annotated[str, typer.Option(help="VAPID key: its name in the folder, or a PEM file.")] = DEFAULT,
     folder: Folder = FOLDER,
     subject: Annotated[
-        str | None, typer.Option(help="mailto: or https: URL.", show_default="PUSHMILL_VAPID_SUBJECT")
+        str | None,
+        typer.Option(help="VAPID subject, a mailto: or https: URL.", show_default="PUSHMILL_VAPID_SUBJECT"),
     ] = None,
 ) -> None:
-    """Send one notification, and say what came of it: status, HTTP status, push service, detail, time."""
+    """Send one notification now, without Kafka, and print status, HTTP status, push service, detail and time.
+
+    If it is not sent, standard error has the push service's own reason, and what to look at. Nothing is tried
+    again.
+    """
     texts = {"title": title, "url": url, "body": body, "tag": tag}
     pictures = {"icon": icon, "image": image, "badge": badge}
     content = _content({k: v for k, v in (texts | pictures).items() if v is not None}, payload)
@@ -82,8 +99,10 @@ def send(
     job = _job(subscription, {**content, "ttl": ttl, "urgency": urgency, "topic": topic})
     made = _make(job, read_key(key, folder), settings)
     if isinstance(made, Settled):
+        for line in why_not_made(made, job):
+            complain(line)
         _finish(made)
-    _post(made, settings)
+    _post(made, settings, subscription)
 
 
 def _content(shown: dict[str, str], payload: str | None) -> dict[str, Any]:
@@ -139,7 +158,9 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
     try:
         endpoint = Endpoints(rules, any_host=any_host).parse(subscription.endpoint)
     except EndpointRefusedError as error:
-        complain(f"the endpoint {error}; see PUSHMILL_ENDPOINT_HOSTS")
+        complain(
+            f"the endpoint {error}; PUSHMILL_ENDPOINT_HOSTS allows hosts (with a port where it is not 443)"
+        )
         return Settled(Status.INVALID, "endpoint_not_allowed")
     now = float(int(clock.now()))  # whole seconds, so that adding and subtracting --ttl is exact
     tokens = TokenCache(settings.vapid_subject)
@@ -178,13 +199,16 @@ def _delivery(job: SendJob, endpoint: Endpoint, now: float) -> Delivery:
     )
 
 
-def _post(request: PushRequest, settings: Settings) -> NoReturn:
+def _post(request: PushRequest, settings: Settings, subscription: Subscription) -> NoReturn:
     began = clock.stopwatch()
     answer = run_async(_exchange(request, settings))
     took = clock.stopwatch() - began
     service = request.endpoint.origin.service
+    verdict = classify(service, answer)
+    for line in why_not_sent(verdict, answer, subscription):
+        complain(line)
     http_status = answer.status if isinstance(answer, PushResponse) else None
-    _finish(classify(service, answer), http_status, service, took)
+    _finish(verdict, http_status, service, took)
 
 
 async def _exchange(request: PushRequest, settings: Settings) -> Answer:

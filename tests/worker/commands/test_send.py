@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -14,7 +15,12 @@ from typer.testing import CliRunner
 from crypto.vapid import generate_vapid_key
 from tests.harness.connect_proxy import ConnectProxy
 from worker.commands.send import send
+from worker.commands.send_reasons import why_not_sent
 from worker.edges.http.transports import TRANSPORTS, AiohttpTransport, HttptoolsTransport
+from worker.push.answers import PushResponse
+from worker.push.verdict import Settled
+from worker.records.job import Subscription
+from worker.records.outcome import Status
 from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.certificates import Certificates
 from worker.simulator.service import SimulatedPushService
@@ -342,10 +348,77 @@ async def test_files_that_cannot_be_read(desk, file):
 
 
 async def test_nothing_secret_is_said(desk):
-    desk.service.script(desk.subscription, [ScriptedAnswer(400, body="s3cr3t")])
+    value = desk.subscription.to_json()
+    echoed = " ".join([value["endpoint"], *value["keys"].values(), desk.subscription.token])
+    desk.service.script(desk.subscription, [ScriptedAnswer(400, body=echoed)])
     output = (await desk.send()).output
-    keys = desk.subscription.to_json()["keys"]
-    assert not any(secret in output for secret in (*keys.values(), desk.subscription.token, "s3cr3t", "Hi"))
+    assert not any(secret in output for secret in (*value["keys"].values(), desk.subscription.token, "Hi"))
+    assert "the push service says: " in output
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (ScriptedAnswer(403, body='{"reason": "BadJwtToken"}'), ["BadJwtToken"]),
+        (ScriptedAnswer(400, body="UnauthorizedRegistration\n"), ["UnauthorizedRegistration"]),
+        (ScriptedAnswer(410, body='{"errno": 106, "message": "No such subscription"}'),
+         ["errno 106, No such subscription"]),
+        (ScriptedAnswer(503), []),
+    ],
+)  # fmt: skip
+async def test_the_push_service_s_own_reason_is_told(desk, answer, said):
+    desk.service.script(desk.subscription, [answer])
+    result = await desk.send()
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [f"pushmill: the push service says: {each}" for each in said]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("auth", "c2VjcmV0", "the subscription's keys.auth must be 16 bytes, is 6"),
+        ("p256dh", "BAAA", "the subscription's keys.p256dh must be 65 bytes, is 3"),
+        ("p256dh", "B" + "A" * 86, "the subscription's keys.p256dh is not a point on P-256"),
+    ],
+)
+async def test_the_bad_key_is_named(desk, name, value, said):
+    subscription = desk.subscription.to_json()
+    file = desk.write(subscription | {"keys": subscription["keys"] | {name: value}})
+    assert (await desk.send(file, *SHOWN)).stderr == f"pushmill: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (("--title", " ", "--url", "https://a.example/"), "--title is empty"),
+        (("--title", "Hi", "--url", "http://a.example/"), "--url is not an absolute https URL"),
+        ((*SHOWN, "--body", "x" * 4000), "--notification is too large"),
+        (("--payload", "x" * 3994), "--payload is too large"),
+    ],
+)
+async def test_the_field_that_cannot_be_sent_is_named(desk, shown, said):
+    assert (await desk.send(desk.file, *shown)).stderr.startswith(f"pushmill: {said}")
+
+
+async def test_the_setting_that_stands_in_the_way_is_named(desk):
+    assert "PUSHMILL_ALLOW_PRIVATE_ENDPOINTS=true" in (await desk.send(ALLOW_PRIVATE_ENDPOINTS=None)).stderr
+    assert "PUSHMILL_ENDPOINT_HOSTS" in (await desk.send(ENDPOINT_HOSTS=None)).stderr
+    assert "PUSHMILL_CA_FILE" in (await desk.send(CA_FILE=None)).stderr
+
+
+async def test_another_vapid_key_is_told(desk):
+    assert "--key" in "".join(why_not_sent(KEY_MISMATCH, PushResponse(403), desk_subscription(desk)))
+    assert "BadJwtToken" in "".join(
+        why_not_sent(BAD_JWT, PushResponse(403, body=b'{"reason": "BadJwtToken"}'), desk_subscription(desk))
+    )
+
+
+KEY_MISMATCH = Settled(Status.UNAUTHORIZED, "key_mismatch")
+BAD_JWT = Settled(Status.UNAUTHORIZED, "bad_jwt")
+
+
+def desk_subscription(desk):
+    return msgspec.convert(desk.subscription.to_json(), Subscription)
 
 
 async def test_as_a_process(desk):
