@@ -287,7 +287,10 @@ def test_any_bytes_give_a_key_or_the_documented_error(data, password):
         assert len(read_vapid_key(data, password=password).public) == 65
 
 
-@pytest.mark.parametrize("text", [POINT, POINT + "=", f" {POINT}\n", b64encode(KEY.public).decode()])
+PUBLIC = [POINT, POINT + "=", f" {POINT}\n", b64encode(KEY.public).decode()]
+
+
+@pytest.mark.parametrize("text", PUBLIC, ids=range(len(PUBLIC)))  # keys are new in each process
 def test_public_keys(text):
     assert parse_public_key(text) == KEY.public
 
@@ -296,7 +299,10 @@ def test_a_compressed_public_key():
     assert parse_public_key(base64url.encode(COMPRESSED)) == KEY.public
 
 
-@pytest.mark.parametrize("text", ["", "?", "AAAA", base64url.encode(raw(PRIVATE)), POINT[:-4], "A" * 87])
+NOT_PUBLIC = ["", "?", "AAAA", base64url.encode(raw(PRIVATE)), POINT[:-4], "A" * 87]
+
+
+@pytest.mark.parametrize("text", NOT_PUBLIC, ids=range(len(NOT_PUBLIC)))
 def test_what_is_not_a_public_key(text):
     with pytest.raises(VapidKeyError, match="is not a public key") as caught:
         parse_public_key(text)
