@@ -17,8 +17,9 @@ from worker.push.answers import Answer, PushResponse
 from worker.push.verdict import Settled
 from worker.records.dead_letter import dead_letter
 from worker.records.envelope import Publication, Record
-from worker.records.job import LaterJob, LaterRecipient, Unreadable
+from worker.records.job import LaterJob
 from worker.records.outcome import Outcome, Status
+from worker.records.recipient import LaterRecipient, Unreadable
 from worker.records.topics import Tier
 from worker.records.values import RecordError, moment
 from worker.timing.schedule import number_of

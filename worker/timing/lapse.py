@@ -6,8 +6,8 @@ Decides from times alone; knows nothing of where a recipient waited.
 from math import inf
 
 from worker.push.verdict import Settled
-from worker.records.job import Recipient
 from worker.records.outcome import Status
+from worker.records.recipient import Recipient
 from worker.timing.schedule import Plan, times
 
 LATE = Settled(Status.LAPSED, "late")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.records.job import EncodedKeys, Recipient, SendJob, Slice, Subscription
+from worker.records.job import SendJob, Slice
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
 from worker.timing.lapse import LATE, PRODUCED_LATE, RETRIED, why_lapsed
 from worker.timing.schedule import lapses_at, make_plan, times
 
