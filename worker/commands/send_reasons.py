@@ -13,8 +13,9 @@ from worker.checks.finding import Severity
 from worker.push.answers import Answer, PushResponse, TransportFailure
 from worker.push.reasons import reason_given
 from worker.push.verdict import Settled, Verdict
-from worker.records.job import Decoded, SendJob, Subscription
+from worker.records.job import Decoded, SendJob
 from worker.records.outcome import Status
+from worker.records.recipient import Subscription
 
 _FAILURES = {
     TransportFailure.DNS: "the endpoint's host cannot be resolved",

@@ -19,8 +19,8 @@ from worker.commands.send_reasons import why_not_sent
 from worker.edges.http.transports import TRANSPORTS, AiohttpTransport, HttptoolsTransport
 from worker.push.answers import PushResponse
 from worker.push.verdict import Settled
-from worker.records.job import Subscription
 from worker.records.outcome import Status
+from worker.records.recipient import Subscription
 from worker.simulator.answers import Fault, ScriptedAnswer
 from worker.simulator.certificates import Certificates
 from worker.simulator.service import SimulatedPushService
