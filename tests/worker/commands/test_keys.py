@@ -272,7 +272,15 @@ def test_whoever_sits_at_a_terminal_is_asked(imported, monkeypatch, answer, stat
     assert answer not in result.output
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", KEY.public_text.encode(), b"\xff" * 100_000])
+NO_KEYS = {
+    "empty": b"",
+    "nonsense": b"nonsense",
+    "public": KEY.public_text.encode(),
+    "large": b"\xff" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", NO_KEYS.values(), ids=NO_KEYS.keys())
 def test_what_is_not_a_private_key_is_not_imported(imported, tmp_path, content):
     assert refused(imported(content), 2).startswith("pushmill: given ")
     assert not (tmp_path / "vapid").exists()
