@@ -73,7 +73,7 @@ ALLOWED_IN_THE_CORE = {
 SHARED = (
     *("worker.config", "worker.logs", "worker.edges.clock", "worker.edges.process"),
     *("worker.edges.kafka.client", "worker.edges.kafka.producer"),
-    *("worker.edges.kafka.topics", "worker.edges.kafka.reader"),
+    *("worker.edges.kafka.topics", "worker.edges.kafka.metadata", "worker.edges.kafka.reader"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 

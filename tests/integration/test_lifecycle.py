@@ -101,7 +101,6 @@ async def test_readiness_ends_with_the_first_signal_and_a_second_one_forces(worl
             1,
             "cannot use Kafka at 127.0.0.1:",
         ),
-        ({"PUSHMILL_TOPIC_PREFIX": "elsewhere."}, 1, "pushmill topics create"),
     ],
 )
 async def test_what_is_wrong_at_the_start_is_one_clear_message(world: World, change, status, said):

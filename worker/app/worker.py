@@ -34,7 +34,7 @@ from worker.edges.kafka.client import KafkaStuckError
 from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.control import ControlReader
 from worker.edges.kafka.producer import RecordProducer
-from worker.edges.kafka.topics import require_topics
+from worker.edges.kafka.topics import START_PATIENCE, require_topics
 from worker.edges.keyring import Keyring
 from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
@@ -168,7 +168,7 @@ class Worker:
 
         Raises:
             KafkaUnreachableError: No broker answers at the start.
-            MissingTopicsError: Kafka lacks topics at the start.
+            MissingTopicsError: Kafka lacks topics at the start, and nobody creates them in time.
             StatusPortError: The status port cannot be listened on.
             KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
         """
@@ -201,7 +201,7 @@ class Worker:
             await _cancel(stopping, *tasks)
 
     async def _start(self) -> None:
-        await require_topics(self._settings)
+        await require_topics(self._settings, patience=START_PATIENCE)
         await self._producer.start()
         await self._control.start()
         self._watch.controls_read()

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from worker.commands import FAILED, end, run_async
 from worker.config import KafkaSettings, load_kafka_settings
+from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import Found, create_topics
 
 app = typer.Typer(help="Pushmill's topics in Kafka.", no_args_is_help=True)
@@ -16,25 +17,31 @@ app = typer.Typer(help="Pushmill's topics in Kafka.", no_args_is_help=True)
 @app.command()
 def create(
     partitions: Annotated[int, typer.Option(min=1, help="Of each topic that is created.")] = 12,
-    replicas: Annotated[int, typer.Option(min=1, help="Of each topic that is created.")] = 1,
+    replicas: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each topic that is created.", show_default="the cluster's own default"),
+    ] = None,
 ) -> None:
-    """Create the topics that are missing, and say what is found otherwise; never alters one that exists."""
+    """Create the topics that are missing, and say what is found otherwise; never alters one that exists.
+
+    Returns when clients of every broker can use them.
+    """
     settings = load_kafka_settings(os.environ)
     run_async(_create_topics(settings, partitions, replicas))
 
 
-async def _create_topics(settings: KafkaSettings, partitions: int, replicas: int) -> None:
+async def _create_topics(settings: KafkaSettings, partitions: int, replicas: int | None) -> None:
     try:
         found = await create_topics(settings, partitions=partitions, replicas=replicas)
     except KafkaError as error:
         end(f"cannot create a topic: {error}", FAILED)
+    except TopicsNotReadyError as error:
+        end(f"the topics exist, but cannot be used yet: {error}; look at that broker, then try again", FAILED)
     for topic in found:
         typer.echo(_line(topic))
 
 
 def _line(topic: Found) -> str:
-    if topic.created:
-        return f"created  {topic.name}  ({topic.partitions} partitions)"
-    return "\n".join(
-        (f"exists   {topic.name}  ({topic.partitions} partitions)", *(f"         {d}" for d in topic.differs))
-    )
+    what = "created" if topic.created else "exists "
+    head = f"{what}  {topic.name}  ({topic.partitions} partitions)"
+    return "\n".join((head, *(f"         {each}" for each in topic.differs)))
