@@ -87,6 +87,7 @@ def _route_stdlib(renderer: Processor, threshold: int, stream: TextIO) -> None:
         root.removeHandler(handler)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(renderer))
+    handler.addFilter(_Passing())
     handler.addFilter(_Throttling())
     root.addHandler(handler)
     root.setLevel(threshold)
@@ -198,3 +199,35 @@ class _Throttling(logging.Filter):
         if held_back:
             setattr(record, _HELD_BACK, held_back)
         return held_back is not None
+
+
+class _Passing(logging.Filter):
+    """Holds back what aiokafka reports as errors while a cluster makes a group's coordinator available.
+
+    A new cluster creates `__consumer_offsets` when the first group is looked up, and answers
+    COORDINATOR_NOT_AVAILABLE until that topic has leaders (Kafka's protocol guide, error 15). aiokafka tries
+    again every 100 ms and logs an error each time. Only if that goes on is it one.
+    """
+
+    LOGGER = "aiokafka.consumer.group_coordinator"
+    LOOKUP = "GroupCoordinatorNotAvailableError"
+    AFTERWARDS = "Marking the coordinator dead"
+    """Begins what it logs when the coordinator was found before it had loaded the group."""
+
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first = self._last = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != self.LOGGER:
+            return True
+        now = time.monotonic()
+        if self.LOOKUP in record.getMessage():
+            if now - self._last >= self.SECONDS:
+                self._first = now
+            self._last = now
+        elif not str(record.msg).startswith(self.AFTERWARDS):
+            return True
+        return now - self._first >= self.SECONDS

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import structlog
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError, UnknownError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -107,6 +108,69 @@ def test_what_a_library_repeats_is_held_back_and_counted(lines, monkeypatch):
         ("1", "aiokafka.consumer", None),
         ("4", "aiokafka", 2),
     ]
+
+
+COORDINATOR = logging.getLogger("aiokafka.consumer.group_coordinator")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that the filters read: `clock.now` can be set."""
+
+    class Clock:
+        now = 1000.0
+
+    monkeypatch.setattr("worker.logs.time.monotonic", lambda: Clock.now)
+    return Clock
+
+
+def look_up_in_vain():
+    COORDINATOR.error("Group Coordinator Request failed: %s", GroupCoordinatorNotAvailableError())
+
+
+def mark_dead():
+    COORDINATOR.warning("Marking the coordinator dead (node %s)for group %s.", 1, "pushmill")
+
+
+def test_a_coordinator_that_is_not_available_yet_is_no_error(lines, clock):
+    """What a first start on a new cluster brings."""
+    for _ in range(30):
+        look_up_in_vain()
+        clock.now += 0.1
+    mark_dead()
+    assert lines() == []
+
+
+def test_one_that_stays_away_is(lines, clock):
+    for _ in range(99):
+        look_up_in_vain()
+        clock.now += 0.1
+    assert lines() == []
+    for _ in range(20):
+        look_up_in_vain()
+        clock.now += 0.1
+    mark_dead()
+    assert [line["level"] for line in lines()] == ["error", "warning"]
+    clock.now += 3600
+    look_up_in_vain()
+    assert len(lines()) == 2, "each outage begins anew"
+
+
+@pytest.mark.parametrize("before", [None, 10.0])
+def test_a_coordinator_that_was_lost_by_itself_is_told_at_once(lines, clock, before):
+    if before is not None:
+        look_up_in_vain()
+        clock.now += before
+    mark_dead()
+    assert [line["level"] for line in lines()] == ["warning"]
+
+
+def test_other_trouble_with_a_coordinator_is_told_at_once(lines, clock):
+    look_up_in_vain()
+    COORDINATOR.error("Group Coordinator Request failed: %s", NodeNotReadyError())
+    COORDINATOR.error("Heartbeat failed: %r", UnknownError())
+    logging.getLogger("aiokafka").error("Topic %s not found: %s", "x", GroupCoordinatorNotAvailableError())
+    assert len(lines()) == 3
 
 
 def test_a_traceback_is_never_held_back(lines):
