@@ -5,19 +5,22 @@ with settings that nobody chose. Knows nothing of which topics there should be, 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.offset import OffsetRequest
 
 LEADERS_LIMIT = 60.0
 """Seconds that a cluster may take until all brokers know of new topics and their leaders."""
 
 NO_BROKER = "no broker answers"
 _POLL_SECONDS = 0.2
+_NO_REPLICA, _UNCOMMITTED, _LATEST = -1, 0, -1
+"""In a request for offsets: from a client, isolation level 0, the end of the log."""
 
 
 class TopicsNotReadyError(RuntimeError):
@@ -79,6 +82,14 @@ class Metadata:
                     return f"knows no leader for partition {number} of {name}"
         return None
 
+    def led_by(self, node: int, topics: Iterable[str]) -> dict[str, list[int]]:
+        """Return the partitions of some topics that a broker leads."""
+        led = {
+            name: [number for number, each in enumerate(self.topics[name]) if each.leader == node]
+            for name in topics
+        }
+        return {name: numbers for name, numbers in led.items() if numbers}
+
 
 async def metadata(admin: AIOKafkaAdminClient, node: int | None = None) -> Metadata:
     """Ask a broker, by default any, for all that it knows.
@@ -86,7 +97,7 @@ async def metadata(admin: AIOKafkaAdminClient, node: int | None = None) -> Metad
     Raises:
         KafkaError: It does not answer.
     """
-    client = admin._client  # noqa: SLF001 - the admin client itself asks a broker of its own choice
+    client = _client(admin)
     target = client.get_random_node() if node is None else node
     return Metadata.of((await client.send(target, MetadataRequest(None))).to_object())
 
@@ -94,7 +105,10 @@ async def metadata(admin: AIOKafkaAdminClient, node: int | None = None) -> Metad
 async def wait_for_leaders(
     admin: AIOKafkaAdminClient, wanted: Mapping[str, int], limit: float = LEADERS_LIMIT
 ) -> None:
-    """Wait until every broker knows a leader for every partition: it is what clients of any of them go by.
+    """Wait until every broker knows a leader for every partition, and each of the leaders serves it.
+
+    Clients of any broker go by what that one knows, and a broker may tell them that it leads a partition a
+    moment before it does.
 
     Args:
         admin: The client to ask with.
@@ -116,8 +130,8 @@ async def wait_for_leaders(
 
 
 async def _problem(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> str | None:
-    client = admin._client  # noqa: SLF001 - it connects to those brokers alone that it has heard of
-    await client.force_metadata_update()
+    client = _client(admin)
+    await client.force_metadata_update()  # it connects to those brokers alone that it has heard of
     brokers = {broker.nodeId: f"{broker.host}:{broker.port}" for broker in client.cluster.brokers()}
     if not brokers:
         return NO_BROKER
@@ -132,6 +146,22 @@ async def _problem(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> str
 
 async def _problem_of(admin: AIOKafkaAdminClient, node: int, wanted: Mapping[str, int]) -> str | None:
     try:
-        return (await metadata(admin, node)).obstacle(wanted)
+        known = await metadata(admin, node)
+        return known.obstacle(wanted) or await _unserved(admin, node, known.led_by(node, wanted))
     except (KafkaError, OSError) as error:
         return f"does not answer ({type(error).__name__})"
+
+
+async def _unserved(admin: AIOKafkaAdminClient, node: int, led: Mapping[str, list[int]]) -> str | None:
+    """Ask a leader for the ends of its partitions, and return which it does not serve yet."""
+    asked = [(name, [(number, _LATEST) for number in numbers]) for name, numbers in led.items()]
+    answer = await _client(admin).send(node, OffsetRequest(_NO_REPLICA, _UNCOMMITTED, asked))
+    for name, partitions in answer.topics:
+        for number, code, *_ in partitions:
+            if for_code(code).retriable:  # any other error is not for more patience to mend
+                return f"does not serve partition {number} of {name} yet"
+    return None
+
+
+def _client(admin: AIOKafkaAdminClient) -> Any:
+    return admin._client  # noqa: SLF001 - the admin client itself asks a broker of its own choice

@@ -1,8 +1,17 @@
 import asyncio
+from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import NodeNotReadyError
+from aiokafka.errors import (
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    NotLeaderForPartitionError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import BrokerMetadata
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +102,8 @@ class Admin:
         self.cluster = self
         self.answers = {int(node[1:]): given for node, given in answers.items()}
         self.requests: list[tuple[int, Any]] = []
+        self.led: dict[int, list[Any]] = defaultdict(list)
+        self.codes: dict[int, list[int]] = {}
 
     def brokers(self) -> set[BrokerMetadata]:
         return {BrokerMetadata(node, BROKERS[node][0], 9092, None) for node in self.answers}
@@ -104,6 +115,8 @@ class Admin:
         return True
 
     async def send(self, node: int, request: Any) -> Any:
+        if isinstance(request, OffsetRequest):
+            return self.ends(node, request)
         self.requests.append((node, request))
         answers = self.answers[node]
         given = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -111,6 +124,16 @@ class Admin:
             raise given
         self.answer = answer(given)
         return self
+
+    def ends(self, node: int, request: Any) -> Any:
+        self.led[node].append(request._topics)
+        codes = self.codes.get(node)
+        code = codes.pop(0) if codes else 0
+        return SimpleNamespace(
+            topics=[
+                (name, [(number, code, -1, 0) for number, _ in numbers]) for name, numbers in request._topics
+            ]
+        )
 
     def to_object(self) -> Any:
         return self.answer
@@ -163,3 +186,27 @@ async def test_a_broker_that_hangs_does_not_extend_the_wait():
     admin.send = lambda *_: asyncio.Event().wait()  # type: ignore[method-assign]
     with pytest.raises(TopicsNotReadyError):
         await wait_for_leaders(admin, {"jobs": 1}, limit=0.05)
+
+
+async def test_each_leader_is_asked_for_the_partitions_that_it_leads_until_it_serves_them():
+    known = {"jobs": (LED, Partition(2, 1), LED), "stats": (LED,), "other": (LED,)}
+    admin = Admin(b1=[known], b2=[known])
+    admin.codes = {1: [NotLeaderForPartitionError.errno], 2: [0, UnknownTopicOrPartitionError.errno]}
+    await wait_for_leaders(admin, {"jobs": 3, "stats": 1}, limit=60)
+    first, second = [("jobs", [(0, -1), (2, -1)]), ("stats", [(0, -1)])], [("jobs", [(1, -1)])]
+    assert admin.led == {1: [first] * 3, 2: [second] * 3}
+
+
+async def test_one_that_does_not_is_named():
+    admin = Admin(b1=[{"jobs": (LED,)}])
+    admin.codes = {1: [LeaderNotAvailableError.errno] * 1_000_000}
+    with pytest.raises(
+        TopicsNotReadyError, match=r"broker 1 \(a:9092\) does not serve partition 0 of jobs yet$"
+    ):
+        await wait_for_leaders(admin, {"jobs": 1}, limit=0.05)
+
+
+async def test_what_it_may_not_tell_is_not_waited_for():
+    admin = Admin(b1=[{"jobs": (LED,)}])
+    admin.codes = {1: [TopicAuthorizationFailedError.errno]}
+    await wait_for_leaders(admin, {"jobs": 1}, limit=60)
