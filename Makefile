@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo picture test coverage check format bench chaos fuzz clean
+.PHONY: help setup demo picture test fetch-kafka test-kafka coverage check format bench chaos fuzz clean
 
 help:            ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Create .venv with everything pinned in constraints.txt
 
@@ -26,6 +26,22 @@ picture: $(READY) ## Run the demo and draw its closing screen, docs/demo.svg
 
 test: check      ## Run everything: lint, types, unit, property and integration tests (ARGS="-k name")
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+KAFKA_VERSIONS ?= 3.9 4
+WITH_KAFKA = $(BIN)/python -m tests.harness.kafka
+SHORT_CHAOS = --only kill term freeze expire cut \
+	--kill 6 --term 6 --freeze 1 --expire 1 --cut 1 --seconds 180
+
+fetch-kafka: $(READY) ## Fetch Apache Kafka by Maven (needs Java and Maven)
+	@$(BIN)/python -m tests.harness.kafka.jars
+
+test-kafka: fetch-kafka ## Run what concerns the broker, and a short chaos, on Apache Kafka 3.9 and 4
+	@set -e; for version in $(KAFKA_VERSIONS); do \
+	  echo "Apache Kafka $$version"; \
+	  $(WITH_KAFKA) $$version $(BIN)/pytest -m given_broker tests/integration $(ARGS); \
+	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 $(SHORT_CHAOS); \
+	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 --dynamic --only join --join 6; \
+	done
 
 coverage: $(READY) ## Trace the tests of crypto and worker; fails below the floor in pyproject.toml
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report term-missing tests/crypto tests/worker $(ARGS)
@@ -51,4 +67,4 @@ fuzz: $(READY)   ## Feed every decoder what nobody thought of, a minute each (AR
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean:           ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build/kafka .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

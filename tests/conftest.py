@@ -29,18 +29,31 @@ settings.load_profile("busy machine")
 def pytest_configure(config: pytest.Config) -> None:
     """Of several processes, the first one calls this before it starts the others."""
     config.addinivalue_line("markers", "apache_kafka: needs what only Apache Kafka does")
+    config.addinivalue_line("markers", "given_broker: concerns the broker that PUSHMILL_TEST_BROKER names")
     requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with these, one after the other: `pytest -n 2 --dist loadgroup` runs all others beside them."""
     items.sort(key=lambda item: not _waits(item))
     for item in filter(_waits, items):
         item.add_marker(pytest.mark.xdist_group("waiting"))
+    for item in filter(_concerns_the_broker, items):
+        item.add_marker(pytest.mark.given_broker)
 
 
 def _waits(item: pytest.Item) -> bool:
     return any(item.path.is_relative_to(folder) for folder in WAITING)
+
+
+def _concerns_the_broker(item: pytest.Item) -> bool:
+    """Whether it uses `broker`, without the faults of the stand-in, or an Apache Kafka of any version."""
+    if not isinstance(item, pytest.Function):
+        return False
+    fixtures = {*item.fixturenames}
+    of_any_version = "apache_kafka" in fixtures and "version" not in fixtures
+    return of_any_version or ("broker" in fixtures and "kafka" not in fixtures)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.docs.support import DOCS, PAGES, ROOT, text
 from worker.config import KafkaSettings, settings_table
 
 SETTINGS_PAGE = DOCS / "settings.md"
-READ_BY_TESTS_ALONE = {"PUSHMILL_TEST_BROKER", "PUSHMILL_REQUIRE"}
+READ_BY_TESTS_ALONE = {"PUSHMILL_TEST_BROKER", "PUSHMILL_TEST_KAFKA", "PUSHMILL_REQUIRE"}
 
 
 def variables(path: Path) -> set[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.harness.worker_process import unset_environment
 
+pytestmark = pytest.mark.given_broker
+
 COMMAND = (sys.executable, "-m", "worker.cli", "demo")
 SECONDS = 150
 

@@ -75,9 +75,16 @@ class Terminal:
 
 async def test_what_it_says_to_type_works_word_for_word(
     kafka: KafkaProxy,  # of its own: the commands use the topics' usual names
-    broker: str,
     tmp_path: Path,
 ):
+    await type_all_of_it(kafka.address, tmp_path)
+
+
+async def test_it_works_so_on_a_new_apache_kafka(apache_kafka, tmp_path: Path):
+    await type_all_of_it((await apache_kafka()).address, tmp_path)
+
+
+async def type_all_of_it(broker: str, tmp_path: Path) -> None:
     status = str(free_port())
     ready = f"http://localhost:{status}/readyz"
     ports = {"8443": str(free_port()), "localhost:9092": broker}

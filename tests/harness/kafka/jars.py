@@ -1,12 +1,13 @@
 """Apache Kafka's jars: which versions `pom.xml` pins, and where Maven has put them.
 
-Knows nothing of how a broker is started.
+Knows nothing of how a broker is started. `python -m tests.harness.kafka.jars` fetches those of every version.
 """
 
 import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,3 +82,11 @@ def _lock() -> Iterator[None]:
     with (BUILD / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+if __name__ == "__main__":
+    try:
+        for each in VERSIONS:
+            sys.stdout.write(f"Apache Kafka {each}: {fetched(each)}\n")
+    except (JarsError, FileNotFoundError) as error:
+        sys.exit(str(error))
