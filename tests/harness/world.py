@@ -48,7 +48,7 @@ class World:
         (vapid / "default.pem").write_bytes(self.key.to_pem())
         self.certificates.write(self.folder)
         settings = KafkaSettings(kafka_bootstrap_servers=self.broker, topic_prefix=self.prefix)
-        await create_topics(settings, partitions=self.partitions, replicas=1)
+        await create_topics(settings, partitions=self.partitions)
         return self
 
     async def __aexit__(self, *_: object) -> None:

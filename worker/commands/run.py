@@ -15,13 +15,14 @@ from worker.app.worker import Worker
 from worker.commands import FAILED, end, run_async
 from worker.config import Settings, load_settings, unknown_variables
 from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError
 from worker.edges.process.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
 from worker.logs import configure
 
-CANNOT_BEGIN = (KafkaUnreachableError, MissingTopicsError, StatusPortError)
+CANNOT_BEGIN = (KafkaUnreachableError, MissingTopicsError, TopicsNotReadyError, StatusPortError)
 
 log = structlog.get_logger(__name__)
 

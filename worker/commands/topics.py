@@ -8,7 +8,6 @@ from aiokafka.errors import KafkaError
 
 from worker.commands import FAILED, end, run_async
 from worker.config import KafkaSettings, load_kafka_settings
-from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import Found, create_topics
 
 app = typer.Typer(help="Pushmill's topics in Kafka.", no_args_is_help=True)
@@ -35,8 +34,6 @@ async def _create_topics(settings: KafkaSettings, partitions: int, replicas: int
         found = await create_topics(settings, partitions=partitions, replicas=replicas)
     except KafkaError as error:
         end(f"cannot create a topic: {error}", FAILED)
-    except TopicsNotReadyError as error:
-        end(f"the topics exist, but cannot be used yet: {error}; look at that broker, then try again", FAILED)
     for topic in found:
         typer.echo(_line(topic))
 

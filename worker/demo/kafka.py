@@ -49,6 +49,7 @@ async def ready_kafka(environ: Mapping[str, str]) -> AsyncIterator[Kafka]:
     Raises:
         BrokerError: The embedded broker cannot be used.
         KafkaUnreachableError: The other one does not answer.
+        TopicsNotReadyError: The other one has the topics, but they cannot be used.
         ConfigError: A setting for the other one is invalid.
     """
     token = secrets.token_hex(4)
@@ -56,7 +57,7 @@ async def ready_kafka(environ: Mapping[str, str]) -> AsyncIterator[Kafka]:
     if not environ.get(BROKERS):
         async with EmbeddedBroker() as broker:
             kafka = Kafka(f"embedded broker at {broker.address}", {BROKERS: broker.address}, group)
-            await create_topics(kafka.settings, partitions=PARTITIONS, replicas=1)
+            await create_topics(kafka.settings, partitions=PARTITIONS)
             yield kafka
         return
     reached_by = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
@@ -64,7 +65,7 @@ async def ready_kafka(environ: Mapping[str, str]) -> AsyncIterator[Kafka]:
     name = f"Kafka at {environ[BROKERS]}, topics {prefix}*"
     kafka = Kafka(name, {**reached_by, TOPIC_PREFIX: prefix}, group)
     try:
-        await create_topics(kafka.settings, partitions=PARTITIONS, replicas=1)
+        await create_topics(kafka.settings, partitions=PARTITIONS)
         yield kafka
     finally:
         with suppress(KafkaError, OSError, TimeoutError):

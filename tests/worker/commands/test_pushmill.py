@@ -5,6 +5,7 @@ import pytest
 from worker.commands import pushmill as cli
 from worker.config import ConfigError
 from worker.edges.kafka.client import KafkaUnreachableError
+from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.status import StatusPortError
 
@@ -15,6 +16,7 @@ from worker.edges.process.status import StatusPortError
         (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: invalid configuration:"),
         (KafkaUnreachableError("cannot use Kafka"), 1, "pushmill: cannot use Kafka"),
         (MissingTopicsError("topics are missing"), 1, "pushmill: topics are missing"),
+        (TopicsNotReadyError("the topics cannot be used"), 1, "pushmill: the topics cannot be used"),
         (StatusPortError("port 9400 is taken"), 1, "pushmill: port 9400 is taken"),
         (KeyboardInterrupt(), 130, "pushmill: interrupted"),
     ],

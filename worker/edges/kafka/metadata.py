@@ -24,7 +24,7 @@ _NO_REPLICA, _UNCOMMITTED, _LATEST = -1, 0, -1
 
 
 class TopicsNotReadyError(RuntimeError):
-    """Clients cannot use topics that exist; the message names the broker, the topic and the partition."""
+    """Clients cannot use topics that exist; the message names the broker and what it lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,10 @@ async def wait_for_leaders(
                 if problem:
                     await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
-        raise TopicsNotReadyError(f"after {limit:g} s {problem}") from None
+        raise TopicsNotReadyError(
+            f"the topics exist, but cannot be used yet: after {limit:g} s {problem}; "
+            "look at the brokers' logs, then try again"
+        ) from None
 
 
 async def _problem(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> str | None:

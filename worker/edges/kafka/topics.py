@@ -78,7 +78,8 @@ async def require_topics(settings: KafkaSettings, *needed: str, patience: float 
                 async with asyncio.timeout(patience):
                     while missing:
                         await asyncio.sleep(_POLL_SECONDS)
-                        missing = await _missing(admin, names)
+                        with suppress(KafkaError):  # a broker that restarts meanwhile
+                            missing = await _missing(admin, names)
     if missing:
         raise MissingTopicsError(
             f"Kafka at {settings.kafka_bootstrap_servers} has no topic {', '.join(missing)}: "

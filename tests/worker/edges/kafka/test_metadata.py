@@ -173,7 +173,10 @@ async def test_in_the_end_it_says_which_broker_lacks_what(last, said):
     admin = Admin(b1=[{"jobs": (LED,)}], b2=[last])
     with pytest.raises(TopicsNotReadyError) as caught:
         await wait_for_leaders(admin, {"jobs": 1}, limit=0.05)
-    assert str(caught.value) == f"after 0.05 s broker 2 (b:9092) {said}"
+    assert str(caught.value) == (
+        f"the topics exist, but cannot be used yet: after 0.05 s broker 2 (b:9092) {said}; "
+        "look at the brokers' logs, then try again"
+    )
 
 
 async def test_no_broker_at_all_is_no_success():
@@ -201,7 +204,7 @@ async def test_one_that_does_not_is_named():
     admin = Admin(b1=[{"jobs": (LED,)}])
     admin.codes = {1: [LeaderNotAvailableError.errno] * 1_000_000}
     with pytest.raises(
-        TopicsNotReadyError, match=r"broker 1 \(a:9092\) does not serve partition 0 of jobs yet$"
+        TopicsNotReadyError, match=r"broker 1 \(a:9092\) does not serve partition 0 of jobs yet;"
     ):
         await wait_for_leaders(admin, {"jobs": 1}, limit=0.05)
 

@@ -8,6 +8,7 @@ from aiokafka.errors import (
     InvalidReplicationFactorError,
     KafkaConnectionError,
     KafkaError,
+    NodeNotReadyError,
     PolicyViolationError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -231,6 +232,19 @@ async def test_it_waits_for_those_that_somebody_is_creating(cluster):
     cluster.appearing = [*NAMES]
     await require_topics(SETTINGS, patience=60)
     assert cluster.looks == len(NAMES) + 1
+
+
+async def test_a_broker_that_restarts_meanwhile_does_not_end_the_wait(cluster, monkeypatch):
+    look, looks = cluster.metadata, iter([True, False, False])
+
+    async def metadata(*_: Any) -> Metadata:
+        if not next(looks, True):
+            raise NodeNotReadyError
+        return await look()
+
+    monkeypatch.setattr(topics, "metadata", metadata)
+    cluster.appearing = [*NAMES]
+    await require_topics(SETTINGS, patience=60)
 
 
 async def test_patience_has_an_end_and_then_those_still_missing_are_named(cluster):
