@@ -43,22 +43,28 @@ _AMOUNTS = (_Amount("TB", 1e12), _Amount("GB", 1e9), _Amount("MB", 1e6), _Amount
 
 def capacity(
     *,
-    rate: Annotated[float, typer.Option(help="Pushes a second.", show_default=False)] = 0,
+    rate: Annotated[float | None, typer.Option(help="Pushes a second that are needed.")] = None,
     latency: Annotated[float, typer.Option(help="Seconds that push services take to answer.")] = 0.1,
-    cpu: Annotated[float, typer.Option(help="Microseconds of CPU time for one push.")] = CPU_MICROSECONDS,
+    cpu: Annotated[float, typer.Option(help="Microseconds of CPU time per push.")] = CPU_MICROSECONDS,
     cores_per_pod: Annotated[int, typer.Option(help="Cores of a pod, and so its PUSHMILL_PROCESSES.")] = 1,
-    in_flight: Annotated[int, typer.Option(help="PUSHMILL_MAX_IN_FLIGHT.")] = IN_FLIGHT,
-    recipients_per_record: Annotated[int, typer.Option(help="Of a job's record.")] = 100,
-    payload: Annotated[int, typer.Option(help="Bytes of the notification in a job's record.")] = 300,
+    in_flight: Annotated[int, typer.Option(help="PUSHMILL_MAX_IN_FLIGHT of each process.")] = IN_FLIGHT,
+    recipients_per_record: Annotated[int, typer.Option(help="Recipients in each record of push.jobs.")] = 100,
+    payload: Annotated[int, typer.Option(help="Bytes of the notification in each record.")] = 300,
     stretch: Annotated[float, typer.Option(help="Seconds over which a campaign is spread.")] = 0,
     hashed: Annotated[bool, typer.Option("--hashed", help="Jobs are stretched without `slice`.")] = False,
-    headroom: Annotated[float, typer.Option(help="Share on top: retries, and the pod that is away.")] = 0.33,
-    tables: Annotated[bool, typer.Option("--tables", help="Print the runbook's tables instead.")] = False,
+    headroom: Annotated[
+        float, typer.Option(help="Share of the rate to add, for retries and for a pod that is down.")
+    ] = 0.33,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Print the tables of the sizing page instead.")
+    ] = False,
 ) -> None:
-    """Say how many processes, pods and partitions a rate needs, and what decides it."""
+    """Work out how many processes, pods and partitions a rate needs, and what decides it."""
     if tables:
         typer.echo(f"{rates_table()}\n{tiers_table()}", nl=False)
         return
+    if rate is None:
+        end("--rate is missing: how many pushes a second are needed, such as --rate 20000", MISUSED)
     try:
         demand = Demand(
             rate=rate,

@@ -9,7 +9,7 @@ STRETCHED_MIN = 1_000
 
 
 def demo(
-    notifications: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many are sent.")] = 20_000,
+    notifications: Annotated[int, typer.Option(min=1, max=1_000_000, help="Notifications to send.")] = 20_000,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
     stretch: Annotated[
         int | None,
@@ -20,12 +20,14 @@ def demo(
             help="Spread the campaign over SECONDS, overtake it with an urgent job, pause and resume it.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="What is sent, and what goes wrong, follows from it.")] = 0,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with keys and logs.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of what is sent and what goes wrong.")] = 0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the folder with keys and logs afterwards.")
+    ] = False,
 ) -> None:
-    """Show the whole job on this machine: broker, workers, push services; every push is checked.
+    """Run the whole job on this machine: broker, workers and push services, with every push checked.
 
-    Uses the Kafka of PUSHMILL_KAFKA_BOOTSTRAP_SERVERS if that is set, with topics of its own.
+    If PUSHMILL_KAFKA_BOOTSTRAP_SERVERS is set, it uses that Kafka, with topics of its own.
     """
     from worker.demo.demo import run  # noqa: PLC0415 - the other commands do not need it
     from worker.demo.stage import Options  # noqa: PLC0415

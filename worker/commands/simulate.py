@@ -13,7 +13,7 @@ import typer
 from crypto import base64url
 from crypto.keys import load_point
 from worker.commands import FAILED, MISUSED, complain, end, run_async
-from worker.simulator.serve import HELP, SimulateOptions
+from worker.simulator.serve import HELP, PortError, SimulateOptions
 from worker.simulator.serve import simulate as serve
 
 _PORT_MAX = 65_535
@@ -44,7 +44,10 @@ def simulate(
     keep: Annotated[Kept, typer.Option(help=HELP["keep"])] = Kept.DIGEST,
     decrypt_every: Annotated[int, typer.Option(help=HELP["decrypt_every"], min=0)] = 1,
 ) -> None:
-    """Be push services over TLS that decrypt and check every push, with faults to dial in. Ctrl-C ends it."""
+    """Run push services to test against: over TLS, they decrypt and check every push, and fail on demand.
+
+    Prints the settings that lead a worker here. Ctrl-C stops it.
+    """
     try:
         _check_public_key(vapid_public_key)
         _check_ports(port, profile or ())
@@ -77,8 +80,10 @@ def _run(options: SimulateOptions) -> None:
         end(str(error), FAILED)
     except UnicodeError:
         end("--host and --advertise must be host names or addresses", MISUSED)
-    except OSError as error:
+    except PortError as error:
         end(f"cannot serve: {error}", FAILED)
+    except OSError as error:
+        end(f"cannot serve: {error.filename or options.folder}: {error.strerror or error}", FAILED)
 
 
 async def _until_stopped(options: SimulateOptions) -> None:

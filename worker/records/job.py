@@ -54,7 +54,7 @@ class SendJob(Struct, frozen=True, omit_defaults=True):
         job_id: Unique for each record. A job produced twice is sent twice.
         campaign_id: One run of a campaign; a recurrence gets a new one.
         site_id: Whose subscriptions these are.
-        recipients: About 100 is the sweet spot.
+        recipients: About 100 a record work best.
         vapid_key: Name of the key file; by default the site's, or else `default`.
         notification: Sent as Declarative Web Push JSON. Give either this or `payload`.
         payload: A text is sent as it is; variables are not applied. An object is a template, as `data` is.

@@ -58,7 +58,7 @@ class OutcomeBatch(Struct, frozen=True):
     """The value of a record in `push.outcomes`.
 
     Attributes:
-        worker: Who says so, `instance/process`.
+        worker: The worker that wrote it, `instance/process`.
         outcomes: Recipients that became final. After a crash one may come again: the last counts.
     """
 

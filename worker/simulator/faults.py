@@ -111,10 +111,16 @@ def parse_share(text: str) -> FaultShare:
     try:
         return msgspec.convert(values, FaultShare, strict=False)
     except msgspec.ValidationError as error:
-        known = ", ".join([*Fault, *_BY_STATUS])
-        raise ValueError(
-            f"{text!r} is not FAULT=SHARE[:sticky][:retry_after=S]: {error}. Faults: {known}"
-        ) from None
+        form = f"{text!r} is not FAULT=SHARE[:sticky][:retry_after=S]"
+        raise ValueError(f"{form}: {_problem(str(error))}") from None
+
+
+def _problem(said: str) -> str:
+    if "$.share" in said:
+        return "the share should be a number from 0 to 1"
+    if "$.fault" in said:
+        return f"there is no such fault, only {', '.join([*Fault, *_BY_STATUS])}"
+    return "sticky stands alone, and retry_after is a number of seconds"
 
 
 def _option(text: str) -> tuple[str, str]:

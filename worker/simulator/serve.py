@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -15,19 +16,19 @@ from worker.simulator.profiles import PROFILES
 from worker.simulator.service import SimulatedPushService
 
 HELP = {
-    "profiles": "Push services to be: fcm, mozilla, wns, apple. May be given several times.",
-    "host": "Where to listen; loopback unless you say otherwise.",
-    "advertise": "Host name in subscriptions and certificates, if it is not --host.",
-    "port": "Port of the first service, the others follow; 0 takes free ones.",
-    "folder": "Where ca.pem and subscriptions.jsonl are written.",
-    "subscriptions": "Subscriptions to give out at the start, shared among the services in turn.",
-    "vapid_public_key": "Restrict them to this VAPID key (base64url), as browsers do.",
+    "profiles": "Push service to imitate: fcm, mozilla, wns or apple. Repeat it for several.",
+    "host": "Address to listen on.",
+    "advertise": "Host name in subscriptions and certificates, if it differs from --host.",
+    "port": "Port of the first service; the others get the ports after it. 0 picks free ports.",
+    "folder": "Folder to write ca.pem and subscriptions.jsonl to.",
+    "subscriptions": "Subscriptions to make at the start, of each service in turn.",
+    "vapid_public_key": "Bind subscriptions to this VAPID public key (base64url), as browsers do.",
     "latency": "Seconds before each answer.",
-    "jitter": "Up to so many seconds more.",
-    "fault": "FAULT=SHARE[:sticky][:retry_after=S], for example 429=0.02 or gone=0.01:sticky.",
-    "seed": "Tokens and faults follow from it.",
-    "keep": "What is kept of each push: all, digest or none.",
-    "decrypt_every": "1 decrypts every push, n each n-th, 0 none.",
+    "jitter": "Random extra seconds before each answer, at most.",
+    "fault": "FAULT=SHARE[:sticky][:retry_after=S], such as 429=0.02 or gone=0.01:sticky; repeatable.",
+    "seed": "Seed of tokens and faults: the same seed gives the same ones.",
+    "keep": "What to keep of each push: all, digest or none.",
+    "decrypt_every": "Decrypt and check every N-th push; 0 decrypts none.",
 }
 """Help text for each field of ``SimulateOptions``, for the command line."""
 
@@ -65,6 +66,10 @@ class SimulateOptions:
         object.__setattr__(self, "faults", Faults(self.seed, self.latency, self.jitter, shares))
 
 
+class PortError(OSError):
+    """A port or an address that cannot be listened on; the message names it."""
+
+
 def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - this is the command's output; flushed for pipes
 
@@ -74,13 +79,14 @@ async def simulate(options: SimulateOptions, say: Callable[[str], None] = _print
 
     Raises:
         ModuleNotFoundError: The extra ``demo`` is not installed.
-        OSError: A port is taken, or the folder cannot be written.
+        PortError: A port is taken, or the host is not an address of this machine.
+        OSError: The folder cannot be written.
     """
     certificates = Certificates(*{options.advertise or options.host, "localhost", "127.0.0.1", "::1"})
     ca_file = await asyncio.to_thread(certificates.write, options.folder)
     async with contextlib.AsyncExitStack() as stack:
         services = [
-            await stack.enter_async_context(_service(options, certificates, number))
+            await stack.enter_async_context(_listening(options, certificates, number))
             for number in range(len(options.profiles))
         ]
         lines = subscription_lines(services, options)
@@ -151,11 +157,27 @@ def _live_line(services: Sequence[SimulatedPushService], pushes: int, rate: floa
     )
 
 
+def _listening(options: SimulateOptions, certificates: Certificates, number: int) -> SimulatedPushService:
+    """Make a service, which binds its port; an error names the port, as the system's own does not."""
+    try:
+        return _service(options, certificates, number)
+    except OSError as error:
+        where = f"port {_port(options, number)} of {options.host}" if options.port else options.host
+        problem = (
+            "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on: {error}"
+        )
+        raise PortError(f"{where} {problem}") from error
+
+
+def _port(options: SimulateOptions, number: int) -> int:
+    return options.port + number if options.port else 0
+
+
 def _service(options: SimulateOptions, certificates: Certificates, number: int) -> SimulatedPushService:
     return SimulatedPushService(
         options.profiles[number],
         host=options.host,
-        port=options.port + number if options.port else 0,
+        port=_port(options, number),
         ssl_context=certificates.server_context(),
         faults=options.faults,
         keep=options.keep,

@@ -68,6 +68,12 @@ def test_a_wrong_value_is_named_by_its_option(option, value):
     assert line.startswith(f"pushmill: {option}: should be ")
 
 
+def test_without_a_rate_it_asks_for_one():
+    result = run()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("pushmill: --rate is missing: ")
+
+
 def test_the_runbooks_tables_are_printed_and_have_every_rate_and_latency():
     told = lines("--tables")
     rows = [line for line in told if line.startswith("| 1") and "s |" in line]

@@ -114,8 +114,10 @@ def test_options_that_cannot_be_read(run, args):
 
 def test_a_port_that_is_taken(run):
     with socket.create_server(("127.0.0.1", 0)) as held:
-        line = refused(run("--port", held.getsockname()[1]), 1)
-    assert "cannot serve" in line
+        port = held.getsockname()[1]
+        assert refused(run("--port", port), 1).endswith(f"port {port} of localhost is already in use")
+        two = refused(run("--port", port - 1, "--profile", "fcm", "--profile", "wns"), 1)
+    assert two.endswith(f"port {port} of localhost is already in use")
 
 
 def test_a_host_that_is_not_of_this_machine(run):
@@ -126,7 +128,7 @@ def test_a_host_that_is_not_of_this_machine(run):
 
 def test_a_folder_that_cannot_be(run, tmp_path):
     (tmp_path / "file").write_text("")
-    assert "cannot serve" in refused(run("--folder", tmp_path / "file"), 1)
+    assert f"cannot serve: {tmp_path / 'file'}" in refused(run("--folder", tmp_path / "file"), 1)
 
 
 def test_without_trustme_the_way_out_is_named(run, monkeypatch):
