@@ -164,6 +164,11 @@ class Settings(KafkaSettings):
         None,
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
     )
+    leave_file: Path | None = _setting(
+        "a file that says that this worker goes for good: if it exists when the worker stops, it leaves the "
+        "consumer group after its last checkpoint, static membership or not, and others take over at once",
+        None,
+    )
     vapid_dir: DirectoryPath = _setting(
         "folder with `<name>.pem` for each key, and `default.pem`; read on first use, again when changed"
     )

@@ -157,7 +157,7 @@ class Run:
             self._verdict.note(event.kind, at)
             await _break_kafka(event, kafka)
         elif event.kind is Kind.JOIN:
-            await self._let_join(event, fleet, kafka)
+            await self._let_join(event, fleet)
         else:
             await self._hurt(event, fleet)
 
@@ -176,18 +176,15 @@ class Run:
             case Kind.PAUSE:
                 await fleet.pause(worker, event.kind, event.lasts)
 
-    async def _let_join(self, event: Event, fleet: Fleet, kafka: Kafka) -> None:
-        """Let a guest join and leave; its instance id must be removed, or it stays for a session."""
+    async def _let_join(self, event: Event, fleet: Fleet) -> None:
+        """Let a guest join and leave for good, as a pod does that is scaled in."""
         self._guests += 1
-        environment = dict(fleet.workers[0].environment)
-        instance = environment.get("PUSHMILL_INSTANCE_ID")
-        if instance:
+        leave_file = self._folder / "guests-leave"
+        leave_file.touch()
+        environment = fleet.workers[0].environment | {"PUSHMILL_LEAVE_FILE": str(leave_file)}
+        if instance := environment.get("PUSHMILL_INSTANCE_ID"):
             environment["PUSHMILL_INSTANCE_ID"] = f"{instance}-guest-{self._guests}"
         await fleet.visit(environment, event.lasts)
-        if instance and kafka.proxy:
-            kafka.proxy.remove_instance(
-                environment["PUSHMILL_GROUP_ID"], environment["PUSHMILL_INSTANCE_ID"] + "-0"
-            )
 
     async def _wait_for_all(self, service: JsonProcess) -> None:
         """Wait until every recipient has been reached, or no push has arrived for too long."""

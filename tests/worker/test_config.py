@@ -20,6 +20,7 @@ CONTRACT = {
     "KAFKA_ENABLE_IDEMPOTENCE": True,
     "GROUP_ID": "pushmill",
     "INSTANCE_ID": None,
+    "LEAVE_FILE": None,
     "TOPIC_PREFIX": "push.",
     "ENDPOINT_HOSTS": "",
     "ALLOW_PRIVATE_ENDPOINTS": False,

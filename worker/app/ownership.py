@@ -149,8 +149,11 @@ class Handover:
         await self.settle_up()
         self._ownership.lose()
 
-    async def settle_up(self) -> None:
+    async def settle_up(self) -> bool:
         """Stop sending, wait for requests in flight, hand back what is waiting, and checkpoint everything.
+
+        Returns:
+            Whether Kafka acknowledged all of it; False if the partitions belong to another worker.
 
         Raises:
             KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
@@ -168,6 +171,8 @@ class Handover:
             await self._checkpointer.checkpoint(last=True)
         except PartitionsLostError:
             log.warning("the last checkpoint came too late; the pushes in it will be repeated")
+            return False
+        return True
 
 
 def _restored(partition: Partition, commit: Commit | None) -> Progress:

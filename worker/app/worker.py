@@ -10,6 +10,7 @@ import socket
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import structlog
 from prometheus_client import (
@@ -230,7 +231,9 @@ class Worker:
         self._metrics.enter("draining")
         await _cancel(*fetching)
         self._shelf.clear()
-        await self._handover.settle_up()
+        if await self._handover.settle_up() and _exists(self._settings.leave_file):
+            self._ownership.lose()  # no await before this: who has left must not commit again
+            await self._consumer.leave()
 
     # ── campaigns ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,6 +256,13 @@ def _registry() -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry
+
+
+def _exists(leave_file: Path | None) -> bool:
+    try:
+        return leave_file is not None and leave_file.exists()
+    except OSError:  # a folder that may not be looked into
+        return False
 
 
 def _on_key_problem(name: str, problem: str) -> None:

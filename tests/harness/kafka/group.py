@@ -279,17 +279,14 @@ class Group:
             self.members[member_id].renew(now)
         return error
 
-    def leave(self, member_id: str, now: float) -> tuple[Error, Replies]:
+    def leave(self, member_id: str, now: float, instance: str | None = None) -> tuple[Error, Replies]:
+        """Remove a member; an instance id without a member id removes whoever holds it (KIP-345)."""
         if self._promised.pop(member_id, None) is not None:
             return Error.NONE, self._complete_if_all_joined(now) if self.state is State.PREPARING else []
-        if member_id not in self.members:
-            return Error.UNKNOWN_MEMBER_ID, []
-        return Error.NONE, self._remove(self.members[member_id], now)
-
-    def remove_instance(self, instance: str, now: float) -> Replies:
-        """Remove a static member as an administrator does (KIP-345): it does not leave by itself."""
-        name = self._instances.get(instance)
-        return self._remove(self.members[name], now) if name else []
+        if instance is not None and not member_id:
+            member_id = self._instances.get(instance, "")
+        error = self._error_of(member_id, instance)
+        return error, self._remove(self.members[member_id], now) if error is Error.NONE else []
 
     def load(self, now: float) -> None:
         """Another broker has become the coordinator: it keeps the members and restarts all sessions."""

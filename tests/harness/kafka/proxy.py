@@ -47,13 +47,14 @@ from aiokafka.protocol.produce import ProduceRequest_v7
 from aiokafka.record.memory_records import MemoryRecords
 
 from tests.harness.kafka.group import Error, Group, Join, Joined, Replies, Sync, Synced
+from worker.edges.kafka.leaving import LeaveGroupRequest_v3, LeaveGroupResponse_v3
 
 TICK_SECONDS = 0.05
 API_VERSIONS = 18
 """Key of the request whose version does not matter here: it is not parsed."""
 
 VERSIONS = {
-    request.API_KEY: request.API_VERSION
+    request.API_KEY: (request.API_VERSION, request.API_VERSION)
     for request in (
         ProduceRequest_v7,
         FetchRequest_v11,
@@ -62,13 +63,12 @@ VERSIONS = {
         JoinGroupRequest_v5,
         SyncGroupRequest_v3,
         HeartbeatRequest_v1,
-        LeaveGroupRequest_v1,
         OffsetCommitRequest_v3,
         OffsetFetchRequest_v3,
         SaslAuthenticateRequest_v1,
     )
-}
-"""Versions of the requests that are parsed: the newest of aiokafka 0.14."""
+} | {LeaveGroupRequest_v1.API_KEY: (LeaveGroupRequest_v1.API_VERSION, LeaveGroupRequest_v3.API_VERSION)}
+"""First and last version of the requests that are parsed: aiokafka 0.14's newest, and the worker's own."""
 
 GROUP = 0
 _SIZE, _HEADER = struct.Struct(">i"), struct.Struct(">hhi")
@@ -84,6 +84,10 @@ class Call:
     @property
     def api(self) -> int:
         return _HEADER.unpack_from(self.frame)[0]
+
+    @property
+    def version(self) -> int:
+        return _HEADER.unpack_from(self.frame)[1]
 
     @property
     def correlation(self) -> bytes:
@@ -244,10 +248,6 @@ class KafkaProxy:
         """Answer the next offset fetches with these errors, one each."""
         self._fetch_faults.extend(errors)
 
-    def remove_instance(self, group: str, instance: str) -> None:
-        """Remove a static member, as an administrator can."""
-        _deliver(self._groups[group].remove_instance(instance, time.monotonic()))
-
     def _load(self) -> None:
         for group in self._groups.values():
             group.load(time.monotonic())
@@ -289,11 +289,11 @@ class KafkaProxy:
     # ── requests to a broker ────────────────────────────────────────────────────────────────────────────
 
     async def _api_versions(self, call: Call) -> bytes:
-        """Offer a single version of each request that is parsed here."""
+        """Offer only those versions of a request that are parsed here."""
         answer = await call.pass_on()
         body = ApiVersionResponse_v0.decode(answer[4:])
         body.api_versions = [
-            (api, VERSIONS.get(api, first), VERSIONS.get(api, last)) for api, first, last in body.api_versions
+            (api, *VERSIONS.get(api, (first, last))) for api, first, last in body.api_versions
         ]
         return answer[:4] + body.encode()
 
@@ -385,12 +385,26 @@ class KafkaProxy:
         return HeartbeatResponse_v1(0, self._groups[request.group].heartbeat(*member, time.monotonic()))
 
     async def _leave(self, call: Call) -> Response:
+        if call.version == LeaveGroupRequest_v3.API_VERSION:
+            return self._leave_v3(call.parse(LeaveGroupRequest_v3))
         request = call.parse(LeaveGroupRequest_v1)
+        return LeaveGroupResponse_v1(0, self._left(request.group, request.member_id))
+
+    def _leave_v3(self, request: Any) -> Response:
         if self._has_moved:
-            return LeaveGroupResponse_v1(0, Error.NOT_COORDINATOR)
-        error, replies = self._groups[request.group].leave(request.member_id, time.monotonic())
+            return LeaveGroupResponse_v3(0, Error.NOT_COORDINATOR, [])
+        members = [
+            (member, instance, self._left(request.group, member, instance))
+            for member, instance in request.members
+        ]
+        return LeaveGroupResponse_v3(0, Error.NONE, members)
+
+    def _left(self, group: str, member: str, instance: str | None = None) -> Error:
+        if self._has_moved:
+            return Error.NOT_COORDINATOR
+        error, replies = self._groups[group].leave(member, time.monotonic(), instance)
         _deliver(replies)
-        return LeaveGroupResponse_v1(0, error)
+        return error
 
     async def _commit(self, call: Call) -> bytes | Response:
         request = call.parse(OffsetCommitRequest_v3)

@@ -49,7 +49,7 @@ class Client:
         return self.group.may_commit(self.member, self.generation, now)
 
     def leave(self, now: float) -> None:
-        error, replies = self.group.leave(self.member, now)
+        error, replies = self.group.leave(self.member, now, self.instance)
         assert error is Error.NONE
         self.note(replies)
 
@@ -422,12 +422,48 @@ def test_while_an_assignment_is_made_who_comes_back_asks_for_a_rebalance(group):
     assert heir.waits
 
 
-def test_an_administrator_can_remove_a_static_member(group):
+def test_a_static_member_leaves_for_good_and_is_missed_at_once(group):
     leader, other = Client(group, "a"), Client(group, "b")
     settled(group, leader, other)
-    group.remove_instance("b", 1.0)
+    other.leave(1.0)
     assert leader.heartbeat(2.0) is Error.REBALANCE_IN_PROGRESS
-    assert group.remove_instance("b", 1.0) == []
+    leader.join(2.0)
+    leader.accept()
+    assert [instance for _, instance, _ in leader.heard.members] == ["a"]
+    assert other.heartbeat(2.0) is Error.UNKNOWN_MEMBER_ID
+
+
+def test_who_has_lost_the_place_of_a_static_member_cannot_give_it_up(group):
+    elder, other = Client(group, "a"), Client(group, "b")
+    settled(group, elder, other)
+    heir = Client(group, "a")
+    heir.join(1.0)
+    heir.accept()
+    assert group.leave(elder.member, 2.0, "a") == (Error.FENCED_INSTANCE_ID, [])
+    assert group.leave("nobody", 2.0, "c") == (Error.UNKNOWN_MEMBER_ID, [])
+    assert heir.heartbeat(2.0) is Error.NONE
+
+
+def test_who_leaves_while_it_joins_is_told_and_keeps_nobody_waiting(group):
+    leader, other = Client(group, "a"), Client(group, "b")
+    settled(group, leader, other)
+    other.join(1.0, {"roundrobin": b"more"})
+    assert other.waits
+    error, replies = group.leave(other.member, 2.0, "b")
+    other.note(replies)
+    assert error is Error.NONE
+    assert other.heard.error is Error.UNKNOWN_MEMBER_ID
+    leader.join(2.0)
+    leader.accept()
+    assert [instance for _, instance, _ in leader.heard.members] == ["a"]
+
+
+def test_an_administrator_can_remove_a_static_member_by_its_instance_id(group):
+    leader, other = Client(group, "a"), Client(group, "b")
+    settled(group, leader, other)
+    assert group.leave("", 1.0, "b")[0] is Error.NONE
+    assert leader.heartbeat(2.0) is Error.REBALANCE_IN_PROGRESS
+    assert group.leave("", 1.0, "b") == (Error.UNKNOWN_MEMBER_ID, [])
 
 
 # ── outsiders ───────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from tests.harness.kafka.group import Error
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.waiting import until
+from worker.edges.kafka.leaving import leave_group
 
 PARTITIONS = 4
 ALL_PARTITIONS = [TopicPartition("jobs", number) for number in range(PARTITIONS)]
@@ -131,11 +132,10 @@ async def test_a_static_member_comes_back_unnoticed_and_fences_its_elder(kafka, 
     assert other.assigned == before
 
 
-async def test_an_administrator_removes_a_static_member(kafka, join):
+async def test_a_static_member_that_leaves_for_good_is_missed_at_once(kafka, join):
     one, two = await join(instance="a", session=30.0), await join(instance="b", session=30.0)
     await until(lambda: one.owned == two.owned, "they share")
-    await two.consumer.stop()
-    kafka.remove_instance("group", "b")
+    await leave_group(two.consumer._coordinator)
     await until(lambda: one.owned == PARTITIONS, "one has all", 20.0)
 
 

@@ -16,6 +16,14 @@ JOB = {
     "payload": "x",
     "recipients": [{"id": "r", "subscription": {"endpoint": 5}}],
 }
+WAITS = {
+    "id": "w",
+    "subscription": {
+        "endpoint": "https://fcm.googleapis.com/fcm/send/w",
+        "keys": {"p256dh": "x", "auth": "x"},
+    },
+}
+"""A recipient that stays open: nobody dispatches."""
 
 
 class Consumer:

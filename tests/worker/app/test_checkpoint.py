@@ -6,21 +6,13 @@ import json
 import pytest
 
 from tests.harness.waiting import until
-from tests.worker.app.support import JOB, turns
+from tests.worker.app.support import JOB, WAITS, turns
 from worker.app.checkpoint import RENEW_SECONDS
 from worker.edges import clock
 from worker.edges.kafka import producer as producer_module
 from worker.edges.kafka.client import KafkaStuckError
 from worker.ledger.lease import DURATION
 from worker.records.envelope import Partition, Record
-
-WAITS = {
-    "id": "w",
-    "subscription": {
-        "endpoint": "https://fcm.googleapis.com/fcm/send/w",
-        "keys": {"p256dh": "x", "auth": "x"},
-    },
-}
 
 
 async def test_after_a_freeze_it_asks_whether_the_partitions_are_still_its_own_before_it_publishes(worker):

@@ -31,6 +31,7 @@ from worker.edges.kafka.client import (
 )
 from worker.edges.kafka.commits import read_commits
 from worker.edges.kafka.evictions import NO_GENERATION, Evictions
+from worker.edges.kafka.leaving import leave_group
 from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
 
@@ -68,6 +69,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._prefix = settings.topic_prefix
         self._topics = [self._prefix + topic for topic in topics]
         self._may_commit = False
+        self._lost = False
+        self._has_joined = False
         self._evictions = Evictions()
         self._throttle = LogThrottle()
         self._arrivals = Arrivals()
@@ -121,6 +124,25 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Stop, leaving the group unless membership is static; never waits for long."""
         await within(STOP_LIMIT, self._consumer.stop())
 
+    async def leave(self) -> None:
+        """Leave the group for good even if membership is static; never fails, and never waits for long.
+
+        Only for a member that has nothing left to commit: its partitions go to others at once.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - not public
+        if self._instance is None or coordinator is None:
+            return  # without an instance id `stop` leaves; and who never asked to join is no member
+        if self._lost or (self._has_joined and not coordinator.member_id):
+            log.warning("not leaving the group: its place may be another process's by now")
+            return
+        try:
+            await leave_group(coordinator)
+        except (KafkaError, OSError, TimeoutError) as error:
+            event = "cannot leave the group; its partitions rest until the session is over"
+            log.warning(event, error=type(error).__name__, seconds=SESSION_STATIC)
+        else:
+            log.info("left the group", group=self._settings.group_id)
+
     async def fetch(self, seconds: float) -> list[Record]:
         """Wait at most `seconds` for records of the partitions that are not on hold.
 
@@ -172,7 +194,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             # A retry would be sent without a generation, and an empty group would accept it.
-            self._may_commit = False
+            self._may_commit, self._lost = False, True
             raise PartitionsLostError("Kafka refused a commit") from error
         except TimeoutError as error:
             raise KafkaStuckError(f"a commit was not acknowledged within {ANSWER_LIMIT:g} s") from error
@@ -191,7 +213,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Handle aiokafka's call before it rejoins; every rebalance revokes everything."""
         # Without a generation the group has evicted this member, and its commit would count as an outsider's.
         lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - not public
-        self._may_commit = not lost
+        self._may_commit, self._lost = not lost, lost
         try:
             async with self._reporting_failure():
                 self._check_evictions()
@@ -209,7 +231,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             for partition, commit in commits.items():
                 if commit is not None:  # aiokafka's own lookup takes an error for no commit
                     self._consumer.seek(partition, commit.offset)
-            self._may_commit = True
+            self._may_commit, self._lost, self._has_joined = True, False, True
             await self._membership.assigned(
                 {self._partition(partition): commit for partition, commit in commits.items()}
             )

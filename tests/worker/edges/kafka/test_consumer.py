@@ -18,6 +18,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from structlog.testing import capture_logs
 
 from worker.edges.kafka import commits
 from worker.edges.kafka import consumer as kafka
@@ -36,6 +37,7 @@ class Coordinator:
 
     def __init__(self) -> None:
         self.generation = 1
+        self.member_id = "pod-0-1"
         self.code = NoError.errno
 
     async def _send_req(self, _request: Any) -> Any:
@@ -103,13 +105,13 @@ class Consumer:
         self._coordinator.code = code
         await self._coordinator._send_req(object())
         if code != NoError.errno:
-            self._coordinator.generation = -1
+            self._coordinator.generation, self._coordinator.member_id = -1, ""
 
     async def rejoin(self) -> None:
         """Revoke, join, assign; aiokafka only logs what a listener raises."""
         with contextlib.suppress(Exception):
             await self.listener.on_partitions_revoked(PLACES)
-        self._coordinator.generation = 2
+        self._coordinator.generation, self._coordinator.member_id = 2, "pod-0-2"
         self.joins += 1
         with contextlib.suppress(Exception):
             await self.listener.on_partitions_assigned(PLACES)
@@ -364,6 +366,98 @@ async def test_what_fails_in_an_assignment_is_not_lost_either(member):
     async with member.consumer.rejoin_without_end():
         with pytest.raises(KafkaStuckError, match="a rebalance failed: TypeError"):
             await member.group.watch()
+
+
+# ── leaving for good ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """The member ids with which the group was asked to let go."""
+    asked: list[str] = []
+
+    async def leave_group(coordinator: Any) -> None:
+        asked.append(coordinator.member_id)
+
+    monkeypatch.setattr(kafka, "leave_group", leave_group)
+    return asked
+
+
+async def test_a_static_member_can_leave_for_good(member, left):
+    with capture_logs() as logs:
+        await member.group.leave()
+    assert left == ["pod-0-1"]
+    assert [(each["log_level"], each["event"]) for each in logs] == [("info", "left the group")]
+
+
+async def test_a_member_without_an_instance_id_leaves_as_it_stops_and_needs_no_help(
+    settings, left, monkeypatch
+):
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    dynamic = Member(settings.model_copy(update={"instance_id": None}))
+    await dynamic.group.leave()
+    assert not left
+
+
+async def test_who_has_not_asked_to_join_is_no_member(settings, left, monkeypatch):
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    unborn = Member(settings)
+    unborn.consumer._coordinator = None
+    await unborn.group.leave()
+    assert not left
+
+
+async def test_who_joins_for_the_first_time_leaves_by_its_instance_id(settings, left, monkeypatch):
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
+    joining = Member(settings)
+    joining.consumer._coordinator.member_id = ""
+    await joining.group.leave()
+    assert left == [""]
+
+
+async def refused(member: Member) -> None:
+    member.consumer.commit_error = CommitFailedError()
+    with pytest.raises(PartitionsLostError):
+        await member.group.commit(COMMITS)
+
+
+async def evicted(member: Member) -> None:
+    await member.consumer.heartbeat(UnknownMemberIdError.errno)
+
+
+async def revoked(member: Member) -> None:
+    await evicted(member)
+    await member.group.on_partitions_revoked(PLACES)
+    member.consumer._coordinator.member_id = "pod-0-2"
+
+
+@pytest.mark.parametrize("happened", [refused, evicted, revoked])
+async def test_who_has_lost_its_place_does_not_leave_before_it_has_another(member, left, happened):
+    await happened(member)
+    with capture_logs() as logs:
+        await member.group.leave()
+    assert not left
+    assert [each["log_level"] for each in logs] == ["warning"]
+    await member.consumer.rejoin()
+    await member.group.leave()
+    assert left == ["pod-0-2"]
+
+
+async def test_who_waits_for_a_rebalance_to_end_can_leave(member, left):
+    await member.group.on_partitions_revoked(PLACES)
+    await member.group.leave()
+    assert left == ["pod-0-1"]
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), KafkaError("refused"), OSError("unreachable")])
+async def test_a_leave_that_fails_is_one_line_and_nothing_else(member, monkeypatch, error):
+    async def leave_group(_coordinator: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(kafka, "leave_group", leave_group)
+    with capture_logs() as logs:
+        await member.group.leave()
+    assert [(each["log_level"], each["error"]) for each in logs] == [("warning", type(error).__name__)]
 
 
 # ── two processes with one instance id ──────────────────────────────────────────────────────────────────
