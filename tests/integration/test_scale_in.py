@@ -1,11 +1,12 @@
 """Workers that go for good: others take over their partitions at once, although membership is static."""
 
-import asyncio
+import signal
 import time
 from collections.abc import Sequence
 
 import pytest
 
+from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.upstream import Outcomes, send_campaign
 from tests.harness.waiting import until, until_seen
 from tests.harness.worker_process import WorkerProcess
@@ -94,10 +95,30 @@ async def test_a_restart_without_the_file_moves_no_partition(world: World, servi
     workers = await start_three(world, service)
     await send_campaign(world, service, RECIPIENTS)
     await until(lambda: service.stats.taken > 500, "they are at it")
-    await asyncio.sleep(0)
     before = [assignments(worker) for worker in workers[:2]]
     assert await workers[2].terminate() == 0
     assert "left the group" not in workers[2].log.read_text()
     await workers[2].start()
     await everybody_was_sent_to_once(world, service, RECIPIENTS)
     assert [assignments(worker) for worker in workers[:2]] == before
+
+
+async def test_who_goes_for_good_while_it_waits_to_join_leaves_nothing_behind(
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
+):
+    """The group waits for a member that is frozen, and a join that waits gets its partitions at the end."""
+    frozen = await world.start_worker(service, number=0, **CALM)
+    frozen.signal(signal.SIGSTOP)
+    leave_file = world.folder / "leave-1"
+    leave_file.touch()
+    environment = world.environment([service], 1, PUSHMILL_LEAVE_FILE=str(leave_file))
+    joins = WorkerProcess(environment, world.folder / "joins.log")
+    world.workers.append(joins)
+    await joins.start(ready=False)
+    await until(lambda: len(kafka.members(environment["PUSHMILL_GROUP_ID"])) == 2, "its join waits")
+    assert await joins.terminate() == 0
+    assert '"left the group"' in joins.log.read_text()
+    assert len(kafka.members(environment["PUSHMILL_GROUP_ID"])) == 1
+    frozen.signal(signal.SIGCONT)
+    await send_campaign(world, service, 100)
+    await everybody_was_sent_to_once(world, service, 100)

@@ -248,6 +248,10 @@ class KafkaProxy:
         """Answer the next offset fetches with these errors, one each."""
         self._fetch_faults.extend(errors)
 
+    def members(self, group: str) -> list[str | None]:
+        """Return the instance ids of a group's members, of those too whose join waits for others."""
+        return [member.asked.instance for member in self._groups[group].members.values()]
+
     def _load(self) -> None:
         for group in self._groups.values():
             group.load(time.monotonic())

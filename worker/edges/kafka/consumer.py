@@ -213,7 +213,8 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """Handle aiokafka's call before it rejoins; every rebalance revokes everything."""
         # Without a generation the group has evicted this member, and its commit would count as an outsider's.
         lost = not self._may_commit or self._consumer._coordinator.generation == NO_GENERATION  # noqa: SLF001 - not public
-        self._may_commit, self._lost = not lost, lost
+        self._may_commit = not lost
+        self._lost = self._lost or (lost and bool(revoked))  # the first join revokes nothing
         try:
             async with self._reporting_failure():
                 self._check_evictions()

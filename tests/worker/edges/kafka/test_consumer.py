@@ -410,7 +410,8 @@ async def test_who_has_not_asked_to_join_is_no_member(settings, left, monkeypatc
 async def test_who_joins_for_the_first_time_leaves_by_its_instance_id(settings, left, monkeypatch):
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", Consumer)
     joining = Member(settings)
-    joining.consumer._coordinator.member_id = ""
+    joining.consumer._coordinator.generation, joining.consumer._coordinator.member_id = -1, ""
+    await joining.group.on_partitions_revoked(set())
     await joining.group.leave()
     assert left == [""]
 
