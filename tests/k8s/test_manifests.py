@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 import yaml
 from referencing import Registry, Resource
 
-from tests.k8s.support import K8S, alerts, build, kustomized
+from tests.k8s.support import K8S, ROOT, alerts, build, kustomized
 from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
+from worker.edges import kubernetes
 from worker.push.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
 from worker.simulator.certificates import Certificates
 
@@ -50,6 +53,11 @@ def named(manifest: Manifest) -> str:
 
 def is_settings(manifest: Manifest) -> bool:
     return manifest["kind"] == "ConfigMap" and "PUSHMILL_VAPID_DIR" in manifest["data"]
+
+
+def settings(overlay: str) -> dict[str, str]:
+    data: dict[str, str] = find(overlay, "ConfigMap", "pushmill-settings")["data"]
+    return data
 
 
 def worker(overlay: str) -> tuple[Manifest, Manifest]:
@@ -110,9 +118,7 @@ def test_every_pod_meets_the_restricted_standard(overlay: str):
 
 
 @EACH_OVERLAY
-def test_pushmills_own_pods_cannot_write_to_their_image_and_have_an_identity_that_can_do_nothing(
-    overlay: str,
-):
+def test_pushmills_own_pods_cannot_write_to_their_image_and_have_an_identity_of_their_own(overlay: str):
     assert find(overlay, "ServiceAccount")["automountServiceAccountToken"] is False
     for name, template in pods(overlay):
         if name.startswith("pushmill"):
@@ -148,13 +154,13 @@ def test_probes_ask_what_the_status_port_answers(overlay: str):
     assert paths == {"liveness": "/healthz", "readiness": "/readyz", "startup": "/healthz"}
     assert {container[f"{kind}Probe"]["httpGet"]["port"] for kind in paths} == {"metrics"}
     assert container["ports"] == [{"name": "metrics", "containerPort": 9400}]
-    assert find(overlay, "ConfigMap")["data"]["PUSHMILL_STATUS_PORT"] == "9400"
+    assert settings(overlay)["PUSHMILL_STATUS_PORT"] == "9400"
 
 
 @EACH_OVERLAY
 def test_the_grace_period_lets_a_drain_and_a_rebalance_end(overlay: str):
     pod, _ = worker(overlay)
-    data = find(overlay, "ConfigMap")["data"]
+    data = settings(overlay)
     request, drain = float(data["PUSHMILL_REQUEST_TIMEOUT"]), float(data["PUSHMILL_DRAIN_TIMEOUT"])
     assert request + DRAIN_MARGIN < drain < REBALANCE_TIMEOUT < pod["terminationGracePeriodSeconds"]
 
@@ -163,7 +169,7 @@ def test_the_grace_period_lets_a_drain_and_a_rebalance_end(overlay: str):
 def test_the_settings_are_such_as_a_worker_starts_with(overlay: str, tmp_path: Path):
     pod, container = worker(overlay)
     mounts = {each["name"]: each for each in container["volumeMounts"]}
-    given = {**find(overlay, "ConfigMap")["data"]}
+    given = {**settings(overlay)}
     assert mounts["vapid"]["mountPath"] == given["PUSHMILL_VAPID_DIR"]
     assert mounts["vapid"]["readOnly"] is True
     assert "subPath" not in mounts["vapid"]
@@ -175,6 +181,95 @@ def test_the_settings_are_such_as_a_worker_starts_with(overlay: str, tmp_path: P
     given["PUSHMILL_VAPID_DIR"] = str(tmp_path)
     given |= {each["name"]: "from-elsewhere" for each in container["env"]}
     load_settings(given)
+
+
+# ── going for good ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def volume(overlay: str, name: str) -> tuple[Manifest, Manifest]:
+    """A volume of the worker's pod, and where its container has it."""
+    pod, container = worker(overlay)
+    [found] = [each for each in pod["volumes"] if each["name"] == name]
+    [mount] = [each for each in container["volumeMounts"] if each["name"] == name]
+    return found, mount
+
+
+@EACH_OVERLAY
+def test_before_it_is_stopped_a_worker_takes_the_step_that_is_in_the_image(overlay: str, tmp_path: Path):
+    _, container = worker(overlay)
+    _, mount = volume(overlay, "kubernetes")
+    command = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == ["python", "-m", kubernetes.__name__, mount["mountPath"]]
+    done = subprocess.run(
+        (sys.executable, *command[1:-1], str(tmp_path)), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)  # it runs, and misses the volume's files
+    assert kubernetes.LIMIT == 2.0
+
+
+@EACH_OVERLAY
+def test_the_step_finds_what_it_reads_and_its_token_expires_soon(overlay: str):
+    found, mount = volume(overlay, "kubernetes")
+    assert mount["readOnly"] is True
+    projected = {name: source for each in found["projected"]["sources"] for name, source in each.items()}
+    assert projected["serviceAccountToken"] == {"path": "token", "expirationSeconds": 600}
+    assert projected["configMap"] == {
+        "name": "kube-root-ca.crt",
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
+    own = {each["path"]: each["fieldRef"]["fieldPath"] for each in projected["downwardAPI"]["items"]}
+    assert own == {"namespace": "metadata.namespace", "name": "metadata.name"}
+
+
+@EACH_OVERLAY
+def test_no_other_pod_has_a_token(overlay: str):
+    with_token = [
+        name
+        for name, template in pods(overlay)
+        for each in template["spec"].get("volumes", ())
+        if "serviceAccountToken" in json.dumps(each)
+    ]
+    assert with_token == ["pushmill"]
+
+
+@EACH_OVERLAY
+def test_the_token_is_good_for_one_question(overlay: str):
+    namespace = find(overlay, "StatefulSet")["metadata"]["namespace"]
+    assert find(overlay, "Role")["rules"] == [
+        {
+            "apiGroups": ["apps"],
+            "resources": ["statefulsets"],
+            "resourceNames": ["pushmill"],
+            "verbs": ["get"],
+        }
+    ]
+    binding = find(overlay, "RoleBinding")
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pushmill"}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "pushmill", "namespace": namespace}]
+    kinds = {manifest["kind"] for manifest in kustomized(overlay)}
+    assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
+
+
+@EACH_OVERLAY
+def test_the_leave_file_is_where_only_this_pod_writes_and_goes_with_it(overlay: str):
+    found, mount = volume(overlay, "tmp")
+    assert settings(overlay)["PUSHMILL_LEAVE_FILE"] == f"{mount['mountPath']}/leave"
+    assert "emptyDir" in found
+
+
+@EACH_OVERLAY
+def test_workers_and_nobody_else_reach_the_kubernetes_api(overlay: str):
+    policy = find(overlay, "NetworkPolicy", "pushmill-kubernetes")["spec"]
+    assert policy["podSelector"]["matchLabels"] == WORKER
+    assert policy["policyTypes"] == ["Egress"]
+    [rule] = policy["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 6443}]
+
+
+def test_in_production_the_kubernetes_api_has_an_address():
+    [rule] = find("overlays/prod", "NetworkPolicy", "pushmill-kubernetes")["spec"]["egress"]
+    assert rule["to"]
+    assert all(each["ipBlock"]["cidr"].endswith("/32") for each in rule["to"])
 
 
 # ── what holds them in bounds ───────────────────────────────────────────────────────────────────────────────
@@ -235,7 +330,7 @@ def test_nothing_comes_in_but_scrapes(overlay: str):
 @EACH_OVERLAY
 def test_nothing_goes_out_but_to_kafka_dns_and_the_public_internet(overlay: str):
     kafka, dns = find(overlay, "NetworkPolicy")["spec"]["egress"]
-    bootstrap = find(overlay, "ConfigMap")["data"]["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
+    bootstrap = settings(overlay)["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
     assert kafka["ports"] == [{"protocol": "TCP", "port": int(bootstrap.rpartition(":")[2])}]
     assert {(each["protocol"], each["port"]) for each in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
     for rule in (kafka, dns):
@@ -271,9 +366,9 @@ def test_through_a_proxy_the_url_comes_from_a_secret_and_to_workers_alone(proxie
     assert found[0] == "StatefulSet"
     assert named[found] == {"secretKeyRef": {"name": "pushmill-proxy", "key": "url"}}
     assert ("StatefulSet", "pushmill", "PUSHMILL_INSTANCE_ID") in named  # what was there is there still
-    [settings] = [each["data"] for each in proxied if is_settings(each)]
-    assert settings["PUSHMILL_TRANSPORT"] == "aiohttp"
-    assert "PUSHMILL_PROXY_URL" not in settings
+    [data] = [each["data"] for each in proxied if is_settings(each)]
+    assert data["PUSHMILL_TRANSPORT"] == "aiohttp"
+    assert "PUSHMILL_PROXY_URL" not in data
 
 
 def test_through_a_proxy_workers_reach_nothing_else_of_the_internet(proxied: list[Manifest]):
@@ -318,11 +413,11 @@ def partitions(overlay: str) -> int:
 
 def test_it_scales_on_what_is_due_and_never_on_the_tiers():
     scaled = find("overlays/prod", "ScaledObject")["spec"]
-    settings = find("overlays/prod", "ConfigMap")["data"]
+    given = settings("overlays/prod")
     kafka = [each["metadata"] for each in scaled["triggers"] if each["type"] == "kafka"]
     assert [each["topic"] for each in kafka] == ["push.jobs", "push.jobs.urgent"]
     for each in kafka:
-        assert each["bootstrapServers"] == settings["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
+        assert each["bootstrapServers"] == given["PUSHMILL_KAFKA_BOOTSTRAP_SERVERS"]
         assert each["consumerGroup"] == "pushmill"
         assert each["offsetResetPolicy"] == "earliest"
     [due] = [each["metadata"] for each in scaled["triggers"] if each["type"] == "prometheus"]
