@@ -55,6 +55,18 @@ async def test_nothing_is_committed_before_the_records_are_acknowledged_nor_coun
     assert worker._pipeline.unacknowledged == 0
 
 
+async def test_once_a_checkpoint_has_made_room_the_dispatcher_has_another_turn(worker, monkeypatch):
+    """With as much at risk as may be, nothing else would wake it."""
+    at_risk = []
+    monkeypatch.setattr(worker._dispatcher, "wake", lambda: at_risk.append(worker._pipeline.unacknowledged))
+    checkpoint = asyncio.create_task(worker._checkpointer.checkpoint())
+    await turns()
+    assert at_risk == []
+    worker._producer._producer.acknowledged.set_result(None)
+    await checkpoint
+    assert at_risk == [0]
+
+
 async def test_the_lease_runs_from_the_moment_at_which_the_commit_was_asked_for(worker, monkeypatch):
     now = clock.monotonic()
     monkeypatch.setattr(clock, "monotonic", lambda: now)
