@@ -32,10 +32,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "worker.limits": ("crypto", "worker.records", "worker.push", "worker.timing"),
     "worker.ledger": ("crypto", "worker.records", "worker.push", "worker.timing"),
     "worker.logs": (),
-    "worker.config": ("crypto", "worker.records", "worker.push"),
+    "worker.bearer_token": (),
+    "worker.certificates": (),
+    "worker.broker_settings": ("worker.bearer_token", "worker.certificates"),
+    "worker.config": ("crypto", "worker.records", "worker.push", "worker.broker_settings"),
     "worker.metrics": ("worker.records", "worker.push"),
     "worker.pipeline": (*CORE_ROOMS[:-1], "worker.metrics"),
-    "worker.edges": ("crypto", "worker.records", "worker.push", "worker.config", "worker.logs"),
+    "worker.edges": (
+        *("crypto", "worker.records", "worker.push", "worker.config", "worker.logs"),
+        *("worker.bearer_token", "worker.certificates", "worker.broker_settings"),
+    ),
     "worker.app": (*CORE_ROOMS, "worker.config", "worker.logs", "worker.metrics", "worker.edges"),
     "worker.simulator": ("crypto",),  # a product of its own
     "worker.checks": ("crypto", "worker.records", "worker.push"),
@@ -71,14 +77,18 @@ ALLOWED_IN_THE_CORE = {
 }
 
 SHARED = (
-    *("worker.config", "worker.logs", "worker.edges.clock", "worker.edges.process"),
+    *("worker.config", "worker.broker_settings", "worker.bearer_token", "worker.certificates"),
+    *("worker.logs", "worker.edges.clock", "worker.edges.process"),
     *("worker.edges.kafka.client", "worker.edges.kafka.producer"),
     *("worker.edges.kafka.topics", "worker.edges.kafka.metadata", "worker.edges.kafka.reader"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 
-EXTRAS = {"noida_db": "worker.demo", "trustme": "worker.simulator"}
-"""Packages of the extra `demo`, and the one room that imports each."""
+EXTRAS = {
+    "noida_db": "worker.demo",
+    "trustme": "worker.simulator",
+}
+"""Packages of the extras, and the one room that imports each."""
 
 # ── reading imports ─────────────────────────────────────────────────────────────────────────────────────────
 

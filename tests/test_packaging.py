@@ -159,7 +159,11 @@ def imported(module):
 
 def test_all_that_is_imported_comes_with_the_wheel_and_its_demo_extra():
     project = PROJECT["project"]
-    there = brought_in(*project["dependencies"], *project["optional-dependencies"]["demo"])
+    there = brought_in(
+        *project["dependencies"],
+        *project["optional-dependencies"]["demo"],
+        *project["optional-dependencies"]["aws"],
+    )
     names = {name for module in MODULES for name in imported(module)}
     foreign = names - sys.stdlib_module_names - {*PACKAGES}
     owners = packages_distributions()

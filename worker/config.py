@@ -6,32 +6,29 @@ names, to check that they exist and can be read.
 
 import difflib
 import re
-import ssl
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     DirectoryPath,
     Field,
-    FilePath,
     PlainValidator,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crypto.vapid import check_subject
+from worker.broker_settings import PREFIX, BrokerSettings, Certificates, variable
+from worker.broker_settings import setting as _setting
 from worker.push.proxy import Proxy, parse_proxy
 from worker.push.services import HostRule, parse_host_rules
 
-PREFIX = "PUSHMILL_"
 REBALANCE_TIMEOUT = 60.0
 """Seconds that Kafka waits for a worker to release its partitions: a drain must be over by then."""
 
@@ -39,7 +36,10 @@ DRAIN_MARGIN = 5.0
 """Seconds between the time-out of the last request and the end of a drain, for the last checkpoint."""
 
 _VALUE_MAX_CHARS = 80
-_SECRETS = {"kafka_sasl_password", "proxy_url"}
+_SECRETS = {
+    *("kafka_sasl_password", "kafka_sasl_oauth_client_secret", "kafka_ssl_key_password", "proxy_url"),
+    "kafka_sasl_oauth_token_url",  # by mistake, it may have one
+}
 # pydantic's own messages for these do not say what to do, or show a pattern.
 _MESSAGES = {
     "path_not_file": "is not an existing file; correct the path or mount it",
@@ -47,7 +47,6 @@ _MESSAGES = {
     "string_pattern_mismatch": "should be at most 200 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
     "string_too_short": "should not be blank",
 }
-_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 # Kubernetes sets these in every pod next to a Service called pushmill: they are not typing mistakes.
 _SERVICE_LINK = re.compile(PREFIX + r"(?:\w+_)?(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_[0-9]+_(?:TCP|UDP)\w*)?)")
 
@@ -72,72 +71,20 @@ def _count_or_auto(value: object) -> object:
     return int(value)
 
 
-def _brokers(value: str) -> str:
-    servers = [server.strip() for server in value.split(",")]
-    if not all(_BROKER.fullmatch(server) for server in servers):
-        raise ValueError("should be host:port, or several with commas between (kafka-0:9092,kafka-1:9092)")
-    return ",".join(servers)
-
-
-def _certificates(path: Path) -> Path:
-    try:
-        ssl.create_default_context().load_verify_locations(path)
-    except (ssl.SSLError, OSError):
-        raise ValueError("has no readable certificates; use a file of PEM certificates") from None
-    return path
-
-
-Certificates = Annotated[FilePath, AfterValidator(_certificates)]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _setting(meaning: str, default: Any = ..., *, shown: str | None = None, **limits: Any) -> Any:
-    """Declare a field; `shown` stands in for its default in the settings table."""
-    extra: JsonDict = {"shown": shown} if shown else {}
-    return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **limits)
-
-
-class KafkaSettings(BaseSettings):
+class KafkaSettings(BrokerSettings):
     """The connection to Kafka and the topics' prefix: enough for commands that send nothing."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
     )
 
-    kafka_bootstrap_servers: Annotated[str, AfterValidator(_brokers)] = _setting(
-        "brokers, `host:port` with commas between", "localhost:9092"
-    )
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = _setting(
-        "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`", "PLAINTEXT"
-    )
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = _setting(
-        "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`", "PLAIN"
-    )
-    kafka_sasl_username: str | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
-    kafka_sasl_password: SecretStr | None = _setting("with `SASL_PLAINTEXT` and `SASL_SSL`", None)
-    kafka_ssl_cafile: Certificates | None = _setting("CA certificates of the brokers", None, shown="system")
-    kafka_ssl_certfile: FilePath | None = _setting(
-        "this client's certificate, where brokers ask for it", None
-    )
-    kafka_ssl_keyfile: FilePath | None = _setting("the key of `PUSHMILL_KAFKA_SSL_CERTFILE`", None)
     kafka_enable_idempotence: bool = _setting("`false` for brokers that lack idempotent producers", True)
     topic_prefix: str = _setting(
         "what every topic's name begins with", "push.", pattern=r"^[A-Za-z0-9._-]{1,200}$"
     )
-
-    @field_validator("kafka_sasl_username", "kafka_sasl_password")
-    @classmethod
-    def _check_sasl(cls, value: object, others: ValidationInfo) -> object:
-        if value is None and others.data.get("kafka_security_protocol", "").startswith("SASL"):
-            raise ValueError("is required if PUSHMILL_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT or SASL_SSL")
-        return value
-
-    @field_validator("kafka_ssl_keyfile")
-    @classmethod
-    def _check_pair(cls, key: Path | None, others: ValidationInfo) -> Path | None:
-        if (key is None) != (others.data.get("kafka_ssl_certfile", key) is None):
-            raise ValueError("must be set together with PUSHMILL_KAFKA_SSL_CERTFILE; set both or neither")
-        return key
 
     @classmethod
     def settings_customise_sources(
@@ -267,9 +214,7 @@ _Loaded = TypeVar("_Loaded", bound=KafkaSettings)
 
 
 def _load(kind: type[_Loaded], environ: Mapping[str, str]) -> _Loaded:
-    given: dict[str, Any] = {
-        field: environ[variable] for field, variable in _variables(kind) if environ.get(variable)
-    }
+    given: dict[str, Any] = {field: environ[name] for field, name in _variables(kind) if environ.get(name)}
     try:
         return kind(**given)
     except ValidationError as error:
@@ -300,7 +245,7 @@ def settings_table() -> list[tuple[str, str, str]]:
 
 
 def _variables(kind: type[KafkaSettings] | None = None) -> Iterator[tuple[str, str]]:
-    return ((field, PREFIX + field.upper()) for field in (kind or Settings).model_fields)
+    return ((field, variable(field)) for field in (kind or Settings).model_fields)
 
 
 def _default(field: FieldInfo) -> str:
@@ -316,12 +261,12 @@ def _default(field: FieldInfo) -> str:
 
 def _problem(error: ErrorDetails) -> str:
     field = str(error["loc"][0])
-    variable = PREFIX + field.upper()
+    name = variable(field)
     if error["type"] == "missing":
-        return f"{variable} is required: {Settings.model_fields[field].description}"
+        return f"{name} is required: {Settings.model_fields[field].description}"
     wrong = _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["input"] is None:
-        return f"{variable} {wrong}"
+        return f"{name} {wrong}"
     if field in _SECRETS:
-        return f"{variable}: {wrong}"
-    return f"{variable} is {str(error['input'])[:_VALUE_MAX_CHARS]!r}: {wrong}"
+        return f"{name}: {wrong}"
+    return f"{name} is {str(error['input'])[:_VALUE_MAX_CHARS]!r}: {wrong}"
