@@ -81,12 +81,20 @@ SHARED = (
     *("worker.logs", "worker.edges.clock", "worker.edges.process"),
     *("worker.edges.kafka.client", "worker.edges.kafka.producer"),
     *("worker.edges.kafka.topics", "worker.edges.kafka.metadata", "worker.edges.kafka.reader"),
+    *(
+        "worker.edges.kafka.admin",
+        "worker.edges.kafka.login",
+        "worker.edges.kafka.tokens",
+        "worker.edges.kafka.token_sources",
+    ),
+    *("worker.edges.kafka.connections", "worker.edges.kafka.failures"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 
 EXTRAS = {
     "noida_db": "worker.demo",
     "trustme": "worker.simulator",
+    "aws_msk_iam_sasl_signer": "worker.edges",
 }
 """Packages of the extras, and the one room that imports each."""
 

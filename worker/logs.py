@@ -29,7 +29,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_:%=-]{40,}")
 # Only these fields are searched for tokens: code writes them, mostly that of libraries. Ids are left alone.
 _FREE_TEXT = frozenset({"event", "exception", "error", "problem", "stack"})
 _FIRST = ("timestamp", "level", "event")
-_CHATTY = {"aiokafka": logging.WARNING, "asyncio": logging.INFO}
+_CHATTY = {
+    "aiokafka": logging.WARNING,
+    "asyncio": logging.INFO,
+    # Its debug lines hold the requests that it signs.
+    **dict.fromkeys(("boto3", "botocore", "urllib3"), logging.WARNING),
+}
 _HELD_BACK = "more_held_back"
 _LEVELS = logging.getLevelNamesMapping()
 

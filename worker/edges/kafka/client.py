@@ -4,21 +4,35 @@ Decides nothing about what is read or written.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    UnknownTopicOrPartitionError,
+)
 
+from worker.broker_settings import ignored
 from worker.config import KafkaSettings
+from worker.edges.kafka import connections
+from worker.edges.kafka.failures import remedy, why
+from worker.edges.kafka.login import login
 
 log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT = 30.0
 """Seconds that Kafka has to acknowledge a checkpoint's records, and then again its commit."""
 
+START_LIMIT = 60.0
 STOP_LIMIT = 5.0
+AWAY = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError)
+"""What a client raises if no broker could be reached, not even after others were tried."""
+
+_MOST_REASONS = 3
 
 
 class KafkaUnreachableError(RuntimeError):
@@ -39,35 +53,39 @@ class PartitionsLostError(RuntimeError):
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
     """Return the options that every Kafka client of this process gets."""
-    options: dict[str, Any] = {
+    connections.install()
+    return login(settings) | {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
-        "security_protocol": settings.kafka_security_protocol,
         "request_timeout_ms": 15_000,
     }
-    if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = _tls(settings)
-    if settings.kafka_security_protocol.startswith("SASL"):
-        password = settings.kafka_sasl_password
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
-        }
-    return options
 
 
-def _tls(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-    if settings.kafka_ssl_certfile:
-        context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
-    return context
+async def start(client: Any, settings: KafkaSettings) -> None:
+    """Start a client of aiokafka, whose own starts may try without end.
+
+    Raises:
+        KafkaUnreachableError: No broker answers, or none lets this client in.
+    """
+    try:
+        async with asyncio.timeout(START_LIMIT):
+            await client.start()
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
 
 
 def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
-    """Make the error that says in one line that Kafka cannot be used, and what to check."""
+    """Make the error that says in one line why Kafka cannot be used, and what to check."""
+    servers = settings.kafka_bootstrap_servers.split(",")
+    failures = connections.failures if isinstance(error, (*AWAY, UnknownTopicOrPartitionError)) else {}
+    # If a broker has been reached, what it advertises is at fault, and not another that is away.
+    advertised = {address: each for address, each in failures.items() if address not in servers}
+    said = [f"{address}, which the brokers advertise: {why(each)}" for address, each in advertised.items()]
+    said = said or [f"{address}: {why(each)}" for address, each in failures.items()]
+    reasons = "; ".join(dict.fromkeys(said[:_MOST_REASONS])) or type(error).__name__
+    unused = f" ({', '.join(ignored(settings))}: ignored)" if ignored(settings) else ""
     return KafkaUnreachableError(
-        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({type(error).__name__}): is it running, "
-        "and are PUSHMILL_KAFKA_BOOTSTRAP_SERVERS and PUSHMILL_KAFKA_SECURITY_PROTOCOL right?"
+        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({reasons}): "
+        f"{remedy(*failures.values(), advertised=bool(advertised))}{unused}"
     )
 
 

@@ -6,13 +6,12 @@ Decides which answers to distrust and ask for again. Knows nothing of what the m
 import asyncio
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import KafkaSettings
 from worker.edges import clock
-from worker.edges.kafka.client import connection
+from worker.edges.kafka.admin import Admin
 from worker.logs import LogThrottle
 from worker.records.envelope import Commit
 
@@ -41,7 +40,7 @@ async def read_commits(
 async def _list_offsets(
     settings: KafkaSettings, group: str, partitions: set[TopicPartition]
 ) -> dict[TopicPartition, OffsetAndMetadata]:
-    admin = AIOKafkaAdminClient(**connection(settings))
+    admin = Admin(settings)
     try:
         await admin.start()
         found: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(

@@ -97,9 +97,8 @@ async def metadata(admin: AIOKafkaAdminClient, node: int | None = None) -> Metad
     Raises:
         KafkaError: It does not answer.
     """
-    client = _client(admin)
-    target = client.get_random_node() if node is None else node
-    return Metadata.of((await client.send(target, MetadataRequest(None))).to_object())
+    answer = await admin._send_request(MetadataRequest(None), node)  # noqa: SLF001 - has no public method
+    return Metadata.of(answer.to_object())
 
 
 async def wait_for_leaders(

@@ -17,8 +17,9 @@ from worker.edges.kafka.client import (
     ANSWER_LIMIT,
     STOP_LIMIT,
     KafkaStuckError,
+    KafkaUnreachableError,
     connection,
-    unreachable,
+    start,
     within,
 )
 from worker.records.dead_letter import cut
@@ -61,10 +62,10 @@ class RecordProducer:
             KafkaUnreachableError: No broker answers.
         """
         try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
+            await start(self._producer, self._settings)
+        except KafkaUnreachableError:
             await self.stop()
-            raise unreachable(self._settings, error) from error
+            raise
 
     async def stop(self) -> None:
         """Flush and disconnect; never waits for long."""

@@ -12,16 +12,11 @@ from typing import Any
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import (
-    InvalidReplicationFactorError,
-    KafkaConnectionError,
-    KafkaError,
-    TopicAlreadyExistsError,
-    for_code,
-)
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError, for_code
 
 from worker.config import KafkaSettings
-from worker.edges.kafka.client import connection, unreachable
+from worker.edges.kafka.admin import Admin
+from worker.edges.kafka.client import AWAY, unreachable
 from worker.edges.kafka.metadata import metadata, wait_for_leaders
 from worker.records.topics import TOPICS, Topic
 
@@ -129,11 +124,11 @@ async def create_topics(
 
 @asynccontextmanager
 async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**connection(settings))
+    admin = Admin(settings)
     try:
         await admin.start()
         yield admin
-    except (KafkaConnectionError, OSError) as error:
+    except AWAY as error:
         raise unreachable(settings, error) from error
     finally:
         await admin.close()

@@ -17,13 +17,13 @@ NEVER_COMMITTED = OffsetAndMetadata(-1, "")
 
 
 class Admin:
-    """Stands in for AIOKafkaAdminClient: gives its answers in order, and counts how often it is closed."""
+    """Stands in for the administrative client: answers in order, and counts how often it is closed."""
 
     answers: ClassVar[list[Any]] = []
     asked: ClassVar[list[Any]] = []
     closed = 0
 
-    def __init__(self, **_: Any) -> None: ...
+    def __init__(self, _settings: Any) -> None: ...
 
     async def start(self) -> None: ...
 
@@ -43,7 +43,7 @@ def admin(monkeypatch):
     monkeypatch.setattr(Admin, "answers", [])
     monkeypatch.setattr(Admin, "asked", [])
     monkeypatch.setattr(Admin, "closed", 0)
-    monkeypatch.setattr(commits, "AIOKafkaAdminClient", Admin)
+    monkeypatch.setattr(commits, "Admin", Admin)
     monkeypatch.setattr(commits, "RETRY_SECONDS", 0.0)
     return Admin
 
