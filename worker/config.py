@@ -152,7 +152,9 @@ class Settings(KafkaSettings):
         20.0,
     )
     default_stretch_time: Seconds = _setting("seconds, for jobs without `stretch_time`", 0.0, ge=0)
-    status_host: str = _setting("address of `/healthz`, `/readyz` and `/metrics`", "0.0.0.0")  # noqa: S104 - probes and scrapers come from outside the pod
+    status_host: str | None = _setting(
+        "address of `/healthz`, `/readyz` and `/metrics`", None, shown="every address, IPv4 and IPv6"
+    )
     status_port: int = _setting("its port; 0 takes any free one", 9400, ge=0, le=65_535)
     log_format: Literal["json", "console"] = _setting("`json`, or `console` for people", "json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(

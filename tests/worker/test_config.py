@@ -39,7 +39,7 @@ CONTRACT = {
     "CHECKPOINT_INTERVAL": 0.25,
     "DRAIN_TIMEOUT": 20.0,
     "DEFAULT_STRETCH_TIME": 0.0,
-    "STATUS_HOST": "0.0.0.0",
+    "STATUS_HOST": None,
     "STATUS_PORT": 9400,
     "LOG_FORMAT": "json",
     "LOG_LEVEL": "info",
@@ -110,6 +110,8 @@ def test_values_are_read(load, tmp_path):
         ("a:1, b.example:2 ", "a:1,b.example:2"),
         ("kafka", "kafka"),
         ("[::1]:9092", "[::1]:9092"),
+        ("[::1]", "[::1]"),
+        ("a:65535", "a:65535"),
     ],
 )
 def test_brokers_are_read(load, given, kept):
@@ -133,6 +135,8 @@ def test_what_is_required_is_asked_for():
 BAD = [
     ("KAFKA_BOOTSTRAP_SERVERS", "PLAINTEXT://kafka:9092", "host:port"),
     ("KAFKA_BOOTSTRAP_SERVERS", "a:1,,b:2", "host:port"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:65536", "host:port"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "[::1]:65536", "host:port"),
     ("KAFKA_SECURITY_PROTOCOL", "TLS", "'SASL_SSL'"),
     ("KAFKA_SASL_MECHANISM", "GSSAPI", "'SCRAM-SHA-512'"),
     ("KAFKA_SASL_OAUTH_TOKEN_FILE", "/nowhere/token", "mount it"),

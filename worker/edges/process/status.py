@@ -3,12 +3,15 @@
 Knows nothing of workers: callables supply the answers.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from worker.edges.process.listening import HostError, PortError, listen
 
 _SHUTDOWN_SECONDS = 1.0
 """How long a scrape in progress may delay the exit."""
@@ -33,7 +36,7 @@ class StatusServer:
     """Serves `/healthz`, `/readyz` and `/metrics` while its `async with` block runs.
 
     Args:
-        host: Address to listen on.
+        host: Name or address to listen on; None is every address, IPv4 and IPv6.
         port: TCP port, or 0 for any free one.
         ready: Returns why `/readyz` should answer 503, or None.
         render: Returns the metrics in Prometheus' text format 0.0.4, or an awaitable of them.
@@ -41,7 +44,7 @@ class StatusServer:
     """
 
     def __init__(
-        self, host: str, port: int, *, ready: Reason, render: Render, healthy: Reason = _turning
+        self, host: str | None, port: int, *, ready: Reason, render: Render, healthy: Reason = _turning
     ) -> None:
         self._host = host
         self._asked_port = port
@@ -70,10 +73,11 @@ class StatusServer:
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._asked_port).start()
-        except OSError as error:
+            for each in await asyncio.to_thread(listen, self._host, self._asked_port):
+                await web.SockSite(runner, each).start()
+        except (HostError, PortError) as error:
             await runner.cleanup()
-            raise self._port_error(error) from error
+            raise self._listening_error(error) from error
         self._runner = runner
         return self
 
@@ -87,10 +91,15 @@ class StatusServer:
         if runner is not None:
             await runner.cleanup()
 
-    def _port_error(self, error: OSError) -> StatusPortError:
+    def _listening_error(self, error: HostError | PortError) -> StatusPortError:
+        if isinstance(error, HostError):
+            return StatusPortError(
+                f"PUSHMILL_STATUS_HOST is {self._host}: cannot listen there ({error}); use an address of "
+                "this machine, or leave it unset for all of them"
+            )
         return StatusPortError(
-            f"PUSHMILL_STATUS_PORT is {self._asked_port}: cannot listen there on PUSHMILL_STATUS_HOST "
-            f"{self._host} ({error.strerror or error}); choose a free port, or 0 for any"
+            f"PUSHMILL_STATUS_PORT is {self._asked_port}: cannot listen there on "
+            f"{self._host or 'every address'} ({error}); choose a free port, or 0 for any"
         )
 
     def _application(self) -> web.Application:

@@ -115,7 +115,7 @@ class Supervisor:
 
     # ── status port ─────────────────────────────────────────────────────────────────────────────────────
 
-    def status(self, host: str, port: int) -> StatusServer:
+    def status(self, host: str | None, port: int) -> StatusServer:
         """Make the status server for all processes together."""
         return StatusServer(
             host, port, ready=self.reason_unready, render=self.metrics, healthy=self.reason_unhealthy

@@ -124,7 +124,7 @@ async def test_a_taken_port_is_named_with_its_setting(worker):
 
 
 async def test_an_address_of_another_machine_is_named_with_its_setting(worker):
-    with pytest.raises(StatusPortError, match=r"PUSHMILL_STATUS_HOST 192\.0\.2\.1"):
+    with pytest.raises(StatusPortError, match=r"PUSHMILL_STATUS_HOST is 192\.0\.2\.1"):
         async with StatusServer("192.0.2.1", 0, ready=worker.ready, render=worker.render):
             pass
 
