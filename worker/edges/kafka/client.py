@@ -73,6 +73,23 @@ async def start(client: Any, settings: KafkaSettings) -> None:
         raise unreachable(settings, error) from error
 
 
+def mend_time_outs(client: Any) -> None:
+    """Make an aiokafka client raise KafkaError alone for a request that is not answered in time.
+
+    It closes the connection then, and raises KeyError if another request has already replaced it. That ends
+    the background task that sent the request, and with it the producer or the consumer.
+    """
+    send = client.send
+
+    async def send_or_time_out(node: int, request: Any, **options: Any) -> Any:
+        try:
+            return await send(node, request, **options)
+        except KeyError as error:
+            raise RequestTimedOutError from error
+
+    client.send = send_or_time_out
+
+
 def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
     """Make the error that says in one line why Kafka cannot be used, and what to check."""
     servers = settings.kafka_bootstrap_servers.split(",")

@@ -17,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, Settings
 from worker.edges import clock
-from worker.edges.kafka import offset_resets
+from worker.edges.kafka import coordination, offset_resets
 from worker.edges.kafka.arrivals import Arrivals
 from worker.edges.kafka.client import (
     ANSWER_LIMIT,
@@ -26,11 +26,13 @@ from worker.edges.kafka.client import (
     KafkaStuckError,
     PartitionsLostError,
     connection,
+    mend_time_outs,
     unreachable,
     within,
 )
 from worker.edges.kafka.commits import read_commits
-from worker.edges.kafka.evictions import NO_GENERATION, Evictions
+from worker.edges.kafka.coordination import NO_GENERATION
+from worker.edges.kafka.evictions import Evictions
 from worker.edges.kafka.leaving import leave_group
 from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
@@ -52,11 +54,14 @@ class Membership:
         assigned: Called with the last commit of each partition that is owned from now on.
         revoked: Called with whether the partitions are already lost, so that nothing may be committed.
         reset: Called with a partition whose next offset is gone, so that it resumes at its earliest record.
+        evicted: Called as soon as Kafka says that the group has moved on without this member; `revoked`
+            follows once aiokafka gets to it.
     """
 
     assigned: Callable[[Mapping[Partition, Commit | None]], Awaitable[None]]
     revoked: Callable[[bool], Awaitable[None]]
     reset: Callable[[Partition], None]
+    evicted: Callable[[], None] = lambda: None
 
 
 class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -78,8 +83,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
         self._consumer = AIOKafkaConsumer(
-            # A join is answered once every member has let go: no request may time out before that.
-            **connection(settings) | {"request_timeout_ms": int((REBALANCE_TIMEOUT + 10) * 1000)},
+            **connection(settings),
             client_id=f"pushmill-{instance or process}",
             group_id=settings.group_id,
             group_instance_id=instance,
@@ -102,12 +106,17 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         """
         self._membership = membership
         self._consumer.subscribe(self._topics, listener=self)
-        offset_resets.listen_to(self._consumer._client, self._on_reset)  # noqa: SLF001 - aiokafka offers no listener
+        client = self._consumer._client  # noqa: SLF001 - aiokafka offers no hook
+        mend_time_outs(client)
+        coordination.attend(client)
+        offset_resets.listen_to(client, self._on_reset)
         try:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
-        self._evictions.listen_to(self._consumer._coordinator)  # noqa: SLF001 - aiokafka offers no listener
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - aiokafka offers no hook
+        coordination.refuse_outsiders_commits(coordinator)
+        self._evictions.listen_to(coordinator, membership.evicted)
         log.info("joined the group", group=self._settings.group_id)
 
     async def watch(self) -> None:

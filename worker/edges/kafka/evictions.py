@@ -8,11 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiokafka.errors import UnknownMemberIdError
+from aiokafka.errors import IllegalGenerationError, UnknownMemberIdError
+from aiokafka.protocol.commit import OffsetCommitRequest
 
-NO_GENERATION = -1
+from worker.edges.kafka.coordination import NO_GENERATION
+
 FENCED_INSTANCE_ID = 82
 """Kafka's error code for the older of two members with the same instance id; aiokafka does not know it."""
+
+MOVED_ON = {UnknownMemberIdError.errno, IllegalGenerationError.errno, FENCED_INSTANCE_ID}
 
 MOST, PERIOD = 2, 60.0
 """That many evictions within that many seconds are no accident; a coordinator that moves causes only one."""
@@ -30,18 +34,25 @@ class Evictions:
         self._unknown = False
         self._at: deque[float] = deque(maxlen=MOST)
 
-    def listen_to(self, coordinator: Any) -> None:
-        """Watch the answers that aiokafka's group coordinator receives from now on."""
+    def listen_to(self, coordinator: Any, on_eviction: Callable[[], None]) -> None:
+        """Watch the answers that aiokafka's group coordinator receives from now on.
+
+        Args:
+            coordinator: The consumer's.
+            on_eviction: Called with each answer that says that the group has moved on without this member.
+        """
         send: Callable[[Any], Awaitable[Any]] = coordinator._send_req  # noqa: SLF001 - aiokafka offers no listener
 
         async def send_and_look(request: Any) -> Any:
             # Without a generation the request is not a member's, and being unknown means nothing.
             as_member = coordinator.generation != NO_GENERATION
             answer = await send(request)
-            codes = _codes(answer)
+            codes = _codes(request, answer)
             if as_member and UnknownMemberIdError.errno in codes:
                 self._unknown = True
             self.fenced = self.fenced or FENCED_INSTANCE_ID in codes
+            if as_member and codes & MOVED_ON:
+                on_eviction()
             return answer
 
         coordinator._send_req = send_and_look  # noqa: SLF001 - as above
@@ -59,8 +70,10 @@ class Evictions:
         return len(self._at) == MOST and now - self._at[0] <= PERIOD
 
 
-def _codes(answer: Any) -> set[int]:
+def _codes(request: Any, answer: Any) -> set[int]:
     """Return the error codes in the answer to a heartbeat, join, sync or commit."""
     if hasattr(answer, "error_code"):
         return {answer.error_code}
-    return {code for _, partitions in getattr(answer, "topics", ()) for _, code, *_ in partitions}
+    if isinstance(request, OffsetCommitRequest):  # others have an offset where this has its codes
+        return {code for _, partitions in answer.topics for _, code in partitions}
+    return set()

@@ -13,8 +13,10 @@ from aiokafka.errors import (
     KafkaError,
     NoError,
     OffsetOutOfRangeError,
+    RebalanceInProgressError,
     UnknownMemberIdError,
 )
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -28,6 +30,7 @@ from worker.edges.kafka.evictions import FENCED_INSTANCE_ID, MOST, PERIOD, Evict
 from worker.records.envelope import Commit, Partition
 
 PLACE = Partition("jobs", 0)
+A_COMMIT = OffsetCommitRequest("group", 1, "member", -1, [])
 COMMITS = {PLACE: Commit(7, "map")}
 PLACES = {TopicPartition("push.jobs", 0)}
 
@@ -48,6 +51,9 @@ class Client:
     """Stands in for AIOKafkaClient: answers a fetch with two partitions, the first with an error code."""
 
     code = NoError.errno
+
+    async def ready(self, _node: int, *, group: int = 0) -> bool:
+        return False
 
     async def send(self, _node: int, _request: Any, *, group: int = 0) -> Any:
         return SimpleNamespace(topics=[("push.jobs", [(0, self.code, 7, b""), (1, NoError.errno, 7, b"")])])
@@ -138,11 +144,14 @@ class Member:
         self.consumer: Any = self.group._consumer
 
     async def join(self) -> None:
-        await self.group.start(Membership(self.assigned, self.revoked, self.reset))
+        await self.group.start(Membership(self.assigned, self.revoked, self.reset, self.evicted))
         await self.group.on_partitions_assigned(PLACES)
 
     async def assigned(self, commits: Any) -> None:
         self.calls.append(("assigned", set(commits)))
+
+    def evicted(self) -> None:
+        self.calls.append("evicted")
 
     def reset(self, place: Partition) -> None:
         self.calls.append(("reset", place))
@@ -496,7 +505,7 @@ async def test_other_reasons_to_rejoin_are_no_evictions(member):
 async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
     coordinator = Coordinator()
     evictions = Evictions()
-    evictions.listen_to(coordinator)
+    evictions.listen_to(coordinator, lambda: None)
 
     async def evicted() -> None:
         coordinator.generation, coordinator.code = 3, UnknownMemberIdError.errno
@@ -516,7 +525,7 @@ async def test_evictions_are_counted_once_each_and_forgotten_after_a_while():
 async def test_an_answer_to_an_outsider_is_no_eviction():
     coordinator = Coordinator()
     evictions = Evictions()
-    evictions.listen_to(coordinator)
+    evictions.listen_to(coordinator, lambda: None)
     coordinator.generation, coordinator.code = -1, UnknownMemberIdError.errno
     await coordinator._send_req(object())
     assert not evictions.are_too_many(0.0)
@@ -531,9 +540,42 @@ async def test_commits_reveal_evictions_too():
 
     coordinator._send_req = send  # type: ignore[method-assign]
     evictions = Evictions()
-    evictions.listen_to(coordinator)
-    assert await coordinator._send_req(object()) is answer
+    evictions.listen_to(coordinator, lambda: None)
+    assert await coordinator._send_req(A_COMMIT) is answer
     coordinator.generation = 1
     assert not evictions.are_too_many(0.0)
-    await coordinator._send_req(object())
+    await coordinator._send_req(A_COMMIT)
     assert evictions.are_too_many(1.0)
+
+
+@pytest.mark.parametrize("offset", [UnknownMemberIdError.errno, FENCED_INSTANCE_ID])
+async def test_an_offset_is_not_taken_for_the_code_of_an_eviction(offset):
+    """The answer to an offset fetch has offsets where that to a commit has its codes."""
+    told: list[str] = []
+    coordinator = Coordinator()
+
+    async def send(_request: Any) -> Any:
+        return SimpleNamespace(topics=[("push.jobs", [(0, offset, "", NoError.errno)])])
+
+    coordinator._send_req = send  # type: ignore[method-assign]
+    evictions = Evictions()
+    evictions.listen_to(coordinator, lambda: told.append("evicted"))
+    for _ in range(MOST):
+        await coordinator._send_req(OffsetFetchRequest("group", []))
+        assert not evictions.are_too_many(0.0)
+    assert not told
+    assert not evictions.fenced
+
+
+@pytest.mark.parametrize(
+    "code", [UnknownMemberIdError.errno, IllegalGenerationError.errno, FENCED_INSTANCE_ID]
+)
+async def test_it_is_told_at_once_that_the_group_has_moved_on(member, code):
+    """aiokafka may be busy with a rebalance whose revocation waits for Kafka to acknowledge something."""
+    await member.consumer.heartbeat(RebalanceInProgressError.errno)
+    member.consumer._coordinator.generation = 1
+    assert member.calls[1:] == []
+    await member.consumer.heartbeat(code)
+    assert member.calls[1:] == ["evicted"]
+    await member.consumer.heartbeat(code)  # of an outsider by now
+    assert member.calls[1:] == ["evicted"]
