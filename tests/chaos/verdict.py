@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from tests.chaos.schedule import Kind
-from worker.edges.kafka.client import ANSWER_LIMIT
 from worker.ledger.ledger import CHECKPOINT_MAX
+from worker.ledger.patience import OUTAGE_LIMIT
 
 DEATHS = frozenset({Kind.KILL, Kind.FREEZE, Kind.EXPIRE, Kind.EVICT, Kind.EXIT})
 """Ends of one worker without a chance to clean up: each may repeat its requests in flight and one checkpoint.
@@ -24,7 +24,7 @@ GRACE_SECONDS = 0.5
 MEMORY_SECONDS = 5.0
 """Pushes that were sent longer before an event have nothing to do with it..."""
 
-STUCK_SECONDS = ANSWER_LIMIT + MEMORY_SECONDS
+STUCK_SECONDS = OUTAGE_LIMIT + MEMORY_SECONDS
 """... unless their sender dies: it may have waited for Kafka all the time, without sending more."""
 
 

@@ -9,9 +9,9 @@ from tests.chaos.schedule import Kind
 from tests.chaos.verdict import FREEZES, Verdict
 from tests.docs.support import DOCS, blocks, text
 from worker.config import REBALANCE_TIMEOUT, Settings
-from worker.edges.kafka.client import ANSWER_LIMIT
 from worker.ledger.lease import DURATION
 from worker.ledger.ledger import CHECKPOINT_MAX
+from worker.ledger.patience import ANSWER_LIMIT, OUTAGE_LIMIT
 from worker.records.topics import INPUTS, TIER_TOPICS, TOPICS
 from worker.timing.tiers import HORIZON
 
@@ -41,6 +41,7 @@ FREEZE_COUNT = sum(COUNTS[kind] for kind in (*FREEZES, Kind.PAUSE))
         f"no checkpoint acknowledged for {DURATION:g} second sends nothing",
         f"waiting in memory for its next attempt ({HORIZON:g} seconds at most)",
         f"within {ANSWER_LIMIT:g} seconds, and for a rebalance within {REBALANCE_TIMEOUT:g} seconds",
+        f"as long as it is over within {OUTAGE_LIMIT / 60:g} minutes and no other worker",
         f"retention of `push.jobs` and `push.later.*` ({retention_days()} days)",
         f"runs {parsed([]).workers} workers and a stretched campaign of {parsed([]).recipients:,} recipients",
         f"kills workers {COUNTS[Kind.KILL]} times with `kill -9`",

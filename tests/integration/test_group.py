@@ -24,8 +24,7 @@ from worker.simulator.service import SimulatedPushService
 RECIPIENTS = 2000
 IN_FLIGHT = 32
 ANSWER_SECONDS = 5.0
-IMPATIENT = f"from worker.edges.kafka import client; client.ANSWER_LIMIT = {ANSWER_SECONDS}"
-"""Set before the modules that use the limit import it."""
+IMPATIENT = f"from worker.ledger import patience; patience.OUTAGE_LIMIT = {ANSWER_SECONDS}"
 
 LEASE = 1.0
 """Seconds."""

@@ -5,7 +5,7 @@ when the partitions turn out to be lost, which is a callback.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -17,7 +17,9 @@ from worker.edges.kafka.client import KafkaStuckError, PartitionsLostError
 from worker.edges.kafka.consumer import GroupConsumer
 from worker.edges.kafka.producer import RecordProducer
 from worker.ledger.lease import Lease
+from worker.ledger.patience import Patience
 from worker.pipeline.pipeline import Pipeline
+from worker.records.envelope import Commit, Partition
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +37,11 @@ class Checkpointer:
         dispatcher: Woken when a checkpoint has made room.
         watch: Reports each checkpoint.
         lease: Renewed by each acknowledged commit.
+        patience: Decides how long Kafka has to acknowledge; `reconsider` after it has changed.
         owns: Returns whether partitions are assigned.
         lost: Called when Kafka refuses a commit because the partitions belong to another worker.
         wanted: Set to ask for a checkpoint before the interval is over.
         interval: Seconds between checkpoints.
-
-    Attributes:
-        lock: Held while a checkpoint is under way.
     """
 
     def __init__(
@@ -53,23 +53,27 @@ class Checkpointer:
         watch: Watch,
         *,
         lease: Lease,
+        patience: Patience,
         owns: Callable[[], bool],
         lost: Callable[[], None],
         wanted: asyncio.Event,
         interval: float,
     ) -> None:
-        self.lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._consumer = consumer
         self._producer = producer
         self._pipeline = pipeline
         self._dispatcher = dispatcher
         self._watch = watch
         self._lease = lease
+        self._patience = patience
         self._owns = owns
         self._lost = lost
         self._wanted = wanted
         self._interval = interval
         self._stuck: KafkaStuckError | None = None
+        self._asked_at = 0.0
+        self._limit: asyncio.Timeout | None = None
         self._checkpointed_at = 0.0
 
     async def run(self) -> None:
@@ -110,7 +114,7 @@ class Checkpointer:
             PartitionsLostError: Kafka refused the commit.
             KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
         """
-        async with self._turn():
+        async with self.turn():
             if not (last or self._pipeline.unacknowledged or self._renewal_due()):
                 return
             began = clock.stopwatch()
@@ -118,18 +122,17 @@ class Checkpointer:
             batch = self._pipeline.checkpoint(clock.now(), last=last)
             if batch is None:
                 return
-            await self._producer.publish(batch.publications)
+            await self._answer(self._producer.publish(batch.publications), "records were not acknowledged")
             asked_at = clock.monotonic()
             if batch.checkpoint:
-                await self._consumer.commit(batch.checkpoint.commits)
-                self._lease.renew(asked_at)
+                await self._commit(batch.checkpoint.commits, asked_at)
             self._pipeline.acknowledge(batch)
             self._checkpointed_at = asked_at
         self._dispatcher.wake()
         self._watch.checkpoint(batch, asked_at, clock.stopwatch() - began)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
         """Allow one checkpoint at a time, and none after one that Kafka did not acknowledge.
 
         A later commit would cover the recipients of that one as well.
@@ -137,7 +140,7 @@ class Checkpointer:
         Raises:
             KafkaStuckError: This checkpoint or an earlier one was not acknowledged.
         """
-        async with self.lock:
+        async with self._lock:
             if self._stuck is not None:  # a drain or a rebalance was waiting for its turn
                 raise self._stuck
             try:
@@ -154,8 +157,40 @@ class Checkpointer:
         asked_at = clock.monotonic()
         commits = self._pipeline.renewal()
         if commits and not self._lease.holds(asked_at):
-            await self._consumer.commit(commits)
-            self._lease.renew(asked_at)
+            await self._commit(commits, asked_at)
+
+    async def _commit(self, commits: Mapping[Partition, Commit], asked_at: float) -> None:
+        await self._answer(self._consumer.commit(commits), "a commit was not acknowledged")
+        self._lease.renew(asked_at)
+
+    # ── waiting for Kafka ───────────────────────────────────────────────────────────────────────────────
+
+    def reconsider(self) -> None:
+        """Wait for as long as patience allows now: it has changed."""
+        if self._limit is not None and not self._limit.expired():
+            left = self._patience.deadline(self._asked_at) - clock.monotonic()
+            self._limit.reschedule(asyncio.get_running_loop().time() + left)
+
+    async def _answer(self, asked: Awaitable[None], problem: str) -> None:
+        """Wait for Kafka's answer; only one is waited for at a time.
+
+        Raises:
+            KafkaStuckError: Patience has run out.
+        """
+        self._asked_at = clock.monotonic()
+        # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the answer.
+        self._limit = limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self.reconsider()
+                await asked
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            waited = clock.monotonic() - self._asked_at
+            raise KafkaStuckError(f"{problem} within {waited:.0f} s{self._patience.reason}") from error
+        finally:
+            self._limit = None
 
     def _renewal_due(self) -> bool:
         now = clock.monotonic()

@@ -14,6 +14,7 @@ from worker.edges import clock
 from worker.edges.kafka.client import PartitionsLostError
 from worker.edges.kafka.consumer import GroupConsumer
 from worker.ledger.lease import Lease
+from worker.ledger.patience import ANSWER_LIMIT, Patience
 from worker.ledger.progress import Progress, ProgressError, decode_progress
 from worker.metrics import Metrics
 from worker.pipeline.pipeline import Pipeline
@@ -32,6 +33,7 @@ class Ownership:
         pipeline: Holds everything open.
         metrics: Holds a gauge for each partition.
         lease: Begins and ends with ownership.
+        patience: The same.
         topic_prefix: Prefix of topic names, as metrics give them.
 
     Attributes:
@@ -46,6 +48,7 @@ class Ownership:
         metrics: Metrics,
         *,
         lease: Lease,
+        patience: Patience,
         topic_prefix: str,
     ) -> None:
         self.draining = False
@@ -54,6 +57,7 @@ class Ownership:
         self._pipeline = pipeline
         self._metrics = metrics
         self._lease = lease
+        self._patience = patience
         self._prefix = topic_prefix
         self._owned = False
 
@@ -80,6 +84,7 @@ class Ownership:
             self._pipeline.assign(partition, _restored(partition, commit))
         self._consumer.hold(())
         self._lease.begin()
+        self._patience.begin()
         self._owned = True
         self._metrics.enter("running")
         new = sum(commit is None for commit in commits.values())
@@ -89,6 +94,7 @@ class Ownership:
         """Stop accepting and sending: the partitions belong to another worker."""
         self._owned = False
         self._lease.end()
+        self._patience.lose()
 
     def lose(self) -> None:
         """Stop work, and forget everything about the partitions."""
@@ -109,6 +115,7 @@ class Handover:
         dispatcher: Knows when everything has landed.
         checkpointer: Makes the last checkpoints.
         lease: Ended before anything else.
+        patience: Ended by a drain.
         drain_timeout: Seconds to wait for requests in flight.
     """
 
@@ -121,6 +128,7 @@ class Handover:
         checkpointer: Checkpointer,
         *,
         lease: Lease,
+        patience: Patience,
         drain_timeout: float,
     ) -> None:
         self._ownership = ownership
@@ -129,7 +137,13 @@ class Handover:
         self._dispatcher = dispatcher
         self._checkpointer = checkpointer
         self._lease = lease
+        self._patience = patience
         self._drain_timeout = drain_timeout
+
+    def evicted(self) -> None:
+        """Stop work at once, and wait little longer for Kafka: the group no longer knows this member."""
+        self._ownership.stop_work()
+        self._checkpointer.reconsider()
 
     async def revoked(self, lost: bool) -> None:
         """Give up all partitions: in good order, or at once if they are already lost.
@@ -139,15 +153,29 @@ class Handover:
         """
         log.info("partitions revoked", lost=lost)
         if lost:
-            self._ownership.stop_work()
+            self.evicted()
             # A checkpoint under way must not be committed in the next generation. If Kafka never acknowledges
             # its records, the process ends.
-            async with self._checkpointer.lock:
+            async with self._checkpointer.turn():
                 self._ownership.lose()
             return
         self._shelf.clear()
         await self.settle_up()
         self._ownership.lose()
+
+    async def drain(self) -> bool:
+        """Give up everything because the process stops, within a limited time even if Kafka is away.
+
+        Returns:
+            Whether Kafka acknowledged all of it; False if the partitions belong to another worker.
+
+        Raises:
+            KafkaStuckError: Kafka did not acknowledge: the process must end without flushing.
+        """
+        self._patience.end_at(clock.monotonic() + self._drain_timeout + ANSWER_LIMIT)
+        self._checkpointer.reconsider()
+        self._shelf.clear()
+        return await self.settle_up()
 
     async def settle_up(self) -> bool:
         """Stop sending, wait for requests in flight, hand back what is waiting, and checkpoint everything.

@@ -61,7 +61,7 @@ class Watch:
         self._throttle = LogThrottle()
         # The last time a checkpoint was acknowledged or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
-        self._stalled = False
+        self._age = 0.0
         self._doubted = Doubted()
         self._resting: frozenset[str] = frozenset()
         self._controls: int | None = 0
@@ -102,14 +102,14 @@ class Watch:
         now = clock.monotonic()
         if not self._pipeline.open:
             self._alive_at = now
-        age = now - self._alive_at
+        before, age = self._age, now - self._alive_at
+        self._age = age
         self._metrics.checkpoint_age.set(age)
-        if age <= DURATION and self._stalled:
-            log.info("checkpoints are acknowledged again")
-        self._stalled = age > DURATION
-        if self._stalled:
+        if before <= DURATION < age:  # once, however long it lasts
             event = "no checkpoint is being acknowledged; sending is suspended until one is"
             self._warn("stall", event, seconds=round(age, 1), open=self._pipeline.open)
+        elif age <= DURATION < before:
+            log.info("checkpoints are acknowledged again", seconds=round(before, 1))
 
     def _look_at_gates(self) -> None:
         resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)

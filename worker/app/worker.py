@@ -40,6 +40,7 @@ from worker.edges.keyring import Keyring
 from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
 from worker.ledger.lease import Lease
+from worker.ledger.patience import Patience
 from worker.metrics import Metrics
 from worker.pipeline.pipeline import Limits, Pipeline
 from worker.pipeline.shelf import Shelf
@@ -63,7 +64,7 @@ class Worker:
         self._registry = _registry()
         self._metrics = Metrics(self._registry)
         self._tokens = TokenCache(settings.vapid_subject)
-        self._lease = Lease()
+        self._lease, self._patience = Lease(), Patience()
         self._shelf: Shelf[Record] = Shelf()
         self._pipeline = self._make_pipeline()
         self._watch = Watch(
@@ -112,6 +113,7 @@ class Worker:
             self._pipeline,
             self._metrics,
             lease=self._lease,
+            patience=self._patience,
             topic_prefix=settings.topic_prefix,
         )
         self._dispatcher = Dispatcher(
@@ -129,9 +131,12 @@ class Worker:
             self._dispatcher,
             self._checkpointer,
             lease=self._lease,
+            patience=self._patience,
             drain_timeout=settings.drain_timeout,
         )
-        self._membership = Membership(self._ownership.assigned, self._handover.revoked, self._watch.reset)
+        self._membership = Membership(
+            self._ownership.assigned, self._handover.revoked, self._watch.reset, self._handover.evicted
+        )
         self._fetch = self._make_fetch_loop(checkpoint_wanted)
 
     def _make_checkpointer(self, wanted: asyncio.Event) -> Checkpointer:
@@ -142,6 +147,7 @@ class Worker:
             self._dispatcher,
             self._watch,
             lease=self._lease,
+            patience=self._patience,
             owns=self._ownership.owns,
             lost=self._ownership.lose,
             wanted=wanted,
@@ -230,8 +236,7 @@ class Worker:
         self._ownership.draining = True
         self._metrics.enter("draining")
         await _cancel(*fetching)
-        self._shelf.clear()
-        if await self._handover.settle_up() and _exists(self._settings.leave_file):
+        if await self._handover.drain() and _exists(self._settings.leave_file):
             self._ownership.lose()  # no await before this: who has left must not commit again
             await self._consumer.leave()
 

@@ -55,6 +55,7 @@ class Consumer:
 class Producer:
     def __init__(self, **_: Any) -> None:
         self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.client = SimpleNamespace(send=None)
         self.records: list[str] = []
 
     async def send(self, topic: str, *_: Any, **__: Any) -> asyncio.Future[None]:

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from tests.harness.waiting import until
-from tests.worker.app.support import JOB, WAITS, turns
+from tests.harness.waiting import GENEROUS, until
+from tests.worker.app.support import JOB, PLACES, WAITS, turns
 from worker.app.checkpoint import RENEW_SECONDS
 from worker.edges import clock
-from worker.edges.kafka import producer as producer_module
 from worker.edges.kafka.client import KafkaStuckError
+from worker.ledger import patience
 from worker.ledger.lease import DURATION
 from worker.records.envelope import Partition, Record
 
@@ -28,7 +28,7 @@ async def test_after_a_freeze_it_asks_whether_the_partitions_are_still_its_own_b
 
 
 async def test_after_a_checkpoint_that_is_never_acknowledged_a_drain_commits_nothing(worker, monkeypatch):
-    monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
+    monkeypatch.setattr(patience, "OUTAGE_LIMIT", 0.05)
     half_settled = JOB | {"recipients": [*JOB["recipients"], WAITS]}
     record = Record(Partition("jobs", 0), 1, 0.0, None, json.dumps(half_settled).encode())
     worker._pipeline.accept(record, 1.0)
@@ -125,3 +125,141 @@ async def test_the_loop_makes_one_each_interval_or_when_one_is_wanted_but_only_o
     assert made == [False, False]
     running.cancel()
     await asyncio.wait([running])
+
+
+# ── Kafka is away ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Clock:
+    """Time that passes when a test says so, for the worker and for the event loop's time-outs alike."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._passed = 0.0
+        loop_time, monotonic = self._loop.time, clock.monotonic
+        monkeypatch.setattr(self._loop, "time", lambda: loop_time() + self._passed)
+        monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + self._passed)
+
+    async def passes(self, seconds: float) -> None:
+        self._passed += seconds
+        await turns()
+
+
+@pytest.fixture
+async def time(monkeypatch, worker):
+    return Clock(monkeypatch)
+
+
+ASKED_FOR = ["records", "a commit", "the last commit again"]
+
+
+@pytest.fixture(params=ASKED_FOR)
+async def waiting(worker, request, monkeypatch):
+    """A checkpoint that Kafka does not acknowledge, and a function that makes it do so."""
+    answer = asyncio.Event()
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
+    if request.param != "records":
+        producer.acknowledged.set_result(None)
+        commit = consumer.commit
+
+        async def commit_later(offsets):
+            await answer.wait()
+            await commit(offsets)
+
+        monkeypatch.setattr(consumer, "commit", commit_later)
+    if request.param == "the last commit again":
+        worker._lease.end()
+        worker._lease.begin()
+
+    def acknowledge():
+        answer.set()
+        if not producer.acknowledged.done():
+            producer.acknowledged.set_result(None)
+
+    checkpoint = asyncio.create_task(worker._checkpointer.checkpoint_or_lose())
+    await turns()
+    assert not checkpoint.done()
+    return checkpoint, acknowledge
+
+
+async def test_an_outage_of_two_minutes_is_waited_for_and_repeats_nothing(worker, time, waiting):
+    checkpoint, acknowledge = waiting
+    await time.passes(120 + 15)
+    assert not checkpoint.done()
+    assert not worker._ownership.may_send()
+    assert worker._ownership.reason_unready() is None  # its partitions are still its own
+    acknowledge()
+    await checkpoint
+    assert worker._pipeline.unacknowledged == 0
+    await time.passes(0.25)
+    await worker._checkpointer.checkpoint()
+    assert worker._ownership.may_send() or not worker._pipeline.open
+
+
+async def test_waiting_has_an_end_all_the_same(worker, time, waiting):
+    checkpoint, _ = waiting
+    await time.passes(patience.OUTAGE_LIMIT)
+    with pytest.raises(KafkaStuckError, match=r"not acknowledged within 300 s$"):
+        await checkpoint
+
+
+@pytest.mark.parametrize("away", [10.0, 100.0])
+async def test_whoever_hears_that_its_partitions_are_lost_waits_for_an_answer_and_no_longer(
+    worker, time, waiting, away
+):
+    checkpoint, _ = waiting
+    await time.passes(away)
+    worker._membership.evicted()
+    await turns()
+    assert checkpoint.done() == (away > patience.ANSWER_LIMIT)
+    assert not worker._ownership.owns()
+    await time.passes(patience.ANSWER_LIMIT)
+    with pytest.raises(KafkaStuckError, match="and the partitions are lost"):
+        await checkpoint
+
+
+async def test_a_drain_while_kafka_is_away_has_a_limit(worker, time, waiting):
+    checkpoint, _ = waiting
+    await time.passes(100)
+    draining = asyncio.create_task(worker._handover.drain())
+    await time.passes(worker._settings.drain_timeout + patience.ANSWER_LIMIT - 1)
+    assert not draining.done()
+    await time.passes(2)
+    for ending in (checkpoint, draining):
+        with pytest.raises(KafkaStuckError, match="and the process has to stop"):
+            await ending
+
+
+async def test_a_drain_that_kafka_comes_back_for_is_a_clean_one(worker, time, waiting):
+    checkpoint, acknowledge = waiting
+    await time.passes(100)
+    draining = asyncio.create_task(worker._handover.drain())
+    await time.passes(20)
+    acknowledge()
+    await asyncio.gather(checkpoint, draining)
+    assert worker._pipeline.unacknowledged == 0
+    assert worker._consumer._consumer.committed
+
+
+async def test_a_hand_over_waits_as_long_as_anything_else(worker, time, waiting):
+    """Without Kafka the group cannot move on either, and whoever ends would repeat what is unacknowledged."""
+    checkpoint, acknowledge = waiting
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
+    await time.passes(135)
+    assert not revoked.done()
+    acknowledge()
+    await asyncio.gather(checkpoint, revoked)
+    assert worker._consumer._consumer.committed
+    assert worker._pipeline.unacknowledged == 0
+
+
+async def test_a_hand_over_that_the_group_did_not_wait_for_ends_the_process(worker, time, waiting):
+    checkpoint, _ = waiting
+    revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
+    await time.passes(100)
+    worker._membership.evicted()
+    with pytest.raises(KafkaStuckError, match="and the partitions are lost"):
+        await asyncio.wait_for(worker._consumer.watch(), GENEROUS)
+    assert not revoked.done()  # the worker does not rejoin the group
+    revoked.cancel()
+    await asyncio.wait([revoked, checkpoint])

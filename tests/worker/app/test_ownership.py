@@ -7,8 +7,8 @@ from prometheus_client import generate_latest
 
 from tests.worker.app.support import PLACES, turns
 from worker.edges import clock
-from worker.edges.kafka import producer as producer_module
 from worker.edges.kafka.client import KafkaStuckError
+from worker.ledger import patience
 from worker.records.envelope import Partition, Record
 
 
@@ -62,7 +62,7 @@ async def test_while_partitions_are_handed_over_nothing_new_is_sent_though_commi
 async def test_a_checkpoint_that_is_never_acknowledged_ends_the_process_when_partitions_go(
     worker, monkeypatch
 ):
-    monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
+    monkeypatch.setattr(patience, "OUTAGE_LIMIT", 0.05)
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     with pytest.raises(KafkaStuckError, match="not acknowledged"):
         await asyncio.wait_for(worker._consumer.watch(), 5)

@@ -24,9 +24,6 @@ from worker.edges.kafka.login import login
 
 log = structlog.get_logger(__name__)
 
-ANSWER_LIMIT = 30.0
-"""Seconds that Kafka has to acknowledge a checkpoint's records, and then again its commit."""
-
 START_LIMIT = 60.0
 STOP_LIMIT = 5.0
 AWAY = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError)

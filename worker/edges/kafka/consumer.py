@@ -20,7 +20,6 @@ from worker.edges import clock
 from worker.edges.kafka import coordination, offset_resets
 from worker.edges.kafka.arrivals import Arrivals
 from worker.edges.kafka.client import (
-    ANSWER_LIMIT,
     STOP_LIMIT,
     InstanceTakenError,
     KafkaStuckError,
@@ -185,11 +184,11 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 self._arrivals.freed(self._partition(place), clock.now())
 
     async def commit(self, commits: Mapping[Partition, Commit]) -> None:
-        """Commit watermarks with their maps, as a member of the current generation.
+        """Commit watermarks with their maps, as a member of the current generation; retries without end.
 
         Raises:
             PartitionsLostError: The group has moved on without this worker.
-            KafkaStuckError: Kafka did not answer in time, where aiokafka would retry forever, or refused.
+            KafkaStuckError: Kafka refused.
         """
         if not self._may_commit:
             raise PartitionsLostError("no partitions are assigned")
@@ -198,15 +197,11 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             for partition, commit in commits.items()
         }
         try:
-            # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the answer.
-            async with asyncio.timeout(ANSWER_LIMIT):
-                await self._consumer.commit(offsets)
+            await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
             # A retry would be sent without a generation, and an empty group would accept it.
             self._may_commit, self._lost = False, True
             raise PartitionsLostError("Kafka refused a commit") from error
-        except TimeoutError as error:
-            raise KafkaStuckError(f"a commit was not acknowledged within {ANSWER_LIMIT:g} s") from error
         except KafkaError as error:
             raise KafkaStuckError(f"Kafka refuses a commit: {error}") from error
 

@@ -3,22 +3,27 @@
 Decides what to do about a record that Kafka refuses. Knows nothing of what a record says.
 """
 
-import asyncio
 from collections.abc import Awaitable, Iterable
+from math import inf
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.codec import lz4_encode
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
 
 from worker.config import KafkaSettings
 from worker.edges.kafka.client import (
-    ANSWER_LIMIT,
     STOP_LIMIT,
     KafkaStuckError,
     KafkaUnreachableError,
     connection,
+    mend_time_outs,
     start,
     within,
 )
@@ -45,7 +50,7 @@ class RecordProducer:
 
     def _make_producer(self) -> AIOKafkaProducer:
         lz4_encode.__defaults__ = (LZ4_LEVEL,)  # aiokafka has no option for it: aiokafka #1028
-        return AIOKafkaProducer(
+        made = AIOKafkaProducer(
             **connection(self._settings),
             client_id=self._client_id,
             acks="all",
@@ -54,6 +59,11 @@ class RecordProducer:
             max_request_size=MAX_REQUEST_BYTES,
             max_batch_size=256 << 10,
         )
+        mend_time_outs(made.client)
+        if not self._settings.kafka_enable_idempotence:
+            # aiokafka would give a batch up once a request has timed out.
+            made._message_accumulator._batch_ttl = inf  # noqa: SLF001 - aiokafka has no option for it
+        return made
 
     async def start(self) -> None:
         """Connect.
@@ -72,23 +82,20 @@ class RecordProducer:
         await within(STOP_LIMIT, self._producer.stop())
 
     async def publish(self, publications: Iterable[Publication]) -> None:
-        """Write records and wait until Kafka has acknowledged every one.
+        """Write records and wait until Kafka has acknowledged every one, however long that takes.
 
         A dead letter that is refused for its size is cut, and in the end dropped: an oversized record must
-        not hold up what comes after it.
+        not hold up what comes after it. An idempotent producer never gives up, so a record may land long
+        after this was cancelled: the process must then end without flushing.
 
         Raises:
-            KafkaStuckError: Kafka did not acknowledge in time, or refused a record. An idempotent producer
-                never gives up, so a record may still land later: the process must end without flushing.
+            KafkaStuckError: Kafka refused a record.
         """
         left = list(publications)
         try:
-            async with asyncio.timeout(ANSWER_LIMIT):
-                while refused := await self._write(left):
-                    left = _replacements(refused)
-                    await self._restart()
-        except TimeoutError as error:
-            raise KafkaStuckError(f"records were not acknowledged within {ANSWER_LIMIT:g} s") from error
+            while refused := await self._write(left):
+                left = _replacements(refused)
+                await self._restart()
         except KafkaError as error:
             raise KafkaStuckError(f"Kafka refuses records: {error}") from error
 
@@ -110,13 +117,17 @@ class RecordProducer:
 
     async def _send(self, publication: Publication) -> Awaitable[Any]:
         """Hand a record to the producer; return an awaitable for Kafka's acknowledgement."""
-        acknowledged: Awaitable[Any] = await self._producer.send(
-            self._prefix + publication.topic,
-            publication.value,
-            key=publication.key,
-            headers=list(publication.headers),
-        )
-        return acknowledged
+        while True:
+            try:
+                acknowledged: Awaitable[Any] = await self._producer.send(
+                    self._prefix + publication.topic,
+                    publication.value,
+                    key=publication.key,
+                    headers=list(publication.headers),
+                )
+            except KafkaTimeoutError:
+                continue  # its partition's batch is full, and waits for Kafka: the record is not in it
+            return acknowledged
 
     async def _restart(self) -> None:
         """Get a new producer id: aiokafka counted the refused record, so brokers would miss it forever."""

@@ -1,7 +1,6 @@
 import pytest
 
 from worker.config import load_settings
-from worker.edges.kafka import consumer, producer
 
 
 @pytest.fixture
@@ -13,10 +12,3 @@ def settings(tmp_path):
             "PUSHMILL_INSTANCE_ID": "pod",
         }
     )
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Shorten time-outs for tests that wait for one; any other test would hit them on a busy machine."""
-    monkeypatch.setattr(consumer, "ANSWER_LIMIT", 0.05)
-    monkeypatch.setattr(producer, "ANSWER_LIMIT", 0.05)

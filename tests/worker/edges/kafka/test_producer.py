@@ -1,13 +1,23 @@
 """Writing records, with a producer that behaves as aiokafka has been seen to."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from aiokafka.codec import lz4_decode, lz4_encode
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotEnoughReplicasError,
+    OutOfOrderSequenceNumber,
+)
+from aiokafka.producer.sender import SendProduceReqHandler
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
 
+from worker.config import load_settings
 from worker.edges.kafka import producer as edge
 from worker.edges.kafka.client import KafkaStuckError
 from worker.edges.kafka.producer import RecordProducer
@@ -24,6 +34,7 @@ class Producer:
 
     def __init__(self, **_: Any) -> None:
         self.made.append(self)
+        self.client = SimpleNamespace(send=None)
         self.acknowledged: asyncio.Future[None] | None = None
         self.written: list[Publication] = []
         self.broken = False
@@ -81,13 +92,48 @@ def test_what_is_written_is_compressed_at_the_fast_level_of_lz4(producer):
     assert packed == fast != thorough
 
 
-async def test_records_that_are_never_acknowledged_mean_that_kafka_is_stuck(producer, impatient):
-    answers_with(producer)
-    with pytest.raises(KafkaStuckError, match="not acknowledged"):
-        await producer.publish([Publication("outcomes", None, b"{}", ())])
+async def test_a_record_that_finds_its_batch_full_for_long_is_written_once_there_is_room(
+    producer, monkeypatch
+):
+    """Three minutes without Kafka: aiokafka gives such a record up after its request time-out."""
+    full = [KafkaTimeoutError()] * 12
+    send = producer._producer.send
+
+    async def send_when_there_is_room(*record: Any, **more: Any) -> Any:
+        if full:
+            raise full.pop()
+        return await send(*record, **more)
+
+    monkeypatch.setattr(producer._producer, "send", send_when_there_is_room)
+    await producer.publish([OUTCOME])
+    assert [each.value for each in written()] == [OUTCOME.value]
 
 
-async def test_records_that_are_refused_mean_the_same(producer):
+@pytest.mark.parametrize("idempotence", ["true", "false"])
+async def test_no_record_is_given_up_while_kafka_is_away(tmp_path, idempotence):
+    """Judged by aiokafka itself, whose producers without idempotence give up after the request time-out."""
+    made = RecordProducer(
+        load_settings(
+            {
+                "PUSHMILL_VAPID_DIR": str(tmp_path),
+                "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com",
+                "PUSHMILL_KAFKA_ENABLE_IDEMPOTENCE": idempotence,
+            }
+        ),
+        "pushmill-pod-0",
+    )._producer
+    try:
+        batch = made._message_accumulator._append_batch(
+            made._message_accumulator.create_builder(), TopicPartition("t", 0)
+        )
+        batch._ctime -= 3600.0
+        handler = SendProduceReqHandler(made._sender, {})
+        assert handler._can_retry(NotEnoughReplicasError(), batch)
+    finally:
+        await made.stop()
+
+
+async def test_records_that_are_refused_mean_that_kafka_is_stuck(producer):
     answers_with(producer, KafkaConnectionError("no"))
     with pytest.raises(KafkaStuckError, match="refuses records"):
         await producer.publish([Publication("outcomes", None, b"{}", ())])
