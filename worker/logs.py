@@ -183,11 +183,16 @@ class LogThrottle:
             del self._last[next(iter(self._last))]
         return held_back
 
-    def warn(self, log: Any, key: Hashable, now: float, event: str, **fields: object) -> None:
-        """Log a warning with the number of lines held back, unless one about `key` was logged just now."""
+    def warn(self, log: Any, key: Hashable, now: float, event: str, **fields: object) -> bool:
+        """Log a warning with the number of lines held back, unless one about `key` was logged just now.
+
+        Returns:
+            Whether it was logged.
+        """
         held_back = self.allow(key, now)
         if held_back is not None:
             log.warning(event, **fields, more_held_back=held_back)
+        return held_back is not None
 
 
 class _Throttling(logging.Filter):

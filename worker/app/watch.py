@@ -62,6 +62,7 @@ class Watch:
         # The last time a checkpoint was acknowledged or there was nothing to checkpoint.
         self._alive_at = clock.monotonic()
         self._age = 0.0
+        self._stall_told = False
         self._doubted = Doubted()
         self._resting: frozenset[str] = frozenset()
         self._controls: int | None = 0
@@ -105,11 +106,12 @@ class Watch:
         before, age = self._age, now - self._alive_at
         self._age = age
         self._metrics.checkpoint_age.set(age)
-        if before <= DURATION < age:  # once, however long it lasts
-            event = "no checkpoint is being acknowledged; sending is suspended until one is"
-            self._warn("stall", event, seconds=round(age, 1), open=self._pipeline.open)
-        elif age <= DURATION < before:
+        if age <= DURATION and self._stall_told:
             log.info("checkpoints are acknowledged again", seconds=round(before, 1))
+            self._stall_told = False
+        elif age > DURATION and not self._stall_told:  # once, however long it lasts
+            event = "no checkpoint is being acknowledged; sending is suspended until one is"
+            self._stall_told = self._warn("stall", event, seconds=round(age, 1), open=self._pipeline.open)
 
     def _look_at_gates(self) -> None:
         resting = frozenset(key for key, closed in self._pipeline.closed_gates().items() if closed)
@@ -207,6 +209,6 @@ class Watch:
         log.info("read the campaign controls", records=self._controls)
         self._controls = None
 
-    def _warn(self, kind: Hashable, event: str, **fields: Any) -> None:
-        """Log a warning, unless one of the same kind was logged just now."""
-        self._throttle.warn(log, kind, clock.monotonic(), event, **fields)
+    def _warn(self, kind: Hashable, event: str, **fields: Any) -> bool:
+        """Log a warning, unless one of the same kind was logged just now; return whether it was logged."""
+        return self._throttle.warn(log, kind, clock.monotonic(), event, **fields)

@@ -79,8 +79,18 @@ def test_a_stall_is_logged_once_however_long_it_lasts_and_so_is_its_end(desk):
         desk.watch._look_at_checkpoints()
     assert lines == [{"event": "checkpoints are acknowledged again", "seconds": 120, "log_level": "info"}]
     assert desk.metric("pushmill_checkpoint_age_seconds") == 0
-    desk.now += 30
-    assert desk.look() == [STALLED]
+
+
+def test_a_second_stall_right_after_the_first_is_logged_as_soon_as_it_is_no_repetition(desk):
+    desk.look()
+    desk.pipeline.accept(record(job()), NOW)
+    told = []
+    for second in range(1, 30):
+        desk.now += 1
+        told += [(second, event) for event in desk.look()]
+        if second == 3:
+            desk.checkpoint()
+    assert told == [(2, STALLED), (4, "checkpoints are acknowledged again"), (12, STALLED)]
 
 
 @pytest.mark.parametrize(("seconds", "events"), [(0.1, []), (SLOW_SECONDS, ["a checkpoint was slow"])])
