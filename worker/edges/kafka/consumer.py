@@ -17,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from worker.config import REBALANCE_TIMEOUT, Settings
 from worker.edges import clock
-from worker.edges.kafka import coordination, offset_resets
+from worker.edges.kafka import coordination, header_names, offset_resets
 from worker.edges.kafka.arrivals import Arrivals
 from worker.edges.kafka.client import (
     STOP_LIMIT,
@@ -81,6 +81,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._failure: Exception | None = None
         self._failed = asyncio.Event()
         self._instance = instance = f"{settings.instance_id}-{process}" if settings.instance_id else None
+        header_names.tolerate()
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
             client_id=f"pushmill-{instance or process}",

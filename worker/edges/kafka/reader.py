@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from worker.config import KafkaSettings
+from worker.edges.kafka import header_names
 from worker.edges.kafka.client import connection, unreachable, within
 
 _FETCH_MS = 300
@@ -27,6 +28,7 @@ class TopicReader:
         self._topic = settings.topic_prefix + topic
         self._take = take
         self._partitions: list[TopicPartition] = []
+        header_names.tolerate()
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
             client_id=f"pushmill-{topic}",
