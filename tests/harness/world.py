@@ -100,6 +100,7 @@ class World:
         topic: str = "jobs",
         headers: Any = None,
         partition: int | None = None,
+        key: bytes | None = None,
         codec: str | None = None,
         timestamp_ms: int | None = None,
     ) -> None:
@@ -110,7 +111,7 @@ class World:
         try:
             values = [job if isinstance(job, bytes) else json.dumps(job).encode() for job in jobs]
             topic = self.prefix + topic
-            said = {"headers": headers, "partition": partition, "timestamp_ms": timestamp_ms}
+            said = {"key": key, "headers": headers, "partition": partition, "timestamp_ms": timestamp_ms}
             sent = [await producer.send(topic, value, **said) for value in values]
             await asyncio.gather(*sent)  # a refused record would otherwise go unnoticed
         finally:

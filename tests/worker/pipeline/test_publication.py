@@ -96,6 +96,14 @@ def test_outcomes_are_what_the_contract_shows():
     }
 
 
+def test_a_null_header_is_carried_on_but_for_tiers():
+    held = job_context(job(recipient("a"), recipient("b")), headers=(("spanId", None), ("own", b"1")))
+    outcome = Outcome("a", Status.SENT, moment(NOW), 1, 201, "fcm", None)
+    batch, later = written(held, outcome, postponed(held, 1))
+    assert batch.headers == held.headers
+    assert later.headers == (("spanId", b""), ("own", b"1"))
+
+
 def test_a_subscription_that_is_gone_is_told_besides():
     held = job_context(job(site_id="site_b"))
     outcome = Outcome("sub_1", Status.EXPIRED, moment(NOW), 2, 410, "fcm", "gone")
