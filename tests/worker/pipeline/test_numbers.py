@@ -1,6 +1,7 @@
 """A recipient's number in its outcome: its place in the job as that was produced, whatever happened since."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 from tests.worker.pipeline.simulated import TIERS_AND_JOBS, Kafka, Worker, run
 from tests.worker.pipeline.support import GONE, LATER, OK, UNAVAILABLE, at, outcomes, published
 from tests.worker.support import JOBS, NOW, job, make_pipeline, recipient, record
+from worker.pipeline.intake import take_in
 from worker.pipeline.publication import LATER_MAX_BYTES
-from worker.records.job import RECIPIENT_MAX_BYTES
+from worker.push.verdict import Settled
+from worker.records.job import RECIPIENT_MAX_BYTES, Unreadable
+from worker.records.outcome import Status
 from worker.records.topics import BY_TOPIC
 
 TOO_LARGE = RECIPIENT_MAX_BYTES
@@ -115,3 +119,17 @@ def test_one_that_fitted_its_input_is_not_too_large_for_the_way_back(size):
     people = [recipient(name, attempts=0, variables={"text": "x" * size}) for name in ("a", "b")]
     assert len(json.dumps(people[0])) < TOO_LARGE + 1000
     assert [each["detail"] for each in ended(*people)] == [None, None]
+
+
+def test_an_unreadable_one_in_a_tier_has_no_number_rather_than_a_wrong_one():
+    value = job(
+        recipient("a", attempts=0, number=7), start_at=at(NOW), stretch_time=0, lane="normal", ttl=600
+    )
+    taken = take_in(record(value, LATER), 0.0)
+    unreadable = replace(taken, recipients=[Unreadable("a", "bad_recipient")])
+    pipeline = make_pipeline(LATER)
+    entry = pipeline._ledger.open_record(LATER, 0, 1, taken.job)
+    end = Settled(Status.INVALID, "bad_recipient")
+    pipeline._settlement.settle_unsendable(unreadable, entry, [(0, end)], NOW)
+    (found,) = outcomes(published(pipeline))
+    assert (found["recipient_id"], found["number"]) == ("a", None)

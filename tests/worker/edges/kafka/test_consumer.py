@@ -306,15 +306,17 @@ def stored(offset: int, timestamp: int | None, kind: int | None) -> Any:
     )
 
 
-async def fetched(member: Member, monkeypatch: pytest.MonkeyPatch, now: float, *records: Any) -> Any:
-    """Fetch records, with 1,000 records behind the last one."""
+async def fetched(
+    member: Member, monkeypatch: pytest.MonkeyPatch, now: float, *records: Any, left: int = 1000
+) -> Any:
+    """Fetch records, with `left` records behind the last one."""
 
     async def getmany(timeout_ms: int) -> dict[Any, Any]:
         return {TopicPartition("push.jobs", 0): list(records)}
 
     monkeypatch.setattr(kafka.clock, "now", lambda: now)
     monkeypatch.setattr(member.consumer, "getmany", getmany)
-    monkeypatch.setattr(member.consumer, "highwater", lambda _: records[-1].offset + 1001, raising=False)
+    monkeypatch.setattr(member.consumer, "highwater", lambda _: records[-1].offset + 1 + left, raising=False)
     return await member.group.fetch(0.1)
 
 
@@ -331,6 +333,30 @@ async def test_a_record_that_the_broker_stamped_came_then_and_any_other_when_it_
     more = [stored(3, 150_000, CREATE_TIME), stored(4, 150_000, LOG_APPEND_TIME)]
     found = await fetched(member, monkeypatch, 200.0, *more)
     assert [each.came_at for each in found] == [100.0, 150.0]
+
+
+async def test_what_came_while_a_partition_was_on_hold_may_have_come_at_any_time_since(member, monkeypatch):
+    member.group.hold(())
+    await fetched(member, monkeypatch, 100.0, stored(0, 5_000, CREATE_TIME), left=0)
+    member.group.hold({PLACE})
+    monkeypatch.setattr(kafka.clock, "now", lambda: 400.0)
+    member.group.hold(())
+    [found] = await fetched(member, monkeypatch, 400.1, stored(1, 5_000, CREATE_TIME), left=0)
+    assert found.came_at == 100.0
+    [found] = await fetched(member, monkeypatch, 500.0, stored(2, 5_000, CREATE_TIME), left=0)
+    assert found.came_at == 500.0
+
+
+@pytest.mark.parametrize(("returns", "came_at"), [(True, 100.0), (False, 200.0)])
+async def test_what_another_process_has_read_in_the_meantime_is_not_known(
+    member, monkeypatch, returns, came_at
+):
+    await fetched(member, monkeypatch, 100.0, stored(0, 5_000, CREATE_TIME))
+    if not returns:
+        await member.group.on_partitions_assigned({TopicPartition("push.jobs", 1)})
+    await member.group.on_partitions_assigned(PLACES)
+    [found] = await fetched(member, monkeypatch, 200.0, stored(1, 5_000, CREATE_TIME))
+    assert found.came_at == came_at
 
 
 async def test_records_of_a_partition_that_is_just_being_revoked_break_nothing(member, monkeypatch):
