@@ -25,6 +25,7 @@ WITH_PASSWORD = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
+_MAX_PORT = 65_535
 _SIGNER = "aws_msk_iam_sasl_signer"
 _OAUTH = "kafka_sasl_oauth_"
 
@@ -42,9 +43,14 @@ def setting(meaning: str, default: Any = ..., *, shown: str | None = None, **lim
 
 def _brokers(value: str) -> str:
     servers = [server.strip() for server in value.split(",")]
-    if not all(_BROKER.fullmatch(server) for server in servers):
+    if not all(_BROKER.fullmatch(server) and _port(server) <= _MAX_PORT for server in servers):
         raise ValueError("should be host:port, or several with commas between (kafka-0:9092,kafka-1:9092)")
     return ",".join(servers)
+
+
+def _port(server: str) -> int:
+    _, _, port = server.rpartition("]" if server.startswith("[") else ":")
+    return int(port.removeprefix(":")) if ":" in server and port.removeprefix(":").isdecimal() else 0
 
 
 def _authorities(path: Path) -> Path:

@@ -16,10 +16,10 @@ PKCS8, TRADITIONAL = s.PrivateFormat.PKCS8, s.PrivateFormat.TraditionalOpenSSL
 class Files:
     """A folder with files of an authority of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "mill.example") -> None:
         self.folder = folder
         self.authority = trustme.CA()
-        issued = self.authority.issue_cert("mill.example")
+        issued = self.authority.issue_cert(host)
         self._key = s.load_pem_private_key(issued.private_key_pem.bytes(), None)
         self.ca = self.write("ca.pem", self.authority.cert_pem.bytes())
         self.certificate = self.write("cert.pem", b"".join(pem.bytes() for pem in issued.cert_chain_pems))
@@ -49,4 +49,5 @@ class Files:
 
     def expired(self) -> Path:
         issued = self.authority.issue_cert("mill.example", not_after=datetime(2020, 1, 2, tzinfo=UTC))
+        self.expired_key = self.write("expired-key.pem", issued.private_key_pem.bytes())
         return self.write("expired.pem", issued.cert_chain_pems[0].bytes())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.worker.certificate_files import PASSWORD, Files
+from tests.harness.certificate_files import PASSWORD, Files
 from worker import broker_settings
 from worker.broker_settings import BrokerSettings, ignored, variable
 from worker.config import PREFIX, ConfigError, KafkaSettings, load_kafka_settings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.worker.certificate_files import PASSWORD, TRADITIONAL, Files
+from tests.harness.certificate_files import PASSWORD, TRADITIONAL, Files
 from worker.certificates import CertificateError, KeyFileError, expiry, load_authorities, load_pair
 
 

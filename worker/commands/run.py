@@ -15,6 +15,7 @@ from worker.app.worker import Worker
 from worker.commands import FAILED, end, run_async
 from worker.config import Settings, load_settings, unknown_variables
 from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.login import warn_of_oddities
 from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.signals import stop_on_signal
@@ -44,6 +45,7 @@ def run(
         return
     for name, meant in unknown_variables(os.environ).items():
         log.warning("unknown setting ignored", variable=name, meant=meant)
+    warn_of_oddities(settings)
     count = process_count(settings.processes)
     run_async(_work(settings) if count == 1 else _supervise(settings, count))
 

@@ -108,7 +108,7 @@ class Broker:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._configuration.write_text(self._kafka.properties_of(self))
             format_ = ("format", "-t", self._kafka.cluster_id, "-c", str(self._configuration))
-            process = await self._java("kafka.tools.StorageTool", *format_)
+            process = await self._java("kafka.tools.StorageTool", *format_, *self._kafka.formatting)
             if await process.wait():
                 raise ApacheKafkaError(self.complaint("its storage cannot be formatted"))
         assert not self.running, f"broker {self.number} runs already"
@@ -174,6 +174,7 @@ class ApacheKafka:
         protocol: The security protocol of the CLIENT listener.
         properties: Lines of server.properties; they override those made here.
         jvm: Arguments of the Java virtual machine behind those made here, which they override.
+        formatting: Arguments for formatting the storage: `--add-scram` makes users.
     """
 
     def __init__(
@@ -185,10 +186,12 @@ class ApacheKafka:
         protocol: str = "PLAINTEXT",
         properties: Mapping[str, str] | None = None,
         jvm: Sequence[str] = (),
+        formatting: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.version = version or chosen()
         self.jvm = tuple(jvm)
+        self.formatting = tuple(formatting)
         self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.brokers = tuple(Broker(self, number) for number in range(1, brokers + 1))
         self._protocol = protocol

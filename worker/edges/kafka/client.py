@@ -4,7 +4,7 @@ Decides nothing about what is read or written.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import structlog
@@ -89,18 +89,29 @@ def mend_time_outs(client: Any) -> None:
 
 def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
     """Make the error that says in one line why Kafka cannot be used, and what to check."""
+    failures = dict(connections.failures) if isinstance(error, (*AWAY, UnknownTopicOrPartitionError)) else {}
     servers = settings.kafka_bootstrap_servers.split(",")
-    failures = connections.failures if isinstance(error, (*AWAY, UnknownTopicOrPartitionError)) else {}
     # If a broker has been reached, what it advertises is at fault, and not another that is away.
     advertised = {address: each for address, each in failures.items() if address not in servers}
-    said = [f"{address}, which the brokers advertise: {why(each)}" for address, each in advertised.items()]
-    said = said or [f"{address}: {why(each)}" for address, each in failures.items()]
-    reasons = "; ".join(dict.fromkeys(said[:_MOST_REASONS])) or type(error).__name__
-    unused = f" ({', '.join(ignored(settings))}: ignored)" if ignored(settings) else ""
+    unused = f" (set but not used: {', '.join(ignored(settings))})" if ignored(settings) else ""
     return KafkaUnreachableError(
-        f"cannot use Kafka at {settings.kafka_bootstrap_servers} ({reasons}): "
+        f"cannot use Kafka at {settings.kafka_bootstrap_servers} "
+        f"({_reasons(advertised or failures, error, advertised=bool(advertised))}): "
         f"{remedy(*failures.values(), advertised=bool(advertised))}{unused}"
     )
+
+
+def _reasons(failures: Mapping[str, BaseException], error: Exception, *, advertised: bool) -> str:
+    said = {address: why(each) for address, each in failures.items()}
+    if advertised:
+        return "; ".join(f"{address}, which it advertises: {text}" for address, text in _few(said))
+    if len({*said.values()}) <= 1:
+        return next(iter(said.values()), why(error))
+    return "; ".join(f"{address}: {text}" for address, text in _few(said))
+
+
+def _few(said: Mapping[str, str]) -> list[tuple[str, str]]:
+    return list(said.items())[:_MOST_REASONS]
 
 
 async def within(seconds: float, stopping: Awaitable[None]) -> None:

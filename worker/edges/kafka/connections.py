@@ -6,6 +6,7 @@ what is sent.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from math import inf
 from typing import Any
@@ -118,5 +119,9 @@ def _keep(address: str, error: BaseException) -> None:
 
 
 def install() -> None:
-    """Make every Kafka client of this process connect this way; aiokafka offers no other."""
+    """Make every Kafka client of this process connect this way; aiokafka has no option for it."""
     aiokafka.client.create_conn = connect
+    library = logging.getLogger("aiokafka")
+    if not library.handlers:
+        # Where no logs are configured, Python would write its lines between those of a command.
+        library.addHandler(logging.NullHandler())

@@ -39,19 +39,20 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
 
 def why(error: BaseException) -> str:
     """Return the reason for a failure to connect, as the end of a sentence."""
-    for each in _chain(error):
+    chain = _chain(error)
+    for each in chain:
         if isinstance(each, TokenError):
             return str(each.args[0])
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"its certificate cannot be trusted ({each.verify_message})"
         if isinstance(each, ssl.SSLError):
-            return f"TLS fails ({each.reason or type(each).__name__})"
+            return f"TLS fails ({getattr(each, 'reason', None) or type(each).__name__})"
         for kind, words in _WORDS:
             if isinstance(each, kind):
                 return words
         if isinstance(each, OSError):
             return each.strerror or type(each).__name__
-    return "it closes the connection" if isinstance(error, KafkaConnectionError) else _name(error)
+    return "it closes the connection" if isinstance(chain[0], KafkaConnectionError) else _name(chain[0])
 
 
 def remedy(*errors: BaseException, advertised: bool) -> str:

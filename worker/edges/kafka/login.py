@@ -1,18 +1,25 @@
 """How a Kafka client of this process logs in: the settings as aiokafka's options.
 
-Decides nothing about when; knows nothing of what is read or written.
+Decides what about them deserves a warning. Knows nothing of what is read or written.
 """
 
 import ssl
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from aiokafka.abc import AbstractTokenProvider
 
-from worker.broker_settings import WITH_PASSWORD, BrokerSettings
-from worker.certificates import load_pair
+from worker.broker_settings import WITH_PASSWORD, BrokerSettings, ignored
+from worker.certificates import expiry, load_pair
+from worker.edges import clock
 from worker.edges.kafka.token_sources import AwsCredentials, ClientCredentials, TokenFile
 from worker.edges.kafka.tokens import SharedToken
+
+log = structlog.get_logger(__name__)
+
+_CERTFILE = "PUSHMILL_KAFKA_SSL_CERTFILE"
 
 
 def login(settings: BrokerSettings) -> dict[str, Any]:
@@ -36,6 +43,23 @@ def login(settings: BrokerSettings) -> dict[str, Any]:
         # Amazon MSK takes its tokens in the form of OAUTHBEARER.
         options |= {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": _tokens(settings)}
     return options
+
+
+def warn_of_oddities(settings: BrokerSettings) -> None:
+    """Log settings that are not used, a certificate that has ended, and a token that anybody can read."""
+    protocol, mechanism = settings.kafka_security_protocol, settings.kafka_sasl_mechanism
+    unused = ignored(settings)
+    if unused:
+        event = "settings for the login to Kafka are not used"
+        log.warning(event, settings=unused, protocol=protocol, mechanism=mechanism)
+    if protocol.endswith("SSL") and settings.kafka_ssl_certfile is not None:
+        ends = expiry(settings.kafka_ssl_certfile)
+        if ends <= datetime.fromtimestamp(clock.now(), UTC):
+            log.warning(
+                "the client certificate for Kafka has expired", setting=_CERTFILE, at=ends.isoformat()
+            )
+    if protocol == "SASL_PLAINTEXT" and mechanism not in WITH_PASSWORD:
+        log.warning("the token for Kafka is sent unencrypted; use SASL_SSL", mechanism=mechanism)
 
 
 @lru_cache(maxsize=4)

@@ -45,8 +45,8 @@ class TopicReader:
         """
         try:
             await self._consumer.start()
-            await self._consumer._client.add_topic(self._topic)  # noqa: SLF001 - otherwise no partition is known yet
-            numbers = self._consumer.partitions_for_topic(self._topic) or set()
+            # Waits until partitions are known: a topic that no broker told of must not pass for an empty one.
+            numbers = await self._consumer._client._wait_on_metadata(self._topic)  # noqa: SLF001 - not public
             self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
             self._consumer.assign(self._partitions)
             await self._consumer.seek_to_beginning(*self._partitions)

@@ -10,8 +10,8 @@ import pytest
 import trustme
 from aiohttp import web
 
+from tests.harness.authorization_server import CLIENT, SECRET, AuthorizationServer
 from tests.harness.waiting import until
-from tests.worker.edges.kafka.authorization_server import CLIENT, SECRET, AuthorizationServer
 from tests.worker.test_bearer_token import jwt
 from worker.config import load_kafka_settings
 from worker.edges.kafka import token_sources
