@@ -87,7 +87,7 @@ SHARED = (
         "worker.edges.kafka.tokens",
         "worker.edges.kafka.token_sources",
     ),
-    *("worker.edges.kafka.connections", "worker.edges.kafka.failures"),
+    *("worker.edges.kafka.connections", "worker.edges.kafka.failures", "worker.edges.kafka.transactions"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 

@@ -156,9 +156,10 @@ class Metrics:
         self._signatures = total
 
     def forget_partition(self, topic: str, partition: int) -> None:
-        """Stop reporting the lag of a partition that is no longer assigned."""
-        if self.consumer_lag.pop((topic, partition), None) is not None:
-            self._lag.remove(topic, str(partition))
+        """Stop reporting the lag and the held records of a partition that is no longer assigned."""
+        for children, gauge in ((self.consumer_lag, self._lag), (self.held, self._held)):
+            if children.pop((topic, partition), None) is not None:
+                gauge.remove(topic, str(partition))
 
     def _declare_pushes(self) -> None:
         outcomes = self._counter("outcomes", "Recipients with a final status", "status", "push_service")
@@ -232,6 +233,12 @@ class Metrics:
             "consumer_lag_records", "Kafka records not read yet, inputs only", "topic", "partition"
         )
         self.consumer_lag = Children[tuple[str, int], Gauge](lambda partition: self._lag.labels(*partition))
+        self._held = self._gauge(
+            "held_records",
+            "Kafka records behind the start of a transaction that stays open, inputs and control only",
+            *("topic", "partition"),
+        )
+        self.held = Children[tuple[str, int], Gauge](lambda partition: self._held.labels(*partition))
         overdue = self._gauge(
             "tier_overdue_seconds", "How late the tier's next record is, in seconds", "tier"
         )

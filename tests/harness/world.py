@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from crypto.vapid import VapidKey, generate_vapid_key
+from tests.harness.waiting import GENEROUS
 from tests.harness.worker_process import ROOT, WorkerProcess, free_port, unset_environment
 from worker.config import KafkaSettings
 from worker.edges.kafka.topics import create_topics
@@ -141,6 +142,29 @@ class World:
             await admin.delete_records(
                 {partition: RecordsToDelete(before_offset=end) for partition, end in ends.items()}
             )
+        finally:
+            await admin.close()
+            await consumer.stop()
+
+    async def until_all_is_committed(self, topic: str = "jobs") -> None:
+        """Wait until whoever is given a topic's partitions next finds nothing left to do."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.broker)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.broker)
+        await consumer.start()
+        await admin.start()
+        try:
+            found = await consumer.end_offsets(self._partitions(topic))
+            ends = {place: end for place, end in found.items() if end}
+            async with asyncio.timeout(GENEROUS):
+                while True:
+                    commits = await admin.list_consumer_group_offsets(
+                        f"{self.prefix}group", partitions=[*ends]
+                    )
+                    if {place: commit.offset for place, commit in commits.items()} == ends:
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not within {GENEROUS:g} s: {commits} are {ends}") from None
         finally:
             await admin.close()
             await consumer.stop()

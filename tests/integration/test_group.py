@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import TopicPartition
 
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.upstream import Outcomes, job, recipient, send_campaign
-from tests.harness.waiting import GENEROUS, until, until_seen
+from tests.harness.waiting import until, until_seen
 from tests.harness.worker_process import WorkerProcess, free_port
 from tests.harness.world import World
 from worker.demo.broker import EmbeddedBroker
@@ -99,7 +96,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     await heir.start()
     async with Outcomes(world) as outcomes:
         await outcomes.of(RECIPIENTS)
-    await everything_is_committed(world)
+    await world.until_all_is_committed()
     await until(lambda: service.stats.in_flight == 0)  # answers wait in the frozen worker's sockets
     before = service.stats.taken
     assert before - service.repeats() == RECIPIENTS
@@ -107,7 +104,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     frozen.signal(signal.SIGCONT)
     await until_seen(lambda: frozen.ended or heir.ended, "one of them has given the place up")
     await every_partition_is_worked_on(world, service)
-    await everything_is_committed(world)
+    await world.until_all_is_committed()
     assert service.stats.taken - before == world.partitions
 
 
@@ -139,26 +136,6 @@ async def test_after_a_crash_of_the_broker_work_goes_on_or_the_process_says_why_
         await every_partition_is_worked_on(world, service)
     for worker in workers:
         assert "Traceback" not in worker.log.read_text()
-
-
-async def everything_is_committed(world: World) -> None:
-    """Wait until whoever is given the partitions next finds nothing left to do."""
-    places = [TopicPartition(f"{world.prefix}jobs", number) for number in range(world.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=world.broker)
-    admin = AIOKafkaAdminClient(bootstrap_servers=world.broker)
-    await consumer.start()
-    await admin.start()
-    try:
-        ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
-        async with asyncio.timeout(GENEROUS):
-            while True:
-                found = await admin.list_consumer_group_offsets(f"{world.prefix}group", partitions=[*ends])
-                if {place: commit.offset for place, commit in found.items()} == ends:
-                    return
-                await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
-        await consumer.stop()
 
 
 async def every_partition_is_worked_on(world: World, service: SimulatedPushService) -> None:

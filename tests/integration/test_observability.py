@@ -47,6 +47,7 @@ CONTRACT = {
     "pushmill_due_recipients": set(),
     "pushmill_consumed_records_total": {"topic"},
     "pushmill_consumer_lag_records": {"topic", "partition"},
+    "pushmill_held_records": {"topic", "partition"},
     "pushmill_tier_overdue_seconds": {"tier"},
     "pushmill_dead_letters_total": {"reason"},
     "pushmill_quarantined_total": {"push_service"},

@@ -27,6 +27,7 @@ CONTRACT = {
     "pushmill_due_recipients": ("gauge", set()),
     "pushmill_consumed_records": ("counter", {"topic"}),
     "pushmill_consumer_lag_records": ("gauge", {"topic", "partition"}),
+    "pushmill_held_records": ("gauge", {"topic", "partition"}),
     "pushmill_tier_overdue_seconds": ("gauge", {"tier"}),
     "pushmill_dead_letters": ("counter", {"reason"}),
     "pushmill_quarantined": ("counter", {"push_service"}),
@@ -63,6 +64,7 @@ def test_labels_are_the_contracts(metrics, registry):
     metrics.consumed["push.jobs"].inc()
     metrics.offset_resets["push.jobs"].inc()
     metrics.consumer_lag["push.jobs", 0].set(1)
+    metrics.held["push.jobs", 0].set(1)
     for metric in registry.collect():
         labels = {frozenset(sample.labels) - {"le"} for sample in metric.samples}
         assert labels == {frozenset(CONTRACT[metric.name][1])}, metric.name
@@ -194,15 +196,20 @@ def test_one_state_at_a_time(metrics, registry):
         assert states == {each: float(each == state) for each in WORKER_STATES}
 
 
-def test_the_lag_of_a_partition_that_went_away_is_not_told(metrics, registry):
-    metrics.consumer_lag["push.jobs", 3].set(7)
+@pytest.mark.parametrize(
+    ("children", "name"),
+    [("consumer_lag", "pushmill_consumer_lag_records"), ("held", "pushmill_held_records")],
+)
+def test_of_a_partition_that_went_away_nothing_is_told(metrics, registry, children, name):
+    gauges = getattr(metrics, children)
+    gauges["push.jobs", 3].set(7)
     place = {"topic": "push.jobs", "partition": "3"}
-    assert registry.get_sample_value("pushmill_consumer_lag_records", place) == 7
+    assert registry.get_sample_value(name, place) == 7
     metrics.forget_partition("push.jobs", 3)
     metrics.forget_partition("push.jobs", 4)
-    assert registry.get_sample_value("pushmill_consumer_lag_records", place) is None
-    metrics.consumer_lag["push.jobs", 3].set(1)
-    assert registry.get_sample_value("pushmill_consumer_lag_records", place) == 1
+    assert registry.get_sample_value(name, place) is None
+    gauges["push.jobs", 3].set(1)
+    assert registry.get_sample_value(name, place) == 1
 
 
 @pytest.mark.parametrize(

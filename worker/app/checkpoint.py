@@ -118,6 +118,8 @@ class Checkpointer:
             if not (last or self._pipeline.unacknowledged or self._renewal_due()):
                 return
             began = clock.stopwatch()
+            for partition, first, stop in self._consumer.passed():
+                self._pipeline.skip(partition, first, stop)
             await self._make_sure()
             batch = self._pipeline.checkpoint(clock.now(), last=last)
             if batch is None:

@@ -4,13 +4,14 @@ Decides which events are worth a line and which merely repeat. Changes nothing i
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import structlog
 
 from crypto.vapid import TokenCache
 from worker.edges import clock
+from worker.edges.kafka.transactions import Held
 from worker.ledger.lease import DURATION
 from worker.limits.doubt import Doubted
 from worker.logs import LogThrottle
@@ -21,7 +22,7 @@ from worker.pipeline.settlement import Batch
 from worker.pipeline.shelf import Shelf
 from worker.records.control import CampaignControl
 from worker.records.envelope import Partition, Record
-from worker.records.topics import INPUTS, TIER_TOPICS
+from worker.records.topics import CONTROL, INPUTS, TIER_TOPICS
 from worker.records.values import RecordError
 from worker.timing.clocks import WrongClock
 
@@ -31,6 +32,9 @@ WATCH_SECONDS = 0.5
 
 SLOW_SECONDS = 0.5
 """A checkpoint that takes longer is logged; at twice this, sending stops."""
+
+HELD_SECONDS = 20.0
+"""A partition that an open transaction holds back for so long is logged: healthy ones end far sooner."""
 
 
 class Watch:
@@ -65,16 +69,21 @@ class Watch:
         self._stall_told = False
         self._doubted = Doubted()
         self._resting: frozenset[str] = frozenset()
+        # Where the oldest open transaction of a partition begins, and since when that has been known.
+        self._transactions: dict[Partition, tuple[int, float]] = {}
         self._controls: int | None = 0
         for topic in (*INPUTS, *TIER_TOPICS):
             metrics.consumed[topic_prefix + topic].inc(0)
             metrics.offset_resets[topic_prefix + topic].inc(0)
 
-    async def run(self, end: Callable[[Partition], int | None]) -> None:
+    async def run(
+        self, end: Callable[[Partition], int | None], held: Callable[[], Mapping[Partition, Held]]
+    ) -> None:
         """Update gauges and log changes until cancelled.
 
         Args:
             end: Returns the offset after a partition's last record, or None if it is not known yet.
+            held: Returns what waits in each partition behind an open transaction.
         """
         while True:
             before = clock.monotonic()
@@ -82,6 +91,7 @@ class Watch:
             self._metrics.event_loop_lag.set(max(0.0, clock.monotonic() - before - WATCH_SECONDS))
             self._look()
             self._look_at_lag(end)
+            self._look_at_held(held())
 
     def _look(self) -> None:
         self._pipeline.gauge()
@@ -98,6 +108,38 @@ class Watch:
             if partition.topic in INPUTS and last is not None:
                 lag = self._metrics.consumer_lag[self._prefix + partition.topic, partition.number]
                 lag.set(max(0, last - self._pipeline.position(partition)))
+
+    def _look_at_held(self, held: Mapping[Partition, Held]) -> None:
+        """Report what waits behind a transaction that was open at the last look, too: most are soon over."""
+        now, before = clock.monotonic(), self._transactions
+        told = {each: found for each, found in held.items() if each.topic == CONTROL or self._reads(each)}
+        self._transactions = {
+            each: before[each] if each in before and before[each][0] == start else (start, now)
+            for each, (records, start) in told.items()
+            if records
+        }
+        for partition, (records, _) in told.items():
+            known = self._transactions.get(partition)
+            gauge = self._metrics.held[self._prefix + partition.topic, partition.number]
+            if known is not None and known == before.get(partition):
+                gauge.set(records)
+                self._note_held(partition, records, now - known[1])
+            else:
+                gauge.set(0)
+
+    def _reads(self, partition: Partition) -> bool:
+        return partition.topic in INPUTS and partition in self._pipeline.partitions
+
+    def _note_held(self, partition: Partition, records: int, seconds: float) -> None:
+        if seconds >= HELD_SECONDS:
+            self._warn(
+                ("held", partition),
+                "an open transaction holds back a partition",
+                topic=self._prefix + partition.topic,
+                partition=partition.number,
+                records=records,
+                seconds=round(seconds),
+            )
 
     def _look_at_checkpoints(self) -> None:
         now = clock.monotonic()

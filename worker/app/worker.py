@@ -36,6 +36,7 @@ from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.control import ControlReader
 from worker.edges.kafka.producer import RecordProducer
 from worker.edges.kafka.topics import START_PATIENCE, require_topics
+from worker.edges.kafka.transactions import Held
 from worker.edges.keyring import Keyring
 from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
@@ -46,7 +47,7 @@ from worker.pipeline.pipeline import Limits, Pipeline
 from worker.pipeline.shelf import Shelf
 from worker.push.services import Endpoints
 from worker.records.control import CampaignControl
-from worker.records.envelope import Record
+from worker.records.envelope import Partition, Record
 from worker.records.topics import INPUTS, TIER_TOPICS
 
 log = structlog.get_logger(__name__)
@@ -219,10 +220,13 @@ class Worker:
             self._fetch.run(self._membership),
             self._checkpointer.run(),
             self._dispatcher.run(),
-            self._watch.run(self._consumer.end),
+            self._watch.run(self._consumer.end, self._held),
             self._control.follow(),
             self._consumer.watch(),
         )
+
+    def _held(self) -> dict[Partition, Held]:
+        return self._consumer.held() | self._control.held()
 
     def _status_server(self) -> StatusServer | ProcessEnd:
         ready, render = self._ownership.reason_unready, partial(generate_latest, self._registry)

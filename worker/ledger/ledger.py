@@ -101,10 +101,11 @@ class Checkpoint(Generic[Subject, Effect]):
 class _Assigned(Generic[Subject, Effect]):
     """A partition's part of the ledger: below `end`, every record that is not in `entries` is settled.
 
-    `commit` is the last one, and always fits.
+    From `end` to `read` there is no record. `commit` is the last one, and always fits.
     """
 
     end: int
+    read: int
     restored: Progress
     commit: Commit
     entries: dict[int, Entry[Subject, Effect]] = field(default_factory=dict)
@@ -136,10 +137,24 @@ class _Assigned(Generic[Subject, Effect]):
             if bits:
                 partial[offset] = Partial(entry.size, bits)
         if low is None:
-            low = self.end
-        elif self.end > last:
+            return _joined(self.read, [], {}, self.restored, self.read)
+        if self.end > last:
             ranges.append((last, self.end))
         return _joined(low, ranges, partial, self.restored, self.end)
+
+    def catch_up(self) -> bool:
+        """Commit all that was read, if nothing is open: the group's lag must reach 0 behind markers, too.
+
+        Returns:
+            Whether the commit is a new one.
+        """
+        if self.entries or self.read <= self.commit.offset:
+            return False
+        progress = self.progress({})
+        commit = Commit(progress.low, encode_progress(progress))
+        if fits := len(commit.metadata) <= METADATA_MAX_CHARS:
+            self.commit = commit
+        return fits
 
     def take(self, limit: int) -> Taken[Subject, Effect]:
         """Choose what a checkpoint settles: as much as `limit` and the size of the metadata allow."""
@@ -220,7 +235,7 @@ class Ledger(Generic[Subject, Effect]):
         if partition in self._assigned:
             self._assigned[partition].lose()
         commit = Commit(progress.low, encode_progress(progress))
-        self._assigned[partition] = _Assigned(progress.low, progress, commit)
+        self._assigned[partition] = _Assigned(progress.low, progress.low, progress, commit)
 
     def forget(self) -> None:
         """Drop every partition and everything unacknowledged: another process owns them."""
@@ -250,13 +265,14 @@ class Ledger(Generic[Subject, Effect]):
         assigned = self._assigned.get(partition)
         if assigned is None:
             return None
-        if assigned.fresh and offset < assigned.restored.low:
+        if assigned.fresh and offset < assigned.read:
             # The log starts below what was committed: the topic was recreated, and the map is the old one's.
             assigned.end, assigned.restored, assigned.commit = offset, Progress(offset), Commit(offset, "")
         assigned.fresh = False
         if offset < assigned.end:
             return None
         behind, assigned.end = assigned.end, offset + 1
+        assigned.read = assigned.end
         if _is_done(assigned.restored, offset):
             return None
         settled = _restored_bits(assigned.restored, offset, size)
@@ -271,9 +287,19 @@ class Ledger(Generic[Subject, Effect]):
         """Return whether a record is still this process's to settle."""
         return entry.assigned is not None
 
+    def skip(self, partition: Partition, first: int, stop: int) -> None:
+        """Note that the offsets from `first` to `stop` hold no record: it was read up to there.
+
+        Does nothing unless every record below `first` has been entered: one that was read and still waits
+        outside the ledger, or was dropped there, is never passed over.
+        """
+        assigned = self._assigned.get(partition)
+        if assigned is not None and first <= assigned.read < stop:
+            assigned.read = stop
+
     def position(self, partition: Partition) -> int:
-        """Return the offset after the last record that was entered."""
-        return self._assigned[partition].end
+        """Return the offset of the next record to be entered, as far as is known."""
+        return self._assigned[partition].read
 
     def settle(self, entry: Entry[Subject, Effect], effects: Sequence[tuple[int, Effect]]) -> None:
         """Note effects by recipient index; they count once a checkpoint that has them is acknowledged."""
@@ -290,18 +316,17 @@ class Ledger(Generic[Subject, Effect]):
         """Take what has settled, up to `CHECKPOINT_MAX` recipients; effects of one record stay together.
 
         Returns:
-            None if nothing is open. Must be acknowledged, or everything forgotten, before the next is taken.
+            None if nothing is open or skipped. Must be acknowledged, or everything forgotten, before the next
+            is taken.
         """
         settled: Taken[Subject, Effect] = []
         commits: dict[Partition, Commit] = {}
         size = 0
         for partition, assigned in self._assigned.items():
-            if not assigned.touched:
-                continue
-            taken = assigned.take(CHECKPOINT_MAX - size)
+            taken = assigned.take(CHECKPOINT_MAX - size) if assigned.touched else []
             settled += taken
             size += sum(len(effects) for _, effects in taken)
-            if taken:
+            if taken or assigned.catch_up():
                 commits[partition] = assigned.commit
         self._pending -= size
         self._published += size

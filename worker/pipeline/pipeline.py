@@ -101,9 +101,7 @@ class Pipeline:
     def has_room(self, partition: Partition, urgent: bool = False) -> bool:
         """Return whether one more record of a partition, of up to 1,000 recipients, may be accepted.
 
-        Args:
-            partition: The record's partition.
-            urgent: Whether it belongs to the urgent lane, for which a part of the buffer is reserved.
+        A part of the buffer is reserved for records of the urgent lane.
         """
         most = self._limits.buffered * (1 if urgent else 1 - URGENT_RESERVE)
         at_risk = self._ledger.unacknowledged + self._politeness.in_flight
@@ -262,6 +260,10 @@ class Pipeline:
         """Return a commit to repeat, to hear from Kafka whether the partitions are still this process's."""
         return self._ledger.renewal()
 
+    def skip(self, partition: Partition, first: int, stop: int) -> None:
+        """Note that the offsets from `first` to `stop` hold no record, as in `Ledger.skip`."""
+        self._ledger.skip(partition, first, stop)
+
     def acknowledge(self, batch: Batch) -> None:
         """Note that Kafka has a batch's records and its commits."""
         if batch.checkpoint:
@@ -328,7 +330,7 @@ class Pipeline:
         return self._ledger.partitions
 
     def position(self, partition: Partition) -> int:
-        """Return the offset after the last record that was accepted."""
+        """Return the offset of the next record to be accepted, as far as is known."""
         return self._ledger.position(partition)
 
     def gauge(self) -> None:

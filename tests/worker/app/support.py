@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import TopicPartition
 
@@ -30,6 +31,8 @@ class Consumer:
     def __init__(self, **_: Any) -> None:
         self._coordinator = SimpleNamespace(generation=1, _send_req=None)
         self._client = SimpleNamespace(send=None)
+        self._fetcher = SimpleNamespace(_records={})
+        self._subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=Assignment(PLACES)))
         self.committed: list[Any] = []
         self.refuses = False
 
@@ -44,6 +47,11 @@ class Consumer:
 
     def assignment(self) -> set[Any]:
         return PLACES
+
+    def read_to(self, offset: int) -> None:
+        """Read on to an offset without handing any record out."""
+        for place in PLACES:
+            self._subscription.subscription.assignment.state_value(place).seek(offset)
 
     async def commit(self, offsets: Any) -> None:
         await asyncio.sleep(0)

@@ -103,6 +103,34 @@ async def test_the_last_commit_is_repeated_in_time_to_keep_the_lease_while_somet
     assert RENEW_SECONDS < DURATION
 
 
+async def test_what_was_read_and_holds_no_record_is_committed_once_nothing_is_open(worker):
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
+    [place] = PLACES
+    worker._consumer._after[place] = 1  # the record of the fixture
+    consumer.read_to(2)  # past a transaction's marker
+    checkpoint = asyncio.create_task(worker._checkpointer.checkpoint())
+    await turns()
+    assert consumer.committed == []  # not before the record's outcome is acknowledged
+    producer.acknowledged.set_result(None)
+    await checkpoint
+    consumer.read_to(5)
+    worker._lease.end()  # as in an idle worker, which has no reason to renew it
+    await worker._checkpointer.checkpoint()
+    await worker._checkpointer.checkpoint()
+    assert [commits[place].offset for commits in consumer.committed] == [2, 5]
+
+
+async def test_what_was_fetched_and_not_accepted_is_not_committed(worker):
+    producer, consumer = worker._producer._producer, worker._consumer._consumer
+    producer.acknowledged.set_result(None)
+    [place] = PLACES
+    worker._consumer._after[place] = 3  # two records on the shelf, or dropped from it
+    consumer.read_to(4)
+    for last in (False, True):
+        await worker._checkpointer.checkpoint(last=last)
+    assert [commits[place].offset for commits in consumer.committed] == [1]
+
+
 async def test_the_loop_makes_one_each_interval_or_when_one_is_wanted_but_only_of_what_it_owns(
     worker, monkeypatch
 ):

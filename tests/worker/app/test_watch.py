@@ -4,8 +4,9 @@ from structlog.testing import capture_logs
 
 from tests.worker.support import JOBS, NOW, TOKENS, job, make_pipeline, recipient, record
 from worker.app import watch
-from worker.app.watch import SLOW_SECONDS, Watch
+from worker.app.watch import HELD_SECONDS, SLOW_SECONDS, Watch
 from worker.edges import clock
+from worker.edges.kafka.transactions import NOTHING, Held
 from worker.metrics import Metrics
 from worker.pipeline.actionable import NOT_ALLOWED
 from worker.pipeline.shelf import Shelf
@@ -150,6 +151,49 @@ def test_lag_is_of_the_inputs_alone_and_never_below_nothing(desk):
     assert desk.metric("pushmill_consumer_lag_records", topic="push.jobs", partition="0") == 0
 
 
+def test_what_is_held_is_told_of_inputs_and_controls_alone(desk):
+    elsewhere, tier, control = Partition("jobs", 9), Partition(TIERS[0].topic, 0), Partition("control", 0)
+    for _ in range(2):
+        desk.watch._look_at_held(
+            {JOBS: Held(3, 1), elsewhere: Held(4, 1), tier: Held(5, 1), control: NOTHING}
+        )
+    for topic, partition, records in (
+        ("push.jobs", "0", 3),
+        ("push.jobs", "9", None),  # this worker no longer has it
+        ("push.later.10s", "0", None),
+        ("push.control", "0", 0),
+    ):
+        assert desk.metric("pushmill_held_records", topic=topic, partition=partition) == records
+    for _ in range(2):
+        desk.watch._look_at_held({JOBS: NOTHING, control: Held(2, 0)})
+    assert desk.metric("pushmill_held_records", topic="push.jobs", partition="0") == 0
+    assert desk.metric("pushmill_held_records", topic="push.control", partition="0") == 2
+
+
+def test_transactions_that_follow_one_another_hold_nothing(desk):
+    for number in range(5):
+        desk.watch._look_at_held({JOBS: Held(3, 4 * number)})
+        assert desk.metric("pushmill_held_records", topic="push.jobs", partition="0") == 0
+    desk.watch._look_at_held({JOBS: Held(7, 16)})
+    assert desk.metric("pushmill_held_records", topic="push.jobs", partition="0") == 7
+
+
+def test_a_partition_that_is_held_for_long_is_logged(desk):
+    def held(records, seconds, start=4):
+        desk.now += seconds
+        with capture_logs() as lines:
+            desk.watch._look_at_held({JOBS: Held(records, start)})
+        return lines
+
+    assert held(3, 0) == held(5, HELD_SECONDS - 1) == []
+    [line] = held(6, 1)
+    assert (line["topic"], line["partition"]) == ("push.jobs", 0)
+    assert (line["records"], line["seconds"]) == (6, HELD_SECONDS)
+    assert held(6, 1) == []  # throttled
+    assert held(6, HELD_SECONDS, start=5) == []  # another transaction
+    assert held(0, 1) == held(5, HELD_SECONDS, start=5) == held(5, 1, start=5) == []
+
+
 def test_what_waits_in_a_tier_beyond_its_time_is_measured_in_seconds(desk):
     tier = TIERS[0]
     written_at = clock.now() - tier.delay
@@ -168,5 +212,5 @@ async def test_it_looks_on_and_on_and_says_how_late_it_was(desk, monkeypatch):
 
     monkeypatch.setattr(watch.asyncio, "sleep", sleep)
     with pytest.raises(RuntimeError):  # what a StopIteration becomes
-        await desk.watch.run({}.get)
+        await desk.watch.run({}.get, dict)
     assert desk.metric("pushmill_event_loop_lag_seconds") == 0

@@ -233,6 +233,70 @@ def test_offsets_without_records_take_no_space_in_the_map():
     assert stop == offset + 1
 
 
+# ── what was read and holds no record ───────────────────────────────────────────────────────────────────
+
+
+def test_behind_the_marker_of_a_transaction_nothing_is_left():
+    ledger = owner()
+    ledger.skip(P0, 0, 3)  # an aborted transaction
+    assert ledger.position(P0) == 3
+    assert (ledger.checkpoint().commits, ledger.checkpoint()) == ({P0: Commit(3, "")}, None)
+    (entry,) = opened(ledger, 1, first=3)
+    ledger.skip(P0, 4, 5)
+    assert ledger.position(P0) == 5
+    assert ledger.checkpoint().commits == {P0: Commit(3, "")}  # the record is open
+    settle(ledger, entry)
+    assert committed(ledger) == Commit(5, "")
+
+
+def test_a_marker_is_committed_with_what_other_partitions_settle():
+    ledger = owner()
+    ledger.assign(P1, Progress(0))
+    (entry,) = opened(ledger, 1)
+    settle(ledger, entry)
+    ledger.skip(P1, 0, 2)
+    assert ledger.checkpoint().commits == {P0: Commit(1, ""), P1: Commit(2, "")}
+
+
+def test_records_that_were_read_and_not_entered_are_never_skipped():
+    ledger = owner()
+    settle(ledger, *opened(ledger, 1))
+    ledger.skip(P0, 3, 4)  # 1 and 2 wait outside, or were dropped there
+    assert (ledger.position(P0), committed(ledger)) == (1, Commit(1, ""))
+
+
+@pytest.mark.parametrize("partition", [P0, P1], ids=["behind", "not assigned"])
+def test_what_cannot_be_skipped_is_ignored(partition):
+    ledger = owner(P0, Progress(7))
+    ledger.skip(partition, 0, 5)
+    assert (ledger.position(P0), ledger.checkpoint()) == (7, None)
+
+
+@pytest.mark.parametrize(
+    ("stop", "left"),
+    [
+        (6, Progress(8, ((20, 30),), {40: Partial(2, 0b01)})),
+        (25, Progress(30, (), {40: Partial(2, 0b01)})),
+        (35, Progress(35, (), {40: Partial(2, 0b01)})),
+        (41, Progress(41)),
+    ],
+)
+def test_what_was_restored_beyond_what_is_skipped_stays_in_the_map(stop, left):
+    ledger = owner(P0, Progress(4, ((6, 8), (20, 30)), {40: Partial(2, 0b01)}))
+    ledger.skip(P0, 4, stop)
+    assert restored(committed(ledger)) == left
+
+
+@pytest.mark.parametrize("offset", [3, 505])
+def test_a_record_where_there_was_none_shows_another_log(offset):
+    ledger = owner(P0, Progress(500, ((502, 503),)))
+    ledger.skip(P0, 500, 510)
+    (entry,) = opened(ledger, 1, first=offset)
+    assert restored(ledger.checkpoint().commits[P0]) == Progress(offset)
+    settle(ledger, entry)
+    assert committed(ledger) == Commit(offset + 1, "")
+
+
 # ── maps that grow too large ────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,5 +1,6 @@
 """The ledger under any order of events, compared with a model of two logs and their owners."""
 
+from collections import deque
 from itertools import groupby
 
 from hypothesis import settings
@@ -15,14 +16,32 @@ from worker.records.envelope import Commit
 SIZES = st.sampled_from([1, 1, 2, 7, 8, 100, 1000])
 
 
+class Reader:
+    """Reads one log: hands records out to a shelf, and steps over what is no record.
+
+    Attributes:
+        position: The next offset to read.
+        after: The offset after the last record that was handed out.
+        shelf: Records handed out and not entered yet.
+    """
+
+    def __init__(self, position):
+        self.position = self.after = position
+        self.shelf = deque()
+
+
 class Owners(RuleBasedStateMachine):
-    """One owner after another reads two logs; `durable` is what acknowledged checkpoints contain."""
+    """One owner after another reads two logs; `durable` is what acknowledged checkpoints contain.
+
+    A log is its records, as (offset, size), and its end: markers and aborted records may come last.
+    """
 
     partitions = st.sampled_from([P0, P1])
 
     def __init__(self):
         super().__init__()
         self.logs = {P0: [], P1: []}
+        self.ends = {P0: 0, P1: 0}
         self.commits = {P0: Commit(0, ""), P1: Commit(0, "")}
         self.durable = set()
         self._start()
@@ -33,10 +52,11 @@ class Owners(RuleBasedStateMachine):
 
     def _assign(self):
         self.handed, self.settled, self.outstanding = {}, set(), None
-        self.position = {}
+        self.readers = {}
+        self.letting_go = False
         for partition, commit in self.commits.items():
             self.ledger.assign(partition, restored(commit))
-            self.position[partition] = commit.offset
+            self.readers[partition] = Reader(commit.offset)
 
     @rule(
         partition=partitions,
@@ -44,20 +64,52 @@ class Owners(RuleBasedStateMachine):
         gap=st.sampled_from([0, 0, 1, 300]),
     )
     def produce(self, partition, sizes, gap):
-        log = self.logs[partition]
         for size in sizes:
-            offset = log[-1][0] + 1 + gap if log else gap
-            log.append((offset, size))
+            offset = self.ends[partition] + gap
+            self.logs[partition].append((offset, size))
+            self.ends[partition] = offset + 1
+
+    @rule(partition=partitions, markers=st.integers(1, 3))
+    def end_a_transaction(self, partition, markers):
+        self.ends[partition] += markers
+
+    @rule(partition=partitions, most=st.integers(0, 30))
+    def fetch(self, partition, most):
+        self._fetch(partition, most)
+        self._skip()  # may come at any time: what is on the shelf keeps it from passing
+
+    def _fetch(self, partition, most):
+        """Hand out `most` records, then step over what comes before the next one."""
+        reader = self.readers[partition]
+        ahead = [each for each in self.logs[partition] if each[0] >= reader.position]
+        for record in ahead[:most]:
+            reader.after = record[0] + 1
+            if not self.letting_go:
+                reader.shelf.append(record)
+        reader.position = ahead[most][0] if ahead[most:] else self.ends[partition]
+
+    def _skip(self):
+        for partition, reader in self.readers.items():
+            self.ledger.skip(partition, reader.after, reader.position)
 
     @rule(partition=partitions, most=st.integers(1, 30))
-    def read(self, partition, most):
-        for offset, size in self.logs[partition]:
-            if most and offset >= self.position[partition] and self.ledger.room(partition) >= size:
-                self._read(partition, offset, size)
-                most -= 1
+    def accept(self, partition, most):
+        self._accept(partition, most)
 
-    def _read(self, partition, offset, size):
-        self.position[partition] = offset + 1
+    def _accept(self, partition, most):
+        shelf = self.readers[partition].shelf
+        while most and shelf and self.ledger.room(partition) >= shelf[0][1]:
+            self._enter(partition, *shelf.popleft())
+            most -= 1
+
+    @rule()
+    def let_go(self):
+        """Drop what is on the shelf, as before a hand-over: from now on nothing is entered any more."""
+        self.letting_go = True
+        for reader in self.readers.values():
+            reader.shelf.clear()
+
+    def _enter(self, partition, offset, size):
         entry = self.ledger.open_record(partition, offset, size, offset)
         left = set(entry.unsettled) if entry else set()
         durable = {index for (p, o, index) in self.durable if (p, o) == (partition, offset)}
@@ -77,9 +129,12 @@ class Owners(RuleBasedStateMachine):
     @precondition(lambda self: self.outstanding is None)
     @rule()
     def checkpoint(self):
+        self._skip()
         checkpoint = self.ledger.checkpoint()
         if checkpoint is None:
             assert set(self.handed) <= self.durable
+            for partition, commit in self.commits.items():
+                assert self.ledger.position(partition) <= commit.offset
             return
         effects = set(told(checkpoint))
         assert len(effects) == len(told(checkpoint)) == checkpoint.size <= CHECKPOINT_MAX
@@ -122,16 +177,39 @@ class Owners(RuleBasedStateMachine):
         assert self.ledger.unacknowledged == len(self.settled - self.durable)
         assert self.ledger.open == len(set(self.handed) - self.durable)
 
+    @invariant()
+    def nothing_that_was_not_read_is_passed_over(self):
+        for partition, reader in self.readers.items():
+            first = min([offset for offset, _ in reader.shelf], default=reader.position)
+            assert self.ledger.position(partition) <= max(first, self.commits[partition].offset)
+
     def teardown(self):
         self._start()
-        for partition, log in self.logs.items():
-            for offset, size in log:
-                if offset >= self.position[partition]:
-                    self._read(partition, offset, size)
         everyone = {
             (p, offset, i) for p, log in self.logs.items() for offset, size in log for i in range(size)
         }
-        assert set(self.handed) == everyone - self.durable
+        left = everyone - self.durable
+        while any(reader.position < self.ends[partition] for partition, reader in self.readers.items()):
+            for partition, reader in self.readers.items():
+                self._fetch(partition, 5)
+                while reader.shelf:
+                    self._accept(partition, 5)
+                    self._settle_everything()
+                self._skip()
+        self._settle_everything()
+        assert set(self.handed) == left
+        assert {partition: commit.offset for partition, commit in self.commits.items()} == self.ends
+
+    def _settle_everything(self):
+        for who in sorted(set(self.handed) - self.settled):
+            self.ledger.settle(self.handed[who], [(who[2], who)])
+            self.settled.add(who)
+        for _ in range(1 + self.ledger.open):
+            if (checkpoint := self.ledger.checkpoint()) is None:
+                break
+            self.outstanding = checkpoint
+            self._check_commits(checkpoint, self.durable | set(told(checkpoint)))
+            self.acknowledge()
 
 
 TestOwners = Owners.TestCase

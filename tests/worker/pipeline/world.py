@@ -53,6 +53,7 @@ class World:
         self.upstream = Upstream(self.dice)
         self.services = PushServices(self.dice)
         self.logs = {partition: [] for partition in INPUTS + LATER}
+        self.ends = dict.fromkeys(self.logs, 0)
         self.commits = {partition: Commit(0, "") for partition in self.logs}
         self.metrics = Metrics(CollectorRegistry())
         self.made = self.may_repeat = 0
@@ -68,10 +69,11 @@ class World:
             self.made += 1
 
     def _append(self, partition, value):
-        log = self.logs[partition]
-        gap = self.dice.choice([0, 0, 0, 3])  # markers of transactions
-        offset = log[-1].offset + 1 + gap if log else gap
-        log.append(value if isinstance(value, Record) else record(value, partition, offset, self.now))
+        before, behind = self.dice.choice([(0, 0), (0, 0), (0, 1), (3, 0)])  # markers of transactions
+        offset = self.ends[partition] + before
+        self.ends[partition] = offset + 1 + behind
+        written = value if isinstance(value, Record) else record(value, partition, offset, self.now)
+        self.logs[partition].append(written)
 
     def _publish(self, publications):
         for each in publications:
@@ -175,7 +177,13 @@ class World:
             asked = answer.headers.get("retry-after", "0") if isinstance(answer, PushResponse) else "0"
             promise.not_before = max(promise.not_before, self.now + float(asked) if asked.isdigit() else 0)
 
+    def skip(self):
+        for partition, position in self.position.items():
+            ahead = self._next(partition)
+            self.pipeline.skip(partition, position, ahead.offset if ahead else self.ends[partition])
+
     def checkpoint(self, *, die_before_commit=False):
+        self.skip()
         batch = self.pipeline.checkpoint(self.now)
         if batch is None:
             return
@@ -249,6 +257,8 @@ class World:
             if self._over():
                 break
         assert self._over()
+        self.checkpoint()
+        assert {partition: commit.offset for partition, commit in self.commits.items()} == self.ends
 
     def _over(self):
         return not (

@@ -5,7 +5,7 @@ commits go in. Written against aiokafka 0.14; comments name the behaviour that t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,7 @@ from worker.edges.kafka.commits import read_commits
 from worker.edges.kafka.coordination import NO_GENERATION
 from worker.edges.kafka.evictions import Evictions
 from worker.edges.kafka.leaving import leave_group
+from worker.edges.kafka.transactions import NOTHING, READ_COMMITTED, Held, held, passed
 from worker.logs import LogThrottle
 from worker.records.envelope import Commit, Partition, Record
 
@@ -75,6 +76,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._may_commit = False
         self._lost = False
         self._has_joined = False
+        self._after: dict[TopicPartition, int] = {}  # the offset after the last record that was handed out
         self._evictions = Evictions()
         self._throttle = LogThrottle()
         self._arrivals = Arrivals()
@@ -89,6 +91,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             group_instance_id=instance,
             auto_offset_reset="earliest",  # latest, the default, would skip what came while no worker ran
             enable_auto_commit=False,
+            isolation_level=READ_COMMITTED,
             session_timeout_ms=int((SESSION_STATIC if instance else SESSION_DYNAMIC) * 1000),
             # Defaults to the session time-out: a revocation that takes longer would lose its partitions.
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
@@ -163,9 +166,12 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         try:
             found = await self._consumer.getmany(timeout_ms=int(seconds * 1000))
         except KafkaError as error:
+            self._after.clear()
             if self._evictions.fenced:
                 raise self._instance_taken() from error
             raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
+        for place, records in found.items():
+            self._after[place] = records[-1].offset + 1
         return [record for place, records in found.items() for record in self._records(place, records)]
 
     def hold(self, partitions: Iterable[Partition]) -> None:
@@ -206,10 +212,31 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         except KafkaError as error:
             raise KafkaStuckError(f"Kafka refuses a commit: {error}") from error
 
+    def passed(self) -> Iterator[tuple[Partition, int, int]]:
+        """Yield the offsets that were read and hold no record, such as a transaction's marker.
+
+        They are (partition, first offset, offset after the last). The first is the one after the last record
+        that `fetch` returned.
+        """
+        if self._may_commit:
+            for place, first, stop in passed(self._consumer, self._after):
+                yield self._partition(place), first, stop
+
     def end(self, partition: Partition) -> int | None:
         """Return the offset after a partition's last record as of the last fetch, or None if unknown."""
         end: int | None = self._consumer.highwater(self._topic_partition(partition))
         return end
+
+    def held(self) -> dict[Partition, Held]:
+        """Return, for each partition, what waits behind an open transaction.
+
+        Nothing while it is paused: Kafka is not asked then, and a transaction seen before may have ended.
+        """
+        paused = self._consumer.paused()
+        return {
+            self._partition(place): NOTHING if place in paused else held(self._consumer, place)
+            for place in self._consumer.assignment()
+        }
 
     def _on_reset(self, partition: TopicPartition) -> None:
         self._membership.reset(self._partition(partition))
@@ -237,6 +264,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             for partition, commit in commits.items():
                 if commit is not None:  # aiokafka's own lookup takes an error for no commit
                     self._consumer.seek(partition, commit.offset)
+            self._after = {partition: commit.offset if commit else 0 for partition, commit in commits.items()}
             self._may_commit, self._lost, self._has_joined = True, False, True
             await self._membership.assigned(
                 {self._partition(partition): commit for partition, commit in commits.items()}

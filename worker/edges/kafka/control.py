@@ -12,8 +12,10 @@ from aiokafka.errors import KafkaError
 from worker.config import KafkaSettings
 from worker.edges import clock
 from worker.edges.kafka.reader import TopicReader
+from worker.edges.kafka.transactions import Held
 from worker.logs import LogThrottle
 from worker.records.control import CampaignControl, decode_control
+from worker.records.envelope import Partition
 from worker.records.topics import CONTROL
 from worker.records.values import RecordError
 
@@ -36,7 +38,7 @@ class ControlReader:
         self._throttle = LogThrottle()
 
     async def start(self) -> None:
-        """Read the topic to its end.
+        """Read the topic to its end, or to the start of a transaction that is open.
 
         Raises:
             KafkaUnreachableError: No broker answers.
@@ -51,6 +53,10 @@ class ControlReader:
                 await self._reader.poll()
             except (KafkaError, OSError) as error:
                 self._warn("cannot read the control topic; trying again", error=type(error).__name__)
+
+    def held(self) -> dict[Partition, Held]:
+        """Return, for each partition, which control records do not count yet: a transaction is open."""
+        return {Partition(CONTROL, number): each for number, each in self._reader.held().items()}
 
     async def stop(self) -> None:
         """Disconnect."""

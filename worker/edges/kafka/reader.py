@@ -1,5 +1,6 @@
 """Reading a whole topic outside any consumer group: to its current end, then whatever is added.
 
+Where somebody's transaction is open, what can be read ends where it begins, and goes on once it has ended.
 Knows nothing of what the records say.
 """
 
@@ -13,6 +14,7 @@ from aiokafka.structs import TopicPartition
 from worker.config import KafkaSettings
 from worker.edges.kafka import header_names
 from worker.edges.kafka.client import connection, unreachable, within
+from worker.edges.kafka.transactions import READ_COMMITTED, Held, held
 
 _FETCH_MS = 300
 _STOP_SECONDS = 5.0
@@ -35,10 +37,11 @@ class TopicReader:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             fetch_max_wait_ms=100,
+            isolation_level=READ_COMMITTED,
         )
 
     async def read_to_end(self) -> None:
-        """Read to the current end of the topic, then pause.
+        """Read to the current end of the topic, or of what may be read of it, then pause.
 
         Raises:
             KafkaUnreachableError: No broker answers.
@@ -50,6 +53,8 @@ class TopicReader:
             self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
             self._consumer.assign(self._partitions)
             await self._consumer.seek_to_beginning(*self._partitions)
+            # When only committed records are read, these are the last stable offsets: never behind a
+            # transaction that stays open, for which this would wait without end.
             ends = await self._consumer.end_offsets(self._partitions)
             while await self._is_before(ends):
                 await self._read()
@@ -70,6 +75,10 @@ class TopicReader:
             await self._read()
         finally:
             self._consumer.pause(*self._partitions)
+
+    def held(self) -> dict[int, Held]:
+        """Return, by partition number, what waited behind an open transaction when it was last read."""
+        return {place.partition: held(self._consumer, place) for place in self._partitions}
 
     async def stop(self) -> None:
         """Disconnect; never waits for long."""

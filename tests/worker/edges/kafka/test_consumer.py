@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import FetchError
+from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
@@ -14,12 +16,13 @@ from aiokafka.errors import (
     NoError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
+    RecordTooLargeError,
     UnknownMemberIdError,
 )
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from structlog.testing import capture_logs
 
 from worker.edges.kafka import commits
@@ -27,12 +30,14 @@ from worker.edges.kafka import consumer as kafka
 from worker.edges.kafka.client import InstanceTakenError, KafkaStuckError, PartitionsLostError
 from worker.edges.kafka.consumer import GroupConsumer, Membership
 from worker.edges.kafka.evictions import FENCED_INSTANCE_ID, MOST, PERIOD, Evictions
+from worker.edges.kafka.transactions import NOTHING, Held
 from worker.records.envelope import Commit, Partition
 
 PLACE = Partition("jobs", 0)
 A_COMMIT = OffsetCommitRequest("group", 1, "member", -1, [])
 COMMITS = {PLACE: Commit(7, "map")}
-PLACES = {TopicPartition("push.jobs", 0)}
+INPUT = TopicPartition("push.jobs", 0)
+PLACES = {INPUT}
 
 
 class Coordinator:
@@ -71,6 +76,10 @@ class Consumer:
         self.joins = 0
         self.read_error: Exception | None = None
         self.held: set[TopicPartition] = set()
+        self.records: dict[TopicPartition, list[Any]] = {}
+        self.ends: tuple[int | None, int | None] = (None, None)
+        self._fetcher = SimpleNamespace(_records={})
+        self._subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=Assignment(PLACES)))
         self.sought: list[tuple[TopicPartition, int]] = []
 
     def subscribe(self, _topics: list[str], listener: Any) -> None:
@@ -89,6 +98,17 @@ class Consumer:
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         self.sought.append((place, offset))
+        self.read_to(offset)
+
+    def read_to(self, offset: int) -> None:
+        """Read on to an offset, whether or not there are records before it."""
+        self._subscription.subscription.assignment.state_value(INPUT).seek(offset)
+
+    def highwater(self, _place: TopicPartition) -> int | None:
+        return self.ends[0]
+
+    def last_stable_offset(self, _place: TopicPartition) -> int | None:
+        return self.ends[1]
 
     def paused(self) -> set[TopicPartition]:
         return set(self.held)
@@ -96,7 +116,8 @@ class Consumer:
     async def getmany(self, timeout_ms: int) -> dict[Any, Any]:
         if self.read_error:
             raise self.read_error
-        return {}
+        found, self.records = self.records, {}
+        return found
 
     async def commit(self, offsets: Any) -> None:
         if self.commit_error:
@@ -206,6 +227,89 @@ async def test_a_partition_is_read_on_from_its_commit_or_from_where_aiokafka_beg
     monkeypatch.setattr(commits, "_list_offsets", list_offsets)
     await member.group.on_partitions_assigned({first, second})
     assert member.consumer.sought == [(first, 7)]
+
+
+# ── transactions ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def found(*offsets: int) -> dict[TopicPartition, list[Any]]:
+    """Return records as aiokafka's `getmany` does."""
+    return {
+        INPUT: [ConsumerRecord("push.jobs", 0, each, 0, 0, None, b"{}", None, -1, 2, ()) for each in offsets]
+    }
+
+
+def passed(member: Member) -> list[Any]:
+    return list(member.group.passed())
+
+
+async def test_nothing_of_a_transaction_is_read_before_it_is_committed(member):
+    assert member.consumer.options["isolation_level"] == "read_committed"
+
+
+async def test_what_was_read_and_handed_nothing_out_is_passed(member):
+    assert passed(member) == []  # no position is known yet
+    member.consumer.read_to(3)
+    assert passed(member) == [(PLACE, 0, 3)]
+    member.consumer.records = found(3, 5)
+    await member.group.fetch(0.1)
+    member.consumer.read_to(6)
+    assert passed(member) == []
+    member.consumer.read_to(7)
+    assert passed(member) == [(PLACE, 6, 7)]
+
+
+async def test_from_its_commit_on_a_partition_is_read_anew(member, monkeypatch):
+    member.consumer.records = found(3, 5)
+    await member.group.fetch(0.1)
+    member.consumer.read_to(9)
+
+    async def list_offsets(*_: Any) -> dict[Any, Any]:
+        return {INPUT: OffsetAndMetadata(4, "")}
+
+    monkeypatch.setattr(commits, "_list_offsets", list_offsets)
+    await member.consumer.rejoin()
+    assert passed(member) == []
+    member.consumer.read_to(6)
+    assert passed(member) == [(PLACE, 4, 6)]
+
+
+async def test_nothing_is_passed_in_partitions_that_are_not_owned(member):
+    member.consumer.read_to(3)
+    await member.group.on_partitions_revoked(PLACES)
+    assert passed(member) == []
+
+
+async def test_a_record_that_aiokafka_steps_over_with_an_error_is_not_passed(member):
+    member.consumer.read_to(1)
+    member.consumer._fetcher._records[INPUT] = FetchError(error=RecordTooLargeError(), backoff=0)
+    assert passed(member) == []
+    del member.consumer._fetcher._records[INPUT]
+    member.consumer.read_error = RecordTooLargeError()
+    with pytest.raises(KafkaStuckError):
+        await member.group.fetch(0.1)
+    assert passed(member) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "stable", "held"),
+    [
+        *((None, None, NOTHING), (9, None, NOTHING), (9, -1, NOTHING), (9, 9, NOTHING), (8, 9, NOTHING)),
+        (9, 4, Held(5, 4)),
+    ],
+)
+async def test_what_is_held_lies_between_the_last_stable_offset_and_the_end(member, end, stable, held):
+    member.group.hold(())
+    member.consumer.ends = end, stable
+    assert member.group.held() == {PLACE: held}
+
+
+async def test_of_a_paused_partition_nothing_is_known_to_be_held(member):
+    member.consumer.ends = 9, 4
+    member.group.hold([PLACE])
+    assert member.group.held() == {PLACE: NOTHING}
+    member.group.hold(())
+    assert member.group.held() == {PLACE: Held(5, 4)}
 
 
 async def test_a_partition_that_is_read_from_its_beginning_is_reported(member):
