@@ -81,6 +81,7 @@ SHARED = (
     *("worker.logs", "worker.edges.clock", "worker.edges.process"),
     *("worker.edges.kafka.client", "worker.edges.kafka.producer"),
     *("worker.edges.kafka.topics", "worker.edges.kafka.metadata", "worker.edges.kafka.reader"),
+    "worker.edges.kafka.header_names",
     *(
         "worker.edges.kafka.admin",
         "worker.edges.kafka.login",

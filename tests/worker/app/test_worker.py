@@ -6,8 +6,8 @@ import pytest
 
 from tests.worker.app.support import JOB, WAITS, turns
 from worker.app import worker as app
-from worker.edges.kafka import producer as producer_module
 from worker.edges.kafka.client import KafkaStuckError
+from worker.ledger import patience
 from worker.records.envelope import Partition, Record
 
 
@@ -95,7 +95,7 @@ async def test_who_finds_its_partitions_lost_does_not_leave(worker, left):
 
 
 async def test_whose_last_checkpoint_is_not_acknowledged_does_not_leave(worker, left, monkeypatch):
-    monkeypatch.setattr(producer_module, "ANSWER_LIMIT", 0.05)
+    monkeypatch.setattr(patience, "OUTAGE_LIMIT", 0.05)
     with pytest.raises(KafkaStuckError):
         await worker._drain([asyncio.create_task(turns())])
     assert left == []

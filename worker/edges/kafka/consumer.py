@@ -170,8 +170,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             if self._evictions.fenced:
                 raise self._instance_taken() from error
             raise KafkaStuckError(f"Kafka does not let this process read: {error}") from error
-        for place, records in found.items():
-            self._after[place] = records[-1].offset + 1
+        self._after |= {place: records[-1].offset + 1 for place, records in found.items() if records}
         return [record for place, records in found.items() for record in self._records(place, records)]
 
     def hold(self, partitions: Iterable[Partition]) -> None:

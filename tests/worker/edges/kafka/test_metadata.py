@@ -114,6 +114,9 @@ class Admin:
     async def force_metadata_update(self) -> bool:
         return True
 
+    async def _send_request(self, request: Any, node: int | None = None) -> Any:
+        return await self.send(self.get_random_node() if node is None else node, request)
+
     async def send(self, node: int, request: Any) -> Any:
         if isinstance(request, OffsetRequest):
             return self.ends(node, request)

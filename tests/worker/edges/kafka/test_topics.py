@@ -41,7 +41,7 @@ class Cluster:
         self.appearing: list[str] = []
         self.looks = 0
 
-    def __call__(self, **_: Any) -> "Cluster":
+    def __call__(self, _: Any) -> "Cluster":
         return self
 
     async def start(self) -> None:
@@ -88,7 +88,7 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch):
     made = Cluster()
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", made)
+    monkeypatch.setattr(topics, "Admin", made)
     monkeypatch.setattr(topics, "metadata", made.metadata)
     monkeypatch.setattr(topics, "wait_for_leaders", waited(made))
     monkeypatch.setattr(topics, "_POLL_SECONDS", 0)
