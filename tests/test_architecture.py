@@ -79,16 +79,11 @@ ALLOWED_IN_THE_CORE = {
 SHARED = (
     *("worker.config", "worker.broker_settings", "worker.bearer_token", "worker.certificates"),
     *("worker.logs", "worker.edges.clock", "worker.edges.process"),
-    *("worker.edges.kafka.client", "worker.edges.kafka.producer"),
-    *("worker.edges.kafka.topics", "worker.edges.kafka.metadata", "worker.edges.kafka.reader"),
+    *("worker.edges.kafka.client", "worker.edges.kafka.connections", "worker.edges.kafka.failures"),
+    *("worker.edges.kafka.login", "worker.edges.kafka.tokens", "worker.edges.kafka.token_sources"),
+    *("worker.edges.kafka.admin", "worker.edges.kafka.metadata", "worker.edges.kafka.topics"),
+    *("worker.edges.kafka.producer", "worker.edges.kafka.reader", "worker.edges.kafka.transactions"),
     "worker.edges.kafka.header_names",
-    *(
-        "worker.edges.kafka.admin",
-        "worker.edges.kafka.login",
-        "worker.edges.kafka.tokens",
-        "worker.edges.kafka.token_sources",
-    ),
-    *("worker.edges.kafka.connections", "worker.edges.kafka.failures", "worker.edges.kafka.transactions"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 

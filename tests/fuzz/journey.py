@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 
-import msgspec
 from prometheus_client import CollectorRegistry
 
 from crypto.vapid import VapidKey
@@ -35,14 +34,6 @@ class _EveryKey:
 
     def for_site(self, _vapid_key: str | None, _site_id: str) -> VapidKey:
         return VAPID_KEY
-
-
-class _Person(msgspec.Struct):
-    id: str
-
-
-class _People(msgspec.Struct):
-    recipients: list[_Person]
 
 
 def travel(partition: Partition, value: bytes, only: frozenset[str] | None = None) -> RecordError | None:
@@ -106,9 +97,9 @@ def _check_written(value: bytes, written: list[Publication], only: frozenset[str
             people.update(_check_later(publication))
         else:
             assert publication.topic in {EXPIRED, STATS}
-    # Not with `json`: fields that are not read need not be UTF-8.
-    expected = msgspec.json.decode(value, type=_People).recipients
-    assert people == Counter(person.id for person in expected)
+    # With `json`, which takes halves of surrogate pairs and NaN; what is not UTF-8 is in no id.
+    expected = json.loads(value.decode("utf-8-sig", "replace"))["recipients"]
+    assert people == Counter(person["id"] for person in expected)
     assert sum(len(publication.value or b"") for publication in written) <= 10 * LATER_MAX_BYTES + 20 * len(
         value
     )

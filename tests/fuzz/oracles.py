@@ -102,24 +102,16 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 _BEYOND = re.compile(
     r"value: is nested too deeply"
     r"|notification\.(renotify: needs|data: is nested)"
+    r"|payload: is nested"
     r"|slice\.total: is less"
     r"|[^ ]*(start_at|not_after|not_before|timestamp|due_at|at): "
     r"(invalid RFC3339|expected `datetime`.*timezone)"
 )
 
 
-def beyond_schemas(tree: Any, problem: str) -> bool:
+def beyond_schemas(problem: str) -> bool:
     """Whether a value is refused for a rule that, as documented, the worker checks and the schemas do not."""
-    return bool(_BEYOND.match(problem)) or _has_odd_numbers(tree)
-
-
-def _has_odd_numbers(tree: Any) -> bool:
-    """Whether a whole number is written as 1.0 or 1e0: an integer in JSON Schema but not for the decoder."""
-    if isinstance(tree, dict):
-        return any(map(_has_odd_numbers, tree.values()))
-    if isinstance(tree, list):
-        return any(map(_has_odd_numbers, tree))
-    return isinstance(tree, float) and tree.is_integer()
+    return bool(_BEYOND.match(problem))
 
 
 # ── HTTP ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -103,7 +103,8 @@ def compile_message(job: SendJob) -> Message:
     """Compile what a job sends: its `payload`, or its notification as Declarative Web Push.
 
     A `payload` that is a text goes out as it is; one that is an object is a template.
-    Source: https://www.w3.org/TR/push-api/#declarative-push-message, WebKit's Declarative Web Push.
+    Source: https://www.w3.org/TR/push-api/#declarative-push-message, WebKit's Declarative Web Push;
+    `app_badge` beside `notification`: https://github.com/w3c/push-api/pull/402.
     """
     declarative = job.notification is not None
     if not declarative and not isinstance(job.payload, dict):
