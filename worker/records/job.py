@@ -123,6 +123,9 @@ class Decoded:
 
 class _LenientJob(SendJob, frozen=True, kw_only=True):
     recipients: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=RECIPIENTS_MAX)]  # type: ignore[assignment]
+    # The only fields whose types have no null. Some serializers write it for all: that must stay cheap.
+    ttl: Ttl | None = None  # type: ignore[assignment]
+    urgency: Urgency | None = None  # type: ignore[assignment]
 
 
 class _OnlyId(Struct):
@@ -156,7 +159,7 @@ def decode_job(value: bytes) -> Decoded:
     try:
         job = _decode_strictly(value)
     except _REFUSALS:
-        return _checked(_decode_around_flaws(tolerated(value, SendJob)))
+        return _checked(_decode_around_flaws(value))
     return _checked(Decoded(job, job.recipients))
 
 
@@ -200,23 +203,36 @@ def _read(decode: Callable[[bytes | msgspec.Raw], _Shape], value: bytes | msgspe
 
 def _decode_around_flaws(value: bytes) -> Decoded:
     """Read each recipient by itself, so that a flaw in one costs that one alone."""
-    try:
-        lenient = _read(_decode_leniently, value)
-    except msgspec.ValidationError as error:
-        raise _job_error(error, value) from None
+    lenient = _read_around_recipients(value)
     recipients = [_read_recipient(raw, index) for index, raw in enumerate(lenient.recipients)]
     readable = [each for each in recipients if isinstance(each, Recipient)]
     fields = {name: getattr(lenient, name) for name in SendJob.__struct_fields__}
-    return Decoded(SendJob(**{**fields, "recipients": readable}), recipients)
+    given = {name: field for name, field in fields.items() if field is not None}
+    return Decoded(SendJob(**{**given, "recipients": readable}), recipients)
+
+
+def _read_around_recipients(value: bytes) -> _LenientJob:
+    try:
+        return _decode_leniently(value)
+    except _REFUSALS:
+        value = tolerated(value, SendJob)
+    try:
+        return _read(_decode_leniently, value)
+    except msgspec.ValidationError as error:
+        raise _job_error(error, value) from None
 
 
 def _read_recipient(raw: msgspec.Raw, index: int) -> Recipient | Unreadable:
     try:
-        return _read(_decode_recipient, raw)
+        return _decode_recipient(raw)
+    except _REFUSALS:
+        value = tolerated(bytes(raw), Recipient)
+    try:
+        return _read(_decode_recipient, value)
     except msgspec.ValidationError as error:
         wrong, _ = field_and_problem(error)
     try:
-        return Unreadable(_read(_decode_id, raw).id, _flaw(wrong))
+        return Unreadable(_read(_decode_id, value).id, _flaw(wrong))
     except msgspec.ValidationError as error:
         name, problem = field_and_problem(error)
         at = f"recipients[{index}]" + (f".{name}" if name else "")

@@ -33,7 +33,7 @@ def test_a_job_with_everything_has_nothing_wrong():
         (b"\xff", "value", "is not JSON"),
         (b"[]", "value", "expected `object`"),
         (job(v=2), "v", "only supports v 1"),
-        (job(ttl="1"), "ttl", "expected `int`"),
+        (job(ttl="1"), "ttl", "expected `int | null`, got `str`"),
         (job(urgency="urgent"), "urgency", "not one of the allowed values"),
         (job(topic="a b"), "topic", ""),
         (job(start_at="2026-11-21T09:00:00"), "start_at", ""),
