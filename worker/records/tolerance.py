@@ -24,6 +24,7 @@ _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Surrogates as bytes (CESU-8, Java's modified UTF-8): a pair, or else a half. No valid UTF-8 contains one.
 _SURROGATES = re.compile(
     rb"(\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf])|\xed[\xa0-\xbf][\x80-\xbf]",
@@ -40,7 +41,8 @@ def repaired(value: bytes) -> bytes:
     bytes becomes its character. A byte order mark is dropped.
     """
     text = _SURROGATES.sub(_character, value.removeprefix(_BYTE_ORDER_MARK))
-    return _ESCAPE.sub(_escape, text.decode(errors="replace").encode())
+    text = text.decode(errors="replace").encode()
+    return _ESCAPE.sub(_escape, text) if _SURROGATE_ESCAPE.search(text) else text
 
 
 def tolerated(value: bytes, kind: type[Struct]) -> bytes:
