@@ -70,6 +70,8 @@ class _Reader:
         while (token := next(self._tokens))[0] != "}":
             if token[0] == ",":
                 continue
+            if not token[0].startswith('"'):
+                raise ValueError("is not JSON")
             name = shown(json.loads(token[0]))
             next(self._tokens)  # the colon
             self._member(f"{path}.{name}".lstrip("."))

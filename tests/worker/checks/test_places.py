@@ -47,7 +47,7 @@ def test_places(field, place):
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"{", b"nonsense", b'{"a"', b'{"a": [', b"\xff\xfe", b'{"a\\x": 1}', b"]}"]
+    "value", [b"", b"{", b"nonsense", b'{"a"', b'{"a": [', b'{"b": 1,2}', b"\xff\xfe", b'{"a\\x": 1}', b"]}"]
 )
 def test_what_is_not_json_begins_at_its_beginning(value):
     assert places(value, ["a.b"])["a.b"] in {START, Place(1, 7)}
