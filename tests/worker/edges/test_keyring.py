@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from crypto import base64url
 from crypto.vapid import VapidKey, generate_vapid_key
 from worker.edges.keyring import CHECKED_FOR, MISSING, MISSING_FOR, Keyring
 
@@ -471,3 +472,21 @@ KeyringMachine.TestCase.settings = settings(
     max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestKeyring = KeyringMachine.TestCase
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"publicKey": "BAAA", "privateKey": "s3cr3t"}',
+        base64url.encode(KEYS[0].signer.private_key.private_numbers().private_value.to_bytes(32)).encode(),
+        PEMS[0].replace(b"\n", b"\\n"),
+    ],
+)
+def test_a_key_in_another_form_is_to_be_imported_not_replaced(tmp_path, content):
+    problems = []
+    Disk(tmp_path).write("site_a", content)
+    keyring = Keyring(tmp_path, Clock(), on_problem=lambda name, problem: problems.append((name, problem)))
+    assert keyring.get("site_a") is None
+    assert problems == [
+        ("site_a", "not a private key in PEM; `pushmill keys import` reads it in other forms")
+    ]
