@@ -1,15 +1,12 @@
 """The step before a pod is stopped, against a Kubernetes API of the tests' own, with TLS and a token."""
 
-import json
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,82 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.waiting import GENEROUS
+from tests.worker.edges.kubernetes_api import TOKEN, Api, stateful_set
 from worker.edges import kubernetes
 from worker.edges.kubernetes import UnclearError, goes_for_good, main, write_leave_file
 from worker.simulator.certificates import Certificates
 
 ROOT = Path(__file__).parents[3]
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.secret.token"
 POD = "pushmill-2"
 PATH = "/apis/apps/v1/namespaces/push/statefulsets/pushmill"
-
-
-def stateful_set(replicas: Any, **spec: Any) -> bytes:
-    return json.dumps({"kind": "StatefulSet", "spec": {"replicas": replicas, **spec}}).encode()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Server)
-        self.server.api.answer(self)
-
-    def log_message(self, *_: object) -> None: ...
-
-
-class Server(ThreadingHTTPServer):
-    api: "Api"
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: clients that hang up are what is tested."""
-
-
-class Api:
-    """Answers as it is told to whoever has the token, over TLS; keeps the requests."""
-
-    def __init__(self) -> None:
-        self.certificates = Certificates("127.0.0.1")
-        self.status, self.body = 200, stateful_set(3)
-        self.silent = False
-        self.drip_seconds = 0.0
-        self.asked: list[tuple[str, str | None]] = []
-        self._over = threading.Event()
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.api = self
-        self._server.socket = self.certificates.server_context().wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        port: int = self._server.server_address[1]
-        return port
-
-    def answer(self, handler: Handler) -> None:
-        authorization = handler.headers["Authorization"]
-        self.asked.append((handler.path, authorization))
-        if self.silent:
-            self._over.wait()
-            return
-        status, body = (self.status, self.body) if authorization == f"Bearer {TOKEN}" else (401, b"{}")
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.send_header("Location", f"https://127.0.0.1:{self.port}/elsewhere")
-        handler.end_headers()
-        step = 1 if self.drip_seconds else len(body) or 1
-        for at in range(0, len(body), step):
-            if self._over.wait(self.drip_seconds):
-                return
-            handler.wfile.write(body[at : at + step])
-
-    def close(self) -> None:
-        self._over.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture(autouse=True)
