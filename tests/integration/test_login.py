@@ -99,8 +99,10 @@ async def one_line(environment: dict[str, str], status: int = 1) -> str:
 
 
 def errors_in(log: Path) -> list[dict[str, Any]]:
+    """What a worker has to complain of since it joined its group."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return [line for line in lines if line["level"] in {"warning", "error", "critical"}]
+    joined = [line["event"] for line in lines].index("joined the group")
+    return [line for line in lines[joined:] if line["level"] in {"warning", "error", "critical"}]
 
 
 # ── every way in ────────────────────────────────────────────────────────────────────────────────────────────

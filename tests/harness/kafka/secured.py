@@ -45,7 +45,7 @@ class Issuer:
             "sub": USER,
             "aud": AUDIENCE,
             "iat": int(now),
-            "exp": now + lifetime,
+            "exp": int(now + lifetime),
             "scope": "kafka",
         }
         parts = ({"alg": "RS256", "typ": "JWT", "kid": "tests"}, made | claims)

@@ -115,8 +115,18 @@ def _few(said: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 async def within(seconds: float, stopping: Awaitable[None]) -> None:
-    """Wait for a client to stop, but never for long: aiokafka's own stops can hang."""
+    """Wait for a client to stop, but never for long: aiokafka's own stops can hang.
+
+    If a fetch has just failed, they end with the cancellation of aiokafka's own task, which is not ours.
+    """
+    task = asyncio.ensure_future(stopping)
     try:
-        await asyncio.wait_for(stopping, seconds)
-    except (TimeoutError, KafkaError, OSError) as error:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    if not task.done():
+        log.warning("a Kafka client did not stop in time", error=TimeoutError.__name__)
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        if not isinstance(error, KafkaError | OSError):
+            raise error
         log.warning("a Kafka client did not stop in time", error=type(error).__name__)

@@ -16,8 +16,8 @@ from worker.edges import clock
 
 log = structlog.get_logger(__name__)
 
-RENEW_AFTER = 0.8
-"""Share of a token's life after which the next one is fetched."""
+RENEW_AFTER = 0.75
+"""Share of a token's life after which the next one is fetched: before connections log in again with it."""
 
 RETRY_SECONDS = 2.0
 """Between a failure and the next attempt: aiokafka connects again much faster than that."""

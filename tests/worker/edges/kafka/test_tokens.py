@@ -33,8 +33,8 @@ class RenewalModel(RuleBasedStateMachine):
         self.count += 1
         self.value, self.ends_at = f"token-{self.count}", self.now + lifetime
         self.renewal.fetched(Token(self.value, lifetime), self.now)
-        assert not self.renewal.is_due(self.now + lifetime * 0.79)
-        assert self.renewal.is_due(self.now + lifetime * 0.81)
+        assert not self.renewal.is_due(self.now + lifetime * 0.74)
+        assert self.renewal.is_due(self.now + lifetime * 0.76)
         self.now += took
 
     @precondition(lambda self: self.renewal.is_due(self.now))
