@@ -111,7 +111,7 @@ class GroupConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self._consumer.subscribe(self._topics, listener=self)
         client = self._consumer._client  # noqa: SLF001 - aiokafka offers no hook
         mend_time_outs(client)
-        coordination.attend(client)
+        coordination.Attendance(client)
         offset_resets.listen_to(client, self._on_reset)
         try:
             await self._consumer.start()

@@ -3,6 +3,7 @@
 Decides what to do about a record that Kafka refuses. Knows nothing of what a record says.
 """
 
+import asyncio
 from collections.abc import Awaitable, Iterable
 from math import inf
 from typing import Any
@@ -11,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.codec import lz4_encode
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -33,6 +35,7 @@ from worker.records.topics import DEAD_LETTERS
 
 log = structlog.get_logger(__name__)
 
+RETRY_SECONDS = 0.5
 MAX_REQUEST_BYTES = 2 << 20
 LZ4_LEVEL = 1
 """The fastest level: aiokafka's default, 9, takes four to eight times as long, and saves only a tenth of an
@@ -133,7 +136,15 @@ class RecordProducer:
         """Get a new producer id: aiokafka counted the refused record, so brokers would miss it forever."""
         old, self._producer = self._producer, self._make_producer()
         await within(STOP_LIMIT, old.stop())
-        await self._producer.start()
+        while not await self._started():  # noqa: ASYNC110 - no event says that a broker is back
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _started(self) -> bool:
+        try:
+            await self._producer.start()
+        except KafkaConnectionError:  # no broker answers at the moment; nothing is lost by waiting
+            return False
+        return True
 
 
 def _replacements(refused: list[tuple[Publication, KafkaError]]) -> list[Publication]:

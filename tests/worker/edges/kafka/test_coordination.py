@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,6 +45,8 @@ class Connection:
     def connected(self) -> bool:
         return True
 
+    def close(self, *, reason: Any) -> None: ...
+
     async def send(self, request: Any, *, expect_response: bool = True) -> Any:
         assert expect_response
         self._cluster.asked[self._node] += 1
@@ -52,6 +55,9 @@ class Connection:
             await asyncio.Event().wait()
         if self._node in self._cluster.gone:
             raise NodeNotReadyError
+        if self._cluster.late:
+            raise TimeoutError
+        await asyncio.sleep(self._cluster.slow)
         return SimpleNamespace(error_code=self._cluster.code, coordinator_id=3)
 
 
@@ -61,6 +67,7 @@ class Cluster:
     def __init__(self) -> None:
         self.hanging: set[int] = set()
         self.gone: set[int] = set()
+        self.slow, self.late = 0.0, False
         self.code = NoError.errno
         self.asked: Counter[int] = Counter()
         self.limits: dict[type, float] = {}
@@ -76,7 +83,7 @@ class Cluster:
         for node in BROKERS:
             for group in ConnectionGroup:
                 self.client._conns[node, group] = Connection(self, node)
-        coordination.attend(self.client)
+        self.attendance = coordination.Attendance(self.client)
 
 
 @pytest.fixture
@@ -120,6 +127,36 @@ async def test_without_an_answer_or_a_coordinator_aiokafka_is_told_to_ask_again(
         await cluster.client.coordinator_lookup(0, "g")
     assert silent.value.retriable
     assert none.value.retriable
+
+
+async def test_a_cluster_that_is_slow_rather_than_away_is_given_more_time_until_it_answers(monkeypatch):
+    monkeypatch.setattr(coordination, "LOOKUP_LIMIT", 0.001)
+    monkeypatch.setattr(coordination, "LONGEST_LIMIT", GENEROUS)
+    cluster = Cluster()
+    cluster.slow = 0.05
+    found = None
+    async with asyncio.timeout(GENEROUS):
+        while found is None:
+            with suppress(GroupCoordinatorNotAvailableError):
+                found = await cluster.client.coordinator_lookup(0, "g")
+    assert found == 3
+    cluster.slow, cluster.gone = 0.0, set(BROKERS)
+    limits = set()
+    for _ in range(3):
+        with suppress(GroupCoordinatorNotAvailableError):
+            await cluster.client.coordinator_lookup(0, "g")
+        limits.add(cluster.attendance._lookup_limit)
+    assert limits == {0.002, 0.004, 0.008}
+
+
+async def test_a_coordinator_that_is_slow_is_given_more_time_until_it_answers(cluster):
+    limits = []
+    for hangs in (True, True, True, False, True):
+        cluster.late = hangs
+        with suppress(RequestTimedOutError):
+            await cluster.client.send(3, HEARTBEAT, group=ConnectionGroup.COORDINATION)
+        limits.append(cluster.limits[HeartbeatRequest])
+    assert limits == [6.0, 12.0, coordination.LONGEST_LIMIT, coordination.LONGEST_LIMIT, 6.0]
 
 
 async def test_only_a_join_and_a_sync_may_take_as_long_as_the_other_members_need(cluster):

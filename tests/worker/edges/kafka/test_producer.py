@@ -171,6 +171,23 @@ async def test_a_dead_letter_that_is_too_large_is_cut_and_holds_up_nothing(produ
     assert len(written()) == 3
 
 
+async def test_a_new_producer_is_started_until_a_broker_answers(producer, monkeypatch):
+    """Without Kafka at that very moment, what the others of the checkpoint cover would be sent again."""
+    monkeypatch.setattr(edge, "RETRY_SECONDS", 0.0)
+    away = [KafkaConnectionError("Unable to bootstrap")] * 5
+    start = Producer.start
+
+    async def start_once_there_is_a_broker(self: Producer) -> None:
+        if away:
+            raise away.pop()
+        await start(self)
+
+    monkeypatch.setattr(Producer, "start", start_once_there_is_a_broker)
+    await producer.publish([Publication(DEAD_LETTERS, b"k", b"x" * 1_500_000, HEADERS), OUTCOME])
+    assert sum(each.value == OUTCOME.value for each in written()) == 1
+    assert not away
+
+
 @pytest.mark.parametrize(("limit", "left"), [(1000, b""), (8, None)])
 async def test_one_that_is_refused_again_is_emptied_and_then_left_out(producer, monkeypatch, limit, left):
     monkeypatch.setattr(Producer, "limit", limit)
