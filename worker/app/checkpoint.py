@@ -72,7 +72,7 @@ class Checkpointer:
         self._wanted = wanted
         self._interval = interval
         self._stuck: KafkaStuckError | None = None
-        self._asked_at = 0.0
+        self._asked_at, self._for_records = 0.0, False
         self._limit: asyncio.Timeout | None = None
         self._checkpointed_at = 0.0
 
@@ -124,7 +124,7 @@ class Checkpointer:
             batch = self._pipeline.checkpoint(clock.now(), last=last)
             if batch is None:
                 return
-            await self._answer(self._producer.publish(batch.publications), "records were not acknowledged")
+            await self._answer(self._producer.publish(batch.publications), records=True)
             asked_at = clock.monotonic()
             if batch.checkpoint:
                 await self._commit(batch.checkpoint.commits, asked_at)
@@ -162,7 +162,7 @@ class Checkpointer:
             await self._commit(commits, asked_at)
 
     async def _commit(self, commits: Mapping[Partition, Commit], asked_at: float) -> None:
-        await self._answer(self._consumer.commit(commits), "a commit was not acknowledged")
+        await self._answer(self._consumer.commit(commits), records=False)
         self._lease.renew(asked_at)
 
     # ── waiting for Kafka ───────────────────────────────────────────────────────────────────────────────
@@ -170,16 +170,16 @@ class Checkpointer:
     def reconsider(self) -> None:
         """Wait for as long as patience allows now: it has changed."""
         if self._limit is not None and not self._limit.expired():
-            left = self._patience.deadline(self._asked_at) - clock.monotonic()
-            self._limit.reschedule(asyncio.get_running_loop().time() + left)
+            deadline = self._patience.deadline(self._asked_at, records=self._for_records)
+            self._limit.reschedule(asyncio.get_running_loop().time() + deadline - clock.monotonic())
 
-    async def _answer(self, asked: Awaitable[None], problem: str) -> None:
-        """Wait for Kafka's answer; only one is waited for at a time.
+    async def _answer(self, asked: Awaitable[None], *, records: bool) -> None:
+        """Wait until Kafka has acknowledged records or else a commit; only one is waited for at a time.
 
         Raises:
             KafkaStuckError: Patience has run out.
         """
-        self._asked_at = clock.monotonic()
+        self._asked_at, self._for_records = clock.monotonic(), records
         # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the answer.
         self._limit = limit = asyncio.timeout(None)
         try:
@@ -189,8 +189,9 @@ class Checkpointer:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            waited = clock.monotonic() - self._asked_at
-            raise KafkaStuckError(f"{problem} within {waited:.0f} s{self._patience.reason}") from error
+            what, waited = "records were" if records else "a commit was", clock.monotonic() - self._asked_at
+            problem = f"{what} not acknowledged within {waited:.0f} s{self._patience.reason}"
+            raise KafkaStuckError(problem) from error
         finally:
             self._limit = None
 

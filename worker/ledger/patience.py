@@ -14,7 +14,7 @@ Longer than most outages. It does end, since only a restart cures a process that
 """
 
 ANSWER_LIMIT = 30.0
-"""Seconds that Kafka has if the partitions are known to be lost, or beyond the time that a drain takes."""
+"""Seconds that Kafka has to acknowledge records of partitions that are lost, or beyond a drain's time."""
 
 
 class Patience:
@@ -36,9 +36,15 @@ class Patience:
         """Wait for nothing beyond `when`: the process has to stop."""
         self._until = min(self._until, when)
 
-    def deadline(self, asked_at: float) -> float:
-        """Return when to stop waiting for what Kafka was asked to acknowledge at `asked_at`."""
-        return min(self._until, asked_at + (ANSWER_LIMIT if self._lost else OUTAGE_LIMIT))
+    def deadline(self, asked_at: float, *, records: bool) -> float:
+        """Return when to stop waiting for Kafka's acknowledgement.
+
+        Args:
+            asked_at: When Kafka was asked for it.
+            records: Whether it is asked for records, which land whenever a broker wakes, whoever owns the
+                partitions by then. A commit does no harm: it will be refused.
+        """
+        return min(self._until, asked_at + (ANSWER_LIMIT if self._lost and records else OUTAGE_LIMIT))
 
     @property
     def reason(self) -> str:

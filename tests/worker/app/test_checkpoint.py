@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from tests.harness.waiting import GENEROUS, until
 from tests.worker.app.support import JOB, PLACES, WAITS, turns
 from worker.app.checkpoint import RENEW_SECONDS
+from worker.app.worker import Worker
 from worker.edges import clock
 from worker.edges.kafka.client import KafkaStuckError
 from worker.ledger import patience
@@ -178,46 +180,53 @@ async def time(monkeypatch, worker):
     return Clock(monkeypatch)
 
 
-ASKED_FOR = ["records", "a commit", "the last commit again"]
+class Waiting:
+    """A checkpoint that Kafka does not acknowledge until a test lets it."""
+
+    def __init__(self, worker: Worker, asked_for: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.for_records = asked_for == "records"
+        self._producer: Any = worker._producer._producer
+        self._consumer: Any = worker._consumer._consumer
+        self._answer = asyncio.Event()
+        self._commit = self._consumer.commit
+        if not self.for_records:
+            self._producer.acknowledged.set_result(None)
+            monkeypatch.setattr(self._consumer, "commit", self._commit_later)
+        if asked_for == "the last commit again":
+            worker._lease.end()
+            worker._lease.begin()
+        self.checkpoint = asyncio.create_task(worker._checkpointer.checkpoint_or_lose())
+
+    async def _commit_later(self, offsets: Any) -> None:
+        await self._answer.wait()
+        await self._commit(offsets)
+
+    def acknowledge(self) -> None:
+        self._answer.set()
+        if not self._producer.acknowledged.done():
+            self._producer.acknowledged.set_result(None)
+
+    def refuse(self) -> None:
+        """Refuse the commit, as the group's coordinator does once it has evicted the member."""
+        self._consumer.refuses = True
+        self.acknowledge()
 
 
-@pytest.fixture(params=ASKED_FOR)
+@pytest.fixture(params=["records", "a commit", "the last commit again"])
 async def waiting(worker, request, monkeypatch):
-    """A checkpoint that Kafka does not acknowledge, and a function that makes it do so."""
-    answer = asyncio.Event()
-    producer, consumer = worker._producer._producer, worker._consumer._consumer
-    if request.param != "records":
-        producer.acknowledged.set_result(None)
-        commit = consumer.commit
-
-        async def commit_later(offsets):
-            await answer.wait()
-            await commit(offsets)
-
-        monkeypatch.setattr(consumer, "commit", commit_later)
-    if request.param == "the last commit again":
-        worker._lease.end()
-        worker._lease.begin()
-
-    def acknowledge():
-        answer.set()
-        if not producer.acknowledged.done():
-            producer.acknowledged.set_result(None)
-
-    checkpoint = asyncio.create_task(worker._checkpointer.checkpoint_or_lose())
+    made = Waiting(worker, request.param, monkeypatch)
     await turns()
-    assert not checkpoint.done()
-    return checkpoint, acknowledge
+    assert not made.checkpoint.done()
+    return made
 
 
 async def test_an_outage_of_two_minutes_is_waited_for_and_repeats_nothing(worker, time, waiting):
-    checkpoint, acknowledge = waiting
     await time.passes(120 + 15)
-    assert not checkpoint.done()
+    assert not waiting.checkpoint.done()
     assert not worker._ownership.may_send()
     assert worker._ownership.reason_unready() is None  # its partitions are still its own
-    acknowledge()
-    await checkpoint
+    waiting.acknowledge()
+    await waiting.checkpoint
     assert worker._pipeline.unacknowledged == 0
     await time.passes(0.25)
     await worker._checkpointer.checkpoint()
@@ -225,69 +234,87 @@ async def test_an_outage_of_two_minutes_is_waited_for_and_repeats_nothing(worker
 
 
 async def test_waiting_has_an_end_all_the_same(worker, time, waiting):
-    checkpoint, _ = waiting
     await time.passes(patience.OUTAGE_LIMIT)
     with pytest.raises(KafkaStuckError, match=r"not acknowledged within 300 s$"):
-        await checkpoint
+        await waiting.checkpoint
 
 
 @pytest.mark.parametrize("away", [10.0, 100.0])
-async def test_whoever_hears_that_its_partitions_are_lost_waits_for_an_answer_and_no_longer(
+@pytest.mark.parametrize("waiting", ["records"], indirect=True)
+async def test_whoever_hears_that_its_partitions_are_lost_waits_little_longer_for_its_records(
     worker, time, waiting, away
 ):
-    checkpoint, _ = waiting
     await time.passes(away)
     worker._membership.evicted()
     await turns()
-    assert checkpoint.done() == (away > patience.ANSWER_LIMIT)
+    assert waiting.checkpoint.done() == (away > patience.ANSWER_LIMIT)
     assert not worker._ownership.owns()
     await time.passes(patience.ANSWER_LIMIT)
     with pytest.raises(KafkaStuckError, match="and the partitions are lost"):
-        await checkpoint
+        await waiting.checkpoint
+
+
+@pytest.mark.parametrize("waiting", ["a commit", "the last commit again"], indirect=True)
+async def test_a_commit_that_is_refused_after_a_long_wait_ends_no_process(worker, time, waiting):
+    """No record is pending, so forgetting everything is enough."""
+    await time.passes(100)
+    worker._membership.evicted()
+    await turns()
+    assert not waiting.checkpoint.done()
+    waiting.refuse()
+    await waiting.checkpoint
+    assert not worker._ownership.owns()
+    assert worker._pipeline.open == 0
+    assert not worker._consumer._consumer.committed
 
 
 async def test_a_drain_while_kafka_is_away_has_a_limit(worker, time, waiting):
-    checkpoint, _ = waiting
     await time.passes(100)
     draining = asyncio.create_task(worker._handover.drain())
     await time.passes(worker._settings.drain_timeout + patience.ANSWER_LIMIT - 1)
     assert not draining.done()
     await time.passes(2)
-    for ending in (checkpoint, draining):
+    for ending in (waiting.checkpoint, draining):
         with pytest.raises(KafkaStuckError, match="and the process has to stop"):
             await ending
 
 
 async def test_a_drain_that_kafka_comes_back_for_is_a_clean_one(worker, time, waiting):
-    checkpoint, acknowledge = waiting
     await time.passes(100)
     draining = asyncio.create_task(worker._handover.drain())
     await time.passes(20)
-    acknowledge()
-    await asyncio.gather(checkpoint, draining)
+    waiting.acknowledge()
+    await asyncio.gather(waiting.checkpoint, draining)
     assert worker._pipeline.unacknowledged == 0
     assert worker._consumer._consumer.committed
 
 
 async def test_a_hand_over_waits_as_long_as_anything_else(worker, time, waiting):
     """Without Kafka the group cannot move on either, and whoever ends would repeat what is unacknowledged."""
-    checkpoint, acknowledge = waiting
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await time.passes(135)
     assert not revoked.done()
-    acknowledge()
-    await asyncio.gather(checkpoint, revoked)
+    waiting.acknowledge()
+    await asyncio.gather(waiting.checkpoint, revoked)
     assert worker._consumer._consumer.committed
     assert worker._pipeline.unacknowledged == 0
 
 
-async def test_a_hand_over_that_the_group_did_not_wait_for_ends_the_process(worker, time, waiting):
-    checkpoint, _ = waiting
+async def test_a_hand_over_that_the_group_did_not_wait_for_ends_the_process_if_records_are_pending(
+    worker, time, waiting
+):
     revoked = asyncio.create_task(worker._consumer.on_partitions_revoked(PLACES))
     await time.passes(100)
     worker._membership.evicted()
-    with pytest.raises(KafkaStuckError, match="and the partitions are lost"):
-        await asyncio.wait_for(worker._consumer.watch(), GENEROUS)
-    assert not revoked.done()  # the worker does not rejoin the group
-    revoked.cancel()
-    await asyncio.wait([revoked, checkpoint])
+    if waiting.for_records:
+        with pytest.raises(KafkaStuckError, match="and the partitions are lost"):
+            await asyncio.wait_for(worker._consumer.watch(), GENEROUS)
+        assert not revoked.done()  # the worker does not rejoin the group
+        revoked.cancel()
+        with pytest.raises(KafkaStuckError):
+            await waiting.checkpoint
+    else:
+        waiting.refuse()
+        await asyncio.gather(revoked, waiting.checkpoint)
+        assert worker._pipeline.open == 0
+    assert not worker._consumer._consumer.committed
