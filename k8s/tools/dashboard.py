@@ -55,6 +55,7 @@ def _stat(
 
 
 _LAG = "sum by (topic) (max by (topic, partition) (pushmill_consumer_lag_records{HERE}))"
+_HELD = "sum by (topic) (max by (topic, partition) (pushmill_held_records{HERE}))"
 _READ = f"({_rate('pushmill_consumed_records_total', 'topic')} or 0 * {_LAG})"
 _WITH_VERSION = (
     "* on (job, instance) group_left (version) max by (job, instance, version) (pushmill_build_info)"
@@ -131,6 +132,12 @@ KEEPING_UP = (
         "Records not read yet. The tiers' own lag is intended and not shown anywhere.",
         "short",
         (("{{topic}}", _LAG),),
+    ),
+    Panel(
+        "How many records does an open transaction hold back?",
+        "Of inputs and controls. They are read once whoever writes the transaction commits or aborts it.",
+        "short",
+        (("{{topic}}", _HELD),),
     ),
     Panel(
         "How many records are read a second?",

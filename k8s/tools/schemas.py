@@ -200,7 +200,10 @@ _CHANNELS: dict[str, tuple[str, str, str]] = {
     CONTROL: (
         "campaign-control",
         "receive",
-        "The last record of each campaign holds, on every worker in 5 s.",
+        (
+            "The last record of each campaign holds, on every worker in 5 s. One written in a transaction "
+            "hides every later one in its partition until the transaction ends."
+        ),
     ),
     OUTCOMES: ("outcome-batch", "send", "Every recipient of every valid job ends here, in one final status."),
     EXPIRED: ("expired", "send", "Subscriptions to delete."),
@@ -212,7 +215,9 @@ _HEADER = "# Written from the code's own types by `python -m k8s.tools.render`: 
 _ABOUT = (
     "Send jobs come in from Kafka, pushes go out, and every recipient's outcome goes back. Topics begin with "
     "PUSHMILL_TOPIC_PREFIX, `push.` by default. Times are RFC 3339 in UTC, durations seconds. Unknown fields "
-    "are ignored. Delivery is at least once."
+    "are ignored. Delivery is at least once. Records are read with isolation.level=read_committed: one of an "
+    "aborted transaction never counts, and an open transaction holds back everything behind its start in its "
+    "partitions."
 )
 
 _DEAD_LETTER_HEADERS = {

@@ -9,11 +9,13 @@ import json
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.harness.kafka.proxy import KafkaProxy
 from tests.harness.prometheus import Prometheus
@@ -81,6 +83,7 @@ NEEDS = {
     "PushmillCheckpointSlow": "a Kafka that was silent",
     "PushmillRestarting": "restarts",
     "PushmillOffsetReset": "retention",
+    "PushmillHeld": "an open transaction",
     "PushmillNoWorker": "an end",
     "PushmillUnreachable": "an end",
 }
@@ -211,6 +214,14 @@ class Scenario:
         await self._world.remove("jobs")
         await self._worker.start()
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Keep a transaction with one record open."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._world.broker, transactional_id=self._world.prefix)
+        async with producer, producer.transaction():
+            await producer.send_and_wait(f"{self._world.prefix}jobs", b"{", partition=0)
+            yield
+
     async def end(self) -> None:
         assert await self._worker.terminate() == 0
 
@@ -280,6 +291,8 @@ def _family(name: str) -> str:
 async def _check_troubles(prometheus: Prometheus, scenario: Scenario, kafka: KafkaProxy) -> None:
     await _make(prometheus, "refusals", scenario.refusals)
     await _make(prometheus, "lateness", scenario.lateness)
+    async with scenario.transaction():
+        await _make(prometheus, "an open transaction")
     await _make(prometheus, "freezes", scenario.freezes, tries=3)  # a scrape may miss the moment after
     await scenario.send(20, start_at=from_now(12))  # keeps a checkpoint due all the time
     async with kafka.frozen():

@@ -12,6 +12,7 @@ EACH_ALERT = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert[
 
 ASKED_FOR = {
     "PushmillNotKeepingUp",
+    "PushmillHeld",
     "PushmillLate",
     "PushmillPushServiceFailing",
     "PushmillUnauthorized",
