@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -222,3 +223,31 @@ async def test_control_records_count_once_their_transaction_is_committed_and_nev
         found = await outcomes.of(4)
     [outcome] = found["behind-2", "r"]
     assert outcome["status"] == "cancelled"
+
+
+async def test_of_many_transactions_each_committed_job_is_sent_once_though_workers_come_and_go(
+    world: World, service: SimulatedPushService
+):
+    dice = random.Random(16)
+    good: list[str] = []
+
+    async def write(transactions: int) -> None:
+        for _ in range(transactions):
+            aborts = dice.random() < 0.5
+            async with transaction(world) as one:
+                for _ in range(dice.randint(1, 3)):
+                    name = f"{'bad' if aborts else 'good'}-{dice.random()}"
+                    good.extend([] if aborts else [name])
+                    await one.write(*jobs(service, name), partition=dice.randrange(world.partitions))
+                await (one.abort() if aborts else one.commit())
+
+    workers = [await world.start_worker(service, number=number) for number in range(2)]
+    for worker in workers:
+        writing = asyncio.create_task(write(12))
+        assert await worker.terminate() == 0
+        await writing
+        await worker.start()
+    await write(6)
+    await sent(world, service, *good)
+    for worker in workers:
+        await is_idle(world, worker)
