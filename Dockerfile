@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
-#   docker build --tag pushmill:0.1.0 .                              the worker
+#   docker build --tag pushmill:0.2.0 .                              the worker
 #   docker build --tag pushmill:dev --build-arg EXTRAS=[demo] .      with `pushmill simulate` and `demo` besides
-#   docker build --tag pushmill:0.1.0 --build-arg EXTRAS=[aws] .     to log in to Amazon MSK with IAM
+#   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[aws] .     to log in to Amazon MSK with IAM
 ARG PYTHON=3.11-slim-bookworm
 
 # ── build: everything into one folder; every dependency comes as a wheel, so not even here is a compiler ────────
