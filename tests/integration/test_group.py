@@ -199,3 +199,25 @@ async def test_a_broker_that_stays_frozen_ends_the_process_without_a_flush(
     await worker.start()
     await everybody_is_accounted_for(world, service)
     assert service.repeats() <= IN_FLIGHT + CHECKPOINT_MAX
+
+
+async def test_a_drain_while_the_broker_is_frozen_has_a_limit(
+    kafka: KafkaProxy, world: World, service: SimulatedPushService
+):
+    await send_campaign(world, service, RECIPIENTS)
+    worker = await world.start_worker(
+        service,
+        changed="from worker.ledger import patience; patience.ANSWER_LIMIT = 2.0",
+        PUSHMILL_MAX_IN_FLIGHT=str(IN_FLIGHT),
+        PUSHMILL_REQUEST_TIMEOUT="2",
+        PUSHMILL_DRAIN_TIMEOUT="8",
+    )
+    await until(lambda: service.stats.taken > 300, "it is at it")
+    async with kafka.frozen():
+        worker.signal(signal.SIGTERM)
+        assert await worker.wait() == 1
+    [end] = [line for line in worker.log.read_text().splitlines() if "exiting at once" in line]
+    assert "and the process has to stop" in end
+    await worker.start()
+    await everybody_is_accounted_for(world, service)
+    assert service.repeats() <= IN_FLIGHT + CHECKPOINT_MAX
