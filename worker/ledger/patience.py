@@ -25,11 +25,11 @@ class Patience:
         self._until = inf
 
     def begin(self) -> None:
-        """Have patience again: partitions have been assigned."""
+        """Wait as long as an outage lasts again: partitions have been assigned."""
         self._lost = False
 
     def lose(self) -> None:
-        """Have little patience: other workers own the partitions, and will repeat what is unacknowledged."""
+        """Wait only briefly for records: other workers own the partitions by now."""
         self._lost = True
 
     def end_at(self, when: float) -> None:
