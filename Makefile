@@ -24,8 +24,8 @@ demo: $(READY)   ## Run the main job end to end on loopback (ARGS="--help" for m
 picture: $(READY) ## Run the demo and draw its closing screen, docs/demo.svg
 	@$(BIN)/python -m docs.tools.picture
 
-test: check      ## Run everything: lint, types, unit, property and integration tests (ARGS="-k name")
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+test: check      ## Run lint, types, unit, property and integration tests (ARGS="-k name")
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" $(ARGS)
 
 KAFKA_VERSIONS ?= 3.9 4
 WITH_KAFKA = $(BIN)/python -m tests.harness.kafka

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Of several processes, the first one calls this before it starts the others."""
     config.addinivalue_line("markers", "apache_kafka: needs what only Apache Kafka does")
     config.addinivalue_line("markers", "given_broker: concerns the broker that PUSHMILL_TEST_BROKER names")
+    config.addinivalue_line("markers", "test_kafka: needs Apache Kafka, and is left to `make test-kafka`")
     requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
@@ -41,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("waiting"))
     for item in filter(_concerns_the_broker, items):
         item.add_marker(pytest.mark.given_broker)
+        if item.path.is_relative_to(WAITING[0]) and _needs_apache_kafka(item):
+            item.add_marker(pytest.mark.test_kafka)
 
 
 def _waits(item: pytest.Item) -> bool:
@@ -54,6 +57,10 @@ def _concerns_the_broker(item: pytest.Item) -> bool:
     fixtures = {*item.fixturenames}
     of_any_version = "apache_kafka" in fixtures and "version" not in fixtures
     return of_any_version or ("broker" in fixtures and "kafka" not in fixtures)
+
+
+def _needs_apache_kafka(item: Any) -> bool:
+    return bool(item.get_closest_marker("apache_kafka")) or "apache_kafka" in item.fixturenames
 
 
 @pytest.fixture

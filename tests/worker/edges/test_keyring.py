@@ -481,6 +481,7 @@ TestKeyring = KeyringMachine.TestCase
         base64url.encode(KEYS[0].signer.private_key.private_numbers().private_value.to_bytes(32)).encode(),
         PEMS[0].replace(b"\n", b"\\n"),
     ],
+    ids=["json", "base64url", "one line"],  # keys are new in each process
 )
 def test_a_key_in_another_form_is_to_be_imported_not_replaced(tmp_path, content):
     problems = []
