@@ -38,7 +38,7 @@ fetch-kafka: $(READY) ## Fetch Apache Kafka by Maven (needs Java and Maven)
 test-kafka: fetch-kafka ## Run what concerns the broker, and a short chaos, on Apache Kafka 3.9 and 4
 	@set -e; for version in $(KAFKA_VERSIONS); do \
 	  echo "Apache Kafka $$version"; \
-	  $(WITH_KAFKA) $$version $(BIN)/pytest -m given_broker tests/integration $(ARGS); \
+	  $(WITH_KAFKA) $$version $(BIN)/pytest -n 2 -m given_broker tests/integration $(ARGS); \
 	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 $(SHORT_CHAOS); \
 	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 --dynamic --only join --join 6; \
 	done

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -34,8 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before `-m` and xdist look at the markers, whoever comes first of them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Start with these, one after the other: `pytest -n 2 --dist loadgroup` runs all others beside them."""
     items.sort(key=lambda item: not _waits(item))
     for item in filter(_waits, items):
@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.given_broker)
         if item.path.is_relative_to(WAITING[0]) and _needs_apache_kafka(item):
             item.add_marker(pytest.mark.test_kafka)
+    return (yield)
 
 
 def _waits(item: pytest.Item) -> bool:
