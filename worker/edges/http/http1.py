@@ -6,6 +6,7 @@ read, and whether its connection can carry another request.
 
 import re
 from functools import lru_cache
+from math import inf
 
 import httptools
 
@@ -52,16 +53,24 @@ def _single_line(text: str) -> str:
     return text
 
 
-_INTERIM = rb"(?:HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*"
-_ACCEPTED = re.compile(_INTERIM + rb"HTTP/1\.[01] (2\d\d)(?: [^\r\n]*)?\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
+_ACCEPTED = re.compile(rb"HTTP/1\.[01] (2\d\d)(?: [^\r\n]*)?\r?\n")
 
 
-def accepted(start: bytes) -> PushResponse | None:
+def accepted(start: bytes, interims: float = inf) -> PushResponse | None:
     """Return the answer whose bytes have shown a whole 2xx status line, whatever follows it; or None.
 
     Repeating such a push would show it twice. For any other status, another attempt costs nothing.
+
+    Args:
+        start: What has been read, from its first byte on.
+        interims: How many interim answers before it have been read to their end. What comes after one that
+            has not does not count: whether it has been read yet depends on how the bytes were cut.
     """
-    shown = _ACCEPTED.match(start)
+    at = 0
+    while interims > 0 and (interim := _INTERIM.match(start, at)):
+        at, interims = interim.end(), interims - 1
+    shown = _ACCEPTED.match(start, at)
     return _PLAIN[int(shown.group(1))] if shown else None
 
 
@@ -76,7 +85,17 @@ class AnswerParser:
         reusable: Whether the last answer is complete, nothing followed it, and the connection stays open.
     """
 
-    __slots__ = ("_body", "_complete", "_headers", "_parser", "_received", "_start", "_status", "reusable")
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_headers",
+        "_interims",
+        "_parser",
+        "_received",
+        "_start",
+        "_status",
+        "reusable",
+    )
 
     def __init__(self) -> None:
         self._status = 0  # of the final answer, once all of its headers have arrived
@@ -84,6 +103,7 @@ class AnswerParser:
         self._body = b""
         self._received = 0
         self._start = b""
+        self._interims = 0
         self._complete = False
         self.reusable = False
         self._parser = httptools.HttpResponseParser(self)
@@ -114,12 +134,12 @@ class AnswerParser:
     def cut(self, failure: TransportFailure) -> Answer:
         """Return the result if no more is read: once the status is known, nothing can undo it."""
         self.reusable = False
-        return self._answer() if self._status else accepted(self._start) or failure
+        return self._answer() if self._status else accepted(self._start, self._interims) or failure
 
     def _answer(self) -> PushResponse:
         """Return what has been read, and start over for the next answer."""
         status = self._status
-        self._status = self._received = 0
+        self._status = self._received = self._interims = 0
         self._start = b""
         if not self._headers and not self._body:
             return _PLAIN[status]
@@ -147,6 +167,7 @@ class AnswerParser:
             self._status = status
         elif 100 <= status < 200:
             self._headers = {}
+            self._interims += 1
         else:
             raise _StopParsing
 
