@@ -3,6 +3,7 @@
 Decides which campaigns may be driven by hand, and what is said of one that nobody has heard of.
 """
 
+import asyncio
 import difflib
 import os
 import re
@@ -10,19 +11,19 @@ import time
 from typing import Annotated, NamedTuple, NoReturn
 
 import typer
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
 from worker.commands import FAILED, MISUSED, complain, end, run_async
 from worker.config import KafkaSettings, load_kafka_settings
-from worker.edges.kafka.client import KafkaUnreachableError, connection, unreachable
+from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
 from worker.edges.kafka.control import ControlReader
+from worker.edges.kafka.producer import RecordProducer
 from worker.edges.kafka.reader import TopicReader
 from worker.edges.kafka.scan import TopicScan
 from worker.edges.kafka.topics import MissingTopicsError, require_topics
 from worker.records.control import CampaignControl, CampaignError, Campaigns, State, change
+from worker.records.envelope import Publication
 from worker.records.outcome import Status
 from worker.records.stats import Totals
 from worker.records.topics import CONTROL, STATS
@@ -33,6 +34,9 @@ LAUNCH = "launch_"
 
 NEWEST = 20_000
 """Records of each partition of push.stats in which a campaign is looked for, from the end."""
+
+WRITE_LIMIT = 60.0
+"""Seconds that Kafka has to acknowledge a record of push.control; aiokafka itself may try without end."""
 
 app = typer.Typer(help="Pause, resume or cancel a campaign, and show its progress.", no_args_is_help=True)
 
@@ -128,15 +132,19 @@ async def _change(settings: KafkaSettings, campaign: str, wanted: State) -> Camp
 
 
 async def _write(settings: KafkaSettings, control: CampaignControl) -> None:
-    producer = AIOKafkaProducer(
-        **connection(settings), acks="all", enable_idempotence=settings.kafka_enable_idempotence
-    )
+    producer = RecordProducer(settings, "pushmill-control")
+    await producer.start()
     try:
-        await producer.start()
-        key = control.campaign_id.encode()
-        await producer.send_and_wait(settings.topic_prefix + CONTROL, encode_json(control), key=key)
-    except (KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
+        async with asyncio.timeout(WRITE_LIMIT):
+            await producer.publish([Publication(CONTROL, control.campaign_id.encode(), encode_json(control))])
+    except KafkaStuckError as error:
+        end(str(error), FAILED)
+    except TimeoutError:
+        end(
+            f"Kafka has not acknowledged within {WRITE_LIMIT:g} s that {control.campaign_id} is "
+            f"{control.state.value}; it may still be written: repeat the command once Kafka answers",
+            FAILED,
+        )
     finally:
         await producer.stop()
 

@@ -9,10 +9,13 @@ import ssl
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
+    IncompatibleBrokerVersion,
     KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
+    UnrecognizedBrokerVersion,
     UnsupportedSaslMechanismError,
+    UnsupportedVersionError,
 )
 
 from worker.edges.kafka.tokens import TokenError
@@ -23,6 +26,7 @@ _LOGIN = (
     IllegalSaslStateError,
     UnsupportedSaslMechanismError,
 )
+_VERSION = (IncompatibleBrokerVersion, UnrecognizedBrokerVersion, UnsupportedVersionError)
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name does not resolve"),
     (UnicodeError, "its name is none that can be resolved"),
@@ -34,6 +38,7 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (AuthenticationFailedError, "it refuses the login"),
     (IllegalSaslStateError, "it refuses the login"),
     (UnsupportedSaslMechanismError, "it does not offer this SASL mechanism"),
+    *((kind, "its version does not know a request that is needed") for kind in _VERSION),
 )
 
 
@@ -64,6 +69,8 @@ def remedy(*errors: BaseException, advertised: bool) -> str:
         return "is PUSHMILL_KAFKA_SASL_MECHANISM right, and what goes with it?"
     if any(issubclass(kind, ssl.SSLError) for kind in kinds):
         return "are PUSHMILL_KAFKA_SECURITY_PROTOCOL and PUSHMILL_KAFKA_SSL_CAFILE right?"
+    if any(issubclass(kind, _VERSION) for kind in kinds):
+        return "is it older than Kafka 3.9, the oldest that Pushmill is tested with?"
     if advertised:
         return "can this machine reach what the brokers' advertised.listeners says?"
     return (

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from worker.config import KafkaSettings
 from worker.edges import clock
+from worker.edges.kafka import header_names
 from worker.edges.kafka.client import STOP_LIMIT, KafkaUnreachableError, connection, unreachable, within
 
 BATCH_RECORDS = 200
@@ -47,6 +48,7 @@ class TopicScan:
         self.bounds: dict[int, tuple[int, int]] = {}
         self.positions: dict[int, int] = {}
         self.has_all = True
+        header_names.tolerate()
         self._consumer = AIOKafkaConsumer(
             **connection(settings),
             client_id=f"pushmill-scan-{topic}",

@@ -61,20 +61,18 @@ async def require_topics(settings: KafkaSettings, *needed: str, patience: float 
         patience: Seconds to wait for those that are missing.
 
     Raises:
-        KafkaUnreachableError: No broker answers.
+        KafkaUnreachableError: No broker answers, or none tells its topics.
         MissingTopicsError: Kafka lacks some of them.
     """
     names = [settings.topic_prefix + name for name in needed or (topic.name for topic in TOPICS)]
-    async with _admin(settings) as admin:
-        missing = await _missing(admin, names)
-        if missing and patience:
-            log.warning("waiting for missing topics", topics=missing, seconds=patience)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    while missing:
-                        await asyncio.sleep(_POLL_SECONDS)
-                        with suppress(KafkaError):  # a broker that restarts meanwhile
-                            missing = await _missing(admin, names)
+    try:
+        async with _admin(settings) as admin:
+            missing = await _missing(admin, names)
+            if missing and patience:
+                log.warning("waiting for missing topics", topics=missing, seconds=patience)
+                missing = await _still_missing(admin, names, patience)
+    except KafkaError as error:  # such as a broker that is too old: whatever it is, nothing can begin
+        raise unreachable(settings, error) from error
     if missing:
         raise MissingTopicsError(
             f"Kafka at {settings.kafka_bootstrap_servers} has no topic {', '.join(missing)}: "
@@ -85,6 +83,18 @@ async def require_topics(settings: KafkaSettings, *needed: str, patience: float 
 async def _missing(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[str]:
     there = (await metadata(admin)).topics
     return [name for name in names if name not in there]
+
+
+async def _still_missing(admin: AIOKafkaAdminClient, names: Sequence[str], patience: float) -> list[str]:
+    """Return which topics are missing after so many seconds; none as soon as all are there."""
+    missing = list(names)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while missing:
+                await asyncio.sleep(_POLL_SECONDS)
+                with suppress(KafkaError):  # a broker that restarts meanwhile
+                    missing = await _missing(admin, names)
+    return missing
 
 
 async def create_topics(

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from aiokafka.errors import (
     IllegalSaslStateError,
+    IncompatibleBrokerVersion,
     KafkaConnectionError,
     KafkaError,
     NodeNotReadyError,
@@ -50,6 +51,7 @@ WORDS = [
     (SaslAuthenticationFailed(SECRET), "it refuses the login", "SASL_MECHANISM"),
     (IllegalSaslStateError(SECRET), "it refuses the login", "SASL_MECHANISM"),
     (UnsupportedSaslMechanismError(SECRET), "it does not offer this SASL mechanism", "SASL_MECHANISM"),
+    (IncompatibleBrokerVersion(SECRET), "its version does not know a request that is needed", "older"),
     (TokenError("PUSHMILL_X: no token"), "PUSHMILL_X: no token", "without a token"),
     (KafkaConnectionError(SECRET), "it closes the connection", "SECURITY_PROTOCOL"),
     (NodeNotReadyError(SECRET), "NodeNotReadyError", "BOOTSTRAP_SERVERS"),

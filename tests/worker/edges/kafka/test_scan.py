@@ -157,3 +157,11 @@ async def test_records_that_never_come(made, monkeypatch):
     consumer.end = lambda _: 1
     with pytest.raises(KafkaUnreachableError, match=r"has sent nothing of push\.dead-letters for 30 s"):
         await read(new)
+
+
+def test_any_header_name_can_be_read_before_the_first_record_is(settings, monkeypatch):
+    seen = []
+    monkeypatch.setattr(scan.header_names, "tolerate", lambda: seen.append("tolerate"))
+    monkeypatch.setattr(scan, "AIOKafkaConsumer", lambda **_: seen.append("consumer"))
+    TopicScan(settings, "dead-letters")
+    assert seen == ["tolerate", "consumer"]

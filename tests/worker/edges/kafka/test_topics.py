@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import (
+    IncompatibleBrokerVersion,
     InvalidReplicationFactorError,
     KafkaConnectionError,
     KafkaError,
@@ -251,3 +252,14 @@ async def test_patience_has_an_end_and_then_those_still_missing_are_named(cluste
     cluster.appearing = NAMES[:-1]
     with pytest.raises(MissingTopicsError, match=rf"has no topic {NAMES[-1]}: "):
         await require_topics(SETTINGS, patience=0.2)
+
+
+@pytest.mark.parametrize("patience", [0.0, 30.0])
+@pytest.mark.parametrize("error", [IncompatibleBrokerVersion, TopicAuthorizationFailedError, KafkaError])
+async def test_whatever_the_cluster_answers_is_one_line(cluster, monkeypatch, error, patience):
+    async def refused(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(topics, "metadata", refused)
+    with pytest.raises(KafkaUnreachableError, match=r"^cannot use Kafka at kafka:9092 \([^\n]+$"):
+        await require_topics(SETTINGS, patience=patience)
