@@ -10,10 +10,8 @@ Decides what a checkpoint publishes and commits; knows nothing of what an effect
 invariants and the reasons are in ARCHITECTURE.md, "The ledger, the lease and the checkpoint".
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from typing import Generic, TypeVar
 
 from worker.ledger.progress import METADATA_MAX_CHARS, Partial, Progress, encode_progress
@@ -273,9 +271,9 @@ class Ledger(Generic[Subject, Effect]):
             return None
         behind, assigned.end = assigned.end, offset + 1
         assigned.read = assigned.end
-        if _is_done(assigned.restored, offset):
+        if assigned.restored.is_done(offset):
             return None
-        settled = _restored_bits(assigned.restored, offset, size)
+        settled = assigned.restored.settled_of(offset, size)
         entry = Entry[Subject, Effect](
             partition, offset, size, settled, subject, behind=behind, assigned=assigned
         )
@@ -342,14 +340,3 @@ class Ledger(Generic[Subject, Effect]):
     def acknowledge(self, checkpoint: Checkpoint[Subject, Effect]) -> None:
         """Count a checkpoint's recipients as safe: Kafka has acknowledged all of it."""
         self._published = max(0, self._published - checkpoint.size)
-
-
-def _is_done(restored: Progress, offset: int) -> bool:
-    at = bisect_right(restored.done, (offset, inf))
-    return at > 0 and offset < restored.done[at - 1][1]
-
-
-def _restored_bits(restored: Progress, offset: int, size: int) -> int:
-    part = restored.partial.get(offset)
-    # Another size means another record: better to repeat than to lose.
-    return part.settled if part and part.size == size else 0

@@ -5,8 +5,10 @@ of Kafka is the limit of 4,096 characters.
 """
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from crypto import base64url
 
@@ -53,6 +55,17 @@ class Progress:
         """The offset after the last record of which something is settled."""
         last_done = self.done[-1][1] if self.done else self.low
         return max(last_done, next(reversed(self.partial), -1) + 1)
+
+    def is_done(self, offset: int) -> bool:
+        """Return whether a record lies in a settled range above the watermark."""
+        at = bisect_right(self.done, (offset, inf))
+        return at > 0 and offset < self.done[at - 1][1]
+
+    def settled_of(self, offset: int, size: int) -> int:
+        """Return which recipients of a record of `size` are settled, as bits."""
+        part = self.partial.get(offset)
+        # Another size means another record: better to repeat than to lose.
+        return part.settled if part and part.size == size else 0
 
 
 def encode_progress(progress: Progress) -> str:

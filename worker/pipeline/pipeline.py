@@ -22,13 +22,13 @@ from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.pipeline.instrumentation import measure_landed, measure_levels
 from worker.pipeline.intake import dated, take_in
 from worker.pipeline.placement import make_deliveries
-from worker.pipeline.politeness import QUARANTINE, QUARANTINED, Politeness
+from worker.pipeline.politeness import QUARANTINED, Politeness, asked_to_wait
 from worker.pipeline.publication import Effect
 from worker.pipeline.queue import DueQueue
 from worker.pipeline.routing import Routing
 from worker.pipeline.settlement import Batch, Settlement
 from worker.pipeline.tally import Tally
-from worker.push.answers import Answer, PushResponse, classify, retry_after
+from worker.push.answers import Answer, classify
 from worker.push.services import Endpoints
 from worker.push.verdict import Settled, TryAgain
 from worker.records.control import CampaignControl, Campaigns
@@ -228,7 +228,7 @@ class Pipeline:
             due=delivery.due,
             attempts=attempts,
             limit=self._limits.attempts,
-            wait=_asked_to_wait(verdict, answer, now),
+            wait=asked_to_wait(verdict, answer, now),
             jitter=self._entropy.jitter(),
             now=now,
         )
@@ -344,9 +344,3 @@ class Pipeline:
     def doubted(self, now: float) -> Doubted:
         """Return whose expirations are doubted at present."""
         return self._politeness.doubted(now)
-
-
-def _asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:
-    if verdict is QUARANTINED:
-        return QUARANTINE
-    return retry_after(answer.headers, now) if isinstance(answer, PushResponse) else 0.0

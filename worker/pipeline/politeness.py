@@ -10,7 +10,7 @@ from worker.limits.doubt import Doubt, Doubted
 from worker.limits.gates import Gates
 from worker.limits.limiter import Limiter
 from worker.pipeline.delivery import Delivery, Flight
-from worker.push.answers import Answer, TransportFailure, retry_after
+from worker.push.answers import Answer, PushResponse, TransportFailure, retry_after
 from worker.push.verdict import Settled, TryAgain, Verdict
 from worker.records.job import Lane
 from worker.records.outcome import Status
@@ -120,3 +120,10 @@ class Politeness:
             self._gates.recalled(key, site, sent_at)
         else:
             self._gates.unreachable(key, site, sent_at=sent_at, now=now)
+
+
+def asked_to_wait(verdict: TryAgain, answer: Answer, now: float) -> float:
+    """Return for how many seconds at least a recipient must not be tried again."""
+    if verdict is QUARANTINED:
+        return QUARANTINE
+    return retry_after(answer.headers, now) if isinstance(answer, PushResponse) else 0.0
