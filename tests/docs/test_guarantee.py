@@ -30,6 +30,7 @@ def allowed_at_one_death() -> int:
     return verdict.happened[0].allowed
 
 
+DRAIN_TIMEOUT = Settings.model_fields["drain_timeout"].default
 FREEZE_COUNT = sum(COUNTS[kind] for kind in (*FREEZES, Kind.PAUSE))
 
 
@@ -40,7 +41,8 @@ FREEZE_COUNT = sum(COUNTS[kind] for kind in (*FREEZES, Kind.PAUSE))
         f"in number ({CHECKPOINT_MAX:,} recipients, both together)",
         f"no checkpoint acknowledged for {DURATION:g} second sends nothing",
         f"waiting in memory for its next attempt ({HORIZON:g} seconds at most)",
-        f"within {ANSWER_LIMIT:g} seconds, and for a rebalance within {REBALANCE_TIMEOUT:g} seconds",
+        f"{DRAIN_TIMEOUT + ANSWER_LIMIT:g} seconds after a stop began",
+        f"(`PUSHMILL_DRAIN_TIMEOUT` and {ANSWER_LIMIT:g}), and {REBALANCE_TIMEOUT:g} after a rebalance did",
         f"as long as it is over within {OUTAGE_LIMIT / 60:g} minutes and no other worker",
         f"retention of `push.jobs` and `push.later.*` ({retention_days()} days)",
         f"runs {parsed([]).workers} workers and a stretched campaign of {parsed([]).recipients:,} recipients",
