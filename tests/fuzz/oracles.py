@@ -130,6 +130,9 @@ def http_answer(wire: bytes) -> tuple[int, bytes] | None:
             answer = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]
             source.close = lambda: None  # type: ignore[method-assign]
             answer.begin()
+            codings = answer.headers.get_all("transfer-encoding", [])
+            if [each.lower() for each in codings] not in ([], ["chunked"]):
+                return None  # it takes the first for all of them; the last one counts (RFC 9112 section 6.3)
             if answer.status >= 200:
                 return answer.status, answer.read()
     except (http.client.HTTPException, ValueError, OSError):
