@@ -17,6 +17,8 @@ from referencing import Registry, Resource
 from tests.k8s.support import K8S, ROOT, alerts, build, kustomized
 from worker.config import DRAIN_MARGIN, REBALANCE_TIMEOUT, load_settings
 from worker.edges import kubernetes
+from worker.edges.process.supervisor import STOP_MARGIN
+from worker.ledger.patience import ANSWER_LIMIT
 from worker.push.addresses import _PUBLIC_V6, _REFUSED_V4, _REFUSED_V6
 from worker.simulator.certificates import Certificates
 
@@ -162,7 +164,9 @@ def test_the_grace_period_lets_a_drain_and_a_rebalance_end(overlay: str):
     pod, _ = worker(overlay)
     data = settings(overlay)
     request, drain = float(data["PUSHMILL_REQUEST_TIMEOUT"]), float(data["PUSHMILL_DRAIN_TIMEOUT"])
-    assert request + DRAIN_MARGIN < drain < REBALANCE_TIMEOUT < pod["terminationGracePeriodSeconds"]
+    grace = pod["terminationGracePeriodSeconds"]
+    assert request + DRAIN_MARGIN < drain < REBALANCE_TIMEOUT < grace
+    assert kubernetes.LIMIT + drain + ANSWER_LIMIT + STOP_MARGIN < grace
 
 
 @EACH_OVERLAY

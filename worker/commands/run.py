@@ -21,6 +21,7 @@ from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError
 from worker.edges.process.supervisor import STOP_MARGIN, UNBEGUN, Supervisor, process_count
+from worker.ledger.patience import ANSWER_LIMIT
 from worker.logs import configure
 
 CANNOT_BEGIN = (KafkaUnreachableError, MissingTopicsError, TopicsNotReadyError, StatusPortError)
@@ -63,8 +64,13 @@ async def _work(settings: Settings, process: int = 0, supervisor: socket.socket 
             os._exit(FAILED)
 
 
+def _stop_limit(settings: Settings) -> float:
+    """Return how long a process may take to stop: killed while it waits for Kafka, it would repeat pushes."""
+    return settings.drain_timeout + ANSWER_LIMIT + STOP_MARGIN
+
+
 async def _supervise(settings: Settings, count: int) -> None:
-    supervisor = Supervisor(count, stop_limit=settings.drain_timeout + STOP_MARGIN)
+    supervisor = Supervisor(count, stop_limit=_stop_limit(settings))
     with stop_on_signal() as stop:
         async with supervisor.status(settings.status_host, settings.status_port):
             status = await supervisor.run(stop)

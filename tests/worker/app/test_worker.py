@@ -1,12 +1,16 @@
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.worker.app.support import JOB, WAITS, turns
 from worker.app import worker as app
+from worker.commands import run
+from worker.edges import clock
 from worker.edges.kafka.client import KafkaStuckError
+from worker.edges.kafka.leaving import CLOSE_SECONDS, LEAVE_LIMIT
 from worker.ledger import patience
 from worker.records.envelope import Partition, Record
 
@@ -99,3 +103,27 @@ async def test_whose_last_checkpoint_is_not_acknowledged_does_not_leave(worker, 
     with pytest.raises(KafkaStuckError):
         await worker._drain([asyncio.create_task(turns())])
     assert left == []
+
+
+async def test_no_process_is_killed_while_its_drain_may_still_wait_for_kafka(worker, monkeypatch):
+    """After the drain's deadline the member may still leave the group, and close its connections."""
+    limits = []
+
+    class Supervisor:
+        def __init__(self, _count, *, stop_limit):
+            limits.append(stop_limit)
+
+        @asynccontextmanager
+        async def status(self, *_):
+            yield
+
+        async def run(self, _stop):
+            return 0
+
+    monkeypatch.setattr(run, "Supervisor", Supervisor)
+    await run._supervise(worker._settings, 2)
+    began = clock.monotonic()
+    worker._producer._producer.acknowledged.set_result(None)
+    await worker._handover.drain()
+    ends = worker._patience.deadline(clock.monotonic(), records=True)
+    assert [limit > ends - began + LEAVE_LIMIT + 2 * CLOSE_SECONDS for limit in limits] == [True]

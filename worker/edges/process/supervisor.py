@@ -20,7 +20,7 @@ from worker.edges.process.totals import merge, render
 log = structlog.get_logger(__name__)
 
 STOP_MARGIN = 10.0
-"""Seconds beyond the drain time-out that a process has for its last checkpoint and to close connections."""
+"""Seconds that a process has to leave the group and close connections, once its last checkpoint is over."""
 
 DONE, FAILED, MISUSED = 0, 1, 2
 """Exit statuses."""
