@@ -70,7 +70,7 @@ async def require_topics(settings: KafkaSettings, *needed: str, patience: float 
             missing = await _missing(admin, names)
             if missing and patience:
                 log.warning("waiting for missing topics", topics=missing, seconds=patience)
-                missing = await _still_missing(admin, names, patience)
+                missing = await _still_missing(admin, missing, patience)
     except KafkaError as error:  # such as a broker that is too old: whatever it is, nothing can begin
         raise unreachable(settings, error) from error
     if missing:
@@ -85,15 +85,14 @@ async def _missing(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[str
     return [name for name in names if name not in there]
 
 
-async def _still_missing(admin: AIOKafkaAdminClient, names: Sequence[str], patience: float) -> list[str]:
-    """Return which topics are missing after so many seconds; none as soon as all are there."""
-    missing = list(names)
+async def _still_missing(admin: AIOKafkaAdminClient, missing: list[str], patience: float) -> list[str]:
+    """Wait so many seconds for topics, at most; return those that are missing even then."""
     with suppress(TimeoutError):
         async with asyncio.timeout(patience):
             while missing:
                 await asyncio.sleep(_POLL_SECONDS)
                 with suppress(KafkaError):  # a broker that restarts meanwhile
-                    missing = await _missing(admin, names)
+                    missing = await _missing(admin, missing)
     return missing
 
 
