@@ -62,7 +62,8 @@ bench: $(READY)  ## Measure CPU a push against the floor and other senders (ARGS
 chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--help" for more)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-fuzz: $(READY)   ## Feed every decoder what nobody thought of, a minute each (ARGS="--help" for more)
+fuzz: $(READY)   ## Change valid records as others write them, and feed every decoder (ARGS="--help" for more)
+	@$(if $(ARGS),,$(BIN)/python -m tests.fuzz.serializers)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
