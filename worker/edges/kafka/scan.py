@@ -70,9 +70,9 @@ class TopicScan:
         """
         try:
             await self._consumer.start()
-            await self._consumer._client.add_topic(self._topic)  # noqa: SLF001 - otherwise no partition is known yet
-            numbers = sorted(self._consumer.partitions_for_topic(self._topic) or ())
-            await self._assign(numbers, begin or {}, newest)
+            # Waits until partitions are known: a topic that no broker told of must not pass for an empty one.
+            numbers = await self._consumer._client._wait_on_metadata(self._topic)  # noqa: SLF001 - not public
+            await self._assign(sorted(numbers), begin or {}, newest)
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
 

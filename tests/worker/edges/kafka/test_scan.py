@@ -3,7 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from worker.edges.kafka import scan
 from worker.edges.kafka.client import KafkaUnreachableError
@@ -18,10 +22,12 @@ class Consumer:
         self.at = {}
         self.held = set()
         self.stopped = False
-        self._client = SimpleNamespace(add_topic=self._add)
+        self._client = SimpleNamespace(_wait_on_metadata=self._told)
 
-    async def _add(self, topic):
-        self.topic = topic
+    async def _told(self, _topic):
+        if not self.logs:
+            raise UnknownTopicOrPartitionError
+        return set(self.logs)
 
     async def start(self):
         if isinstance(self.fails, KafkaConnectionError):
@@ -29,9 +35,6 @@ class Consumer:
 
     async def stop(self):
         self.stopped = True
-
-    def partitions_for_topic(self, topic):
-        return set(self.logs) or None
 
     def assign(self, partitions):
         self.at = dict.fromkeys(partitions, 0)
@@ -147,6 +150,11 @@ async def test_a_partition_that_is_not_there(made):
 async def test_kafka_that_does_not_answer(made, error):
     with pytest.raises(KafkaUnreachableError, match="cannot use Kafka"):
         await read((await made({0: [0]}, fails=error))[0])
+
+
+async def test_a_topic_that_no_broker_tells_of_does_not_pass_for_an_empty_one(made):
+    with pytest.raises(KafkaUnreachableError, match="cannot use Kafka"):
+        await made({})
 
 
 async def test_records_that_never_come(made, monkeypatch):
