@@ -36,6 +36,7 @@ fetch-kafka: $(READY) ## Fetch Apache Kafka by Maven (needs Java and Maven)
 	@$(BIN)/python -m tests.harness.kafka.jars
 
 test-kafka: fetch-kafka ## Run what concerns the broker, and a short chaos, on Apache Kafka 3.9 and 4
+	$(BIN)/pytest -n 2 -m "test_kafka and not given_broker" $(ARGS)
 	@set -e; for version in $(KAFKA_VERSIONS); do \
 	  echo "Apache Kafka $$version"; \
 	  $(WITH_KAFKA) $$version $(BIN)/pytest -n 2 -m given_broker tests/integration $(ARGS); \

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -34,17 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
     requirements.check(os.environ.get(requirements.VARIABLE, ""))
 
 
-@pytest.hookimpl(wrapper=True)  # before `-m` and xdist look at the markers, whoever comes first of them
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Start with these, one after the other: `pytest -n 2 --dist loadgroup` runs all others beside them."""
-    items.sort(key=lambda item: not _waits(item))
-    for item in filter(_waits, items):
-        item.add_marker(pytest.mark.xdist_group("waiting"))
-    for item in filter(_concerns_the_broker, items):
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what a test needs, before anybody selects by it."""
+    if _concerns_the_broker(item):
         item.add_marker(pytest.mark.given_broker)
-        if item.path.is_relative_to(WAITING[0]) and _needs_apache_kafka(item):
-            item.add_marker(pytest.mark.test_kafka)
-    return (yield)
+    if _needs_apache_kafka(item):
+        item.add_marker(pytest.mark.test_kafka)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the tests that wait: at the end of a run, one of them alone would leave a core idle."""
+    items.sort(key=lambda item: not _waits(item))
 
 
 def _waits(item: pytest.Item) -> bool:
@@ -53,7 +53,7 @@ def _waits(item: pytest.Item) -> bool:
 
 def _concerns_the_broker(item: pytest.Item) -> bool:
     """Whether it uses `broker`, without the faults of the stand-in, or an Apache Kafka of any version."""
-    if not isinstance(item, pytest.Function):
+    if not isinstance(item, pytest.Function) or not item.path.is_relative_to(WAITING[0]):
         return False
     fixtures = {*item.fixturenames}
     of_any_version = "apache_kafka" in fixtures and "version" not in fixtures
@@ -61,7 +61,8 @@ def _concerns_the_broker(item: pytest.Item) -> bool:
 
 
 def _needs_apache_kafka(item: Any) -> bool:
-    return bool(item.get_closest_marker("apache_kafka")) or "apache_kafka" in item.fixturenames
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("apache_kafka")) or "apache_kafka" in fixtures
 
 
 @pytest.fixture
