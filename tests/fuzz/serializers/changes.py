@@ -48,6 +48,17 @@ def _positions(place: Place) -> Iterable[int]:
 _RUINED = {Role.KEY, Role.ENDPOINT, Role.ID, Role.TIME}
 
 
+def _broken_bytes(place: Place) -> Iterator[Change]:
+    """Latin-1, and a character beyond 16 bits that was cut after three of its four bytes."""
+    if isinstance(place.value, str):
+        for at in sorted({0, len(place.value) // 2, len(place.value)}):
+            before, after = place.value[:at], place.value[at:]
+            halves = [json.dumps(each, ensure_ascii=False)[1:-1].encode() for each in (before, after)]
+            for broken in (b"\xeb", b"\xf0\x9f\x98"):
+                text = b'"' + broken.join(halves) + b'"'
+                yield Raw(text), f"{before}\N{REPLACEMENT CHARACTER}{after}"
+
+
 def _escapes(place: Place) -> Iterator[Change]:
     if isinstance(place.value, str):
         for written in (all_escaped(place.value), all_escaped(place.value, "\\u{:04X}")):
@@ -262,6 +273,7 @@ KINDS = {
     "half a pair in a name": Kind(_names(_half_in_name("\ud83d"))),
     "half a pair in a name, low": Kind(_names(_half_in_name("\udc00"))),
     "a character beyond 16 bits": Kind(_inserted("😀")),
+    "bytes that are not UTF-8": Kind(_broken_bytes),
     "U+0000": Kind(_inserted("\x00")),
     "U+0000 in a name": Kind(_names(lambda name: (name + "\x00", name + "\x00"))),
     "escapes": Kind(_escapes, is_harmless=True),

@@ -14,11 +14,16 @@ RECEIVERS = {
 
 
 class Start(NamedTuple):
-    """A valid record: the topic that it is for, its tree, and the fields that it may have."""
+    """A valid record: the topic that it is for, its tree, and the fields that it may have.
+
+    Attributes:
+        waits: Whether it comes ten minutes early, so that its recipients go through a tier.
+    """
 
     topic: str
     tree: dict[str, Any]
     kind: Field
+    waits: bool = False
 
 
 def _recipients(*more: dict[str, Any]) -> list[dict[str, Any]]:
@@ -72,7 +77,8 @@ _NOTIFICATION = {
         "pushmill": {"batch": 7, "job_id": "mine"},
     },
 }
-_TIMES = {"start_at": "2027-01-15T07:59:50Z", "stretch_time": 5, "not_after": "2027-01-16T08:00:00.5Z"}
+_START_AT = "2027-01-15T07:59:50Z"
+_TIMES = {"start_at": _START_AT, "stretch_time": 5, "not_after": "2027-01-16T08:00:00.5Z"}
 _ABOUT = {"mutable": False, "ttl": 86_400, "urgency": "high", "topic": "promo-42", "vapid_key": "key_1"}
 _WHOLE = {
     **_IDS,
@@ -105,7 +111,7 @@ def _later(job: dict[str, Any], lane: str) -> dict[str, Any]:
     ]
     more = {"due_at": "2027-01-15T07:59:51Z", "doubted": False, "keyless_since": "2027-01-15T07:59:00Z"}
     people[0] |= more
-    written_out = {"start_at": "2027-01-15T07:59:50Z", "stretch_time": 5, "ttl": 86_400}
+    written_out = {"start_at": _START_AT, "stretch_time": 5, "ttl": 86_400}
     return {**job, **written_out, "recipients": people, "lane": lane}
 
 
@@ -114,6 +120,8 @@ JOBS = {
     "few fields": Start("jobs.urgent", _SMALL, JOB),
     "payload, a text": Start("jobs", _TEXT, JOB),
     "payload, an object": Start("jobs", _OBJECT, JOB),
+    "waits, every field": Start("jobs", _WHOLE, JOB, waits=True),
+    "waits, an object": Start("jobs.urgent", _OBJECT | {"start_at": _START_AT}, JOB, waits=True),
     "tier, every field": Start("later.1m", _later(_WHOLE, "normal"), LATER),
     "tier, an object": Start("later.10s", _later(_OBJECT, "urgent"), LATER),
 }

@@ -11,7 +11,7 @@ from crypto.errors import SubscriptionKeyError
 from crypto.keys import parse_subscription_keys
 from tests.fuzz.serializers.inputs import drawn
 from tests.fuzz.serializers.trial import fault
-from worker.pipeline import build, intake, pipeline
+from worker.pipeline import build, intake, pipeline, publication
 from worker.push import message, template
 from worker.records import control, job, recipient, tolerance
 from worker.records.values import RecordError
@@ -75,6 +75,7 @@ MISTAKES = {
     "an escaped half": ("half a surrogate pair", (tolerance, "_SURROGATE_ESCAPE", NEVER)),
     "an escaped half in a name": ("half a pair in a name", (tolerance, "_SURROGATE_ESCAPE", NEVER)),
     "surrogates as bytes": ("a character beyond 16 bits", (tolerance, "_SURROGATES", NEVER)),
+    "bytes that are not UTF-8": ("bytes that are not UTF-8", (tolerance, "repaired", lambda value: value)),
     "a half that kills its record": ("half a surrogate pair", (job, "tolerated", lambda value, kind: value)),
     "null for a field with a default": (
         "null",
@@ -89,6 +90,11 @@ MISTAKES = {
         "null",
         (job, "_decode_strictly", null_is_no_variable(job._decode_strictly)),
         (job, "_decode_recipient", null_is_no_variable(job._decode_recipient)),
+    ),
+    "a null that waits": ("null", (publication, "without_nulls", lambda variables: variables)),
+    "base64 that waits": (
+        "ordinary base64",
+        (publication, "in_base64url", lambda subscription: subscription),
     ),
     "null as a variable's text": ("null", (template.Variable, "text", null_is_a_text)),
     "a timestamp that cannot be": ("timestamps", (intake, "wrong_clock", lambda timestamp, now: None)),
@@ -132,4 +138,4 @@ def test_each_clock_that_cannot_be_is_found(monkeypatch, place):
     assert any(fault(each) for each in INPUTS if (each.kind, each.place) == ("timestamps", place))
 
 
-INPUTS = drawn(4_000)
+INPUTS = drawn(5_000)

@@ -12,7 +12,7 @@ from tests.fuzz.serializers.shapes import ABSENT, CONTROL, JOB, LATER, places
 from tests.fuzz.serializers.trial import fault
 from tests.fuzz.serializers.writing import FRAMES, STYLES, write
 
-MOST = 4_000
+MOST = 5_000
 
 
 @pytest.mark.parametrize("start", STARTS)

@@ -5,10 +5,12 @@ arrive and the outcomes are compared with what `reading` expects.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from crypto.aes128gcm import decrypt
@@ -30,15 +32,21 @@ from worker.metrics import Metrics
 from worker.pipeline.delivery import Flight
 from worker.pipeline.pipeline import Pipeline
 from worker.push.answers import PushResponse
-from worker.records.envelope import Partition
-from worker.records.topics import DEAD_LETTERS, OUTCOMES, STATS
+from worker.records.envelope import Partition, Publication, Record
+from worker.records.job import LaterJob
+from worker.records.topics import BY_TOPIC, DEAD_LETTERS, OUTCOMES, STATS
 from worker.records.values import RecordError
 
 _METRICS = Metrics(CollectorRegistry())
-_LATER = NOW + 30
-"""When everybody is due."""
+_UNTIL_DUE = 30
+"""Seconds after which everybody is due who does not wait in a tier."""
+
+_EARLY = 600
+"""Seconds by which a job is early whose recipients wait in a tier."""
+
 _TO_NOT_AFTER = 86_000
-_RECEIVERS = list(RECEIVERS.values())
+_RECEIVERS = {f"/send/{name.replace(':', '-')}": keys for name, keys in RECEIVERS.items()}
+"""By the path of the endpoint."""
 
 
 class _EveryKey:
@@ -90,43 +98,74 @@ def _start(name: str) -> Expected:
 
 
 def _journey(each: Input) -> Came:
-    partition = Partition(each.record.topic, 0)
-    pipeline = make_pipeline(partition, metrics=_METRICS, keys=_EveryKey())
-    value = each.value
-    error = pipeline.accept(record(value, partition, timestamp=each.timestamp, headers=each.headers), NOW)
-    flights = pipeline.dispatch(_LATER, 2000)
-    texts = {flight.delivery.recipient.id: _decrypted(flight) for flight in flights}
-    requests = {flight.delivery.recipient.id: flight.request.headers for flight in flights}
-    land(pipeline, [(flight, PushResponse(201)) for flight in flights], _LATER)
-    outcomes = _outcomes(pipeline, each)
+    came = Came()
+    arrived = NOW - _EARLY if each.record.waits else NOW
+    first = Partition(each.record.topic, 0)
+    timestamp = each.timestamp - NOW + arrived
+    written = record(each.value, first, timestamp=timestamp, headers=each.headers)
+    for waiting in _leg(written, arrived, came):
+        _check_waiting(waiting)
+        tier = Partition(waiting.topic, 0)
+        again = record(waiting.value, tier, timestamp=arrived, headers=waiting.headers)
+        assert not _leg(again, NOW, came), "waits again"
+    assert (came.killed is None) == bool(came.outcomes), "neither a dead letter nor outcomes, or both"
+    return came
+
+
+def _leg(written: Record, now: float, came: Came) -> list[Publication]:
+    """Take a record through the pipeline; return what is written for later."""
+    pipeline = make_pipeline(written.partition, metrics=_METRICS, keys=_EveryKey())
+    error = pipeline.accept(written, now)
+    if isinstance(error, RecordError):
+        came.killed = error.code
+    now += _UNTIL_DUE
+    flights = pipeline.dispatch(now, 2000)
+    for flight in flights:
+        came.texts[flight.delivery.recipient.id] = _decrypted(flight)
+        came.requests[flight.delivery.recipient.id] = flight.request.headers
+    land(pipeline, [(flight, PushResponse(201)) for flight in flights], now)
+    later = list(_published(pipeline, written, now, came))
     assert not pipeline.open, "a recipient has no end"
-    killed = error.code if isinstance(error, RecordError) else None
-    assert (killed is None) == bool(outcomes), "neither a dead letter nor outcomes, or both"
-    return Came(killed, texts, requests, outcomes)
+    return later
 
 
 def _decrypted(flight: Flight) -> bytes:
     body = flight.request.body
-    return decrypt(body, _RECEIVERS[flight.delivery.index]) if body else b""
+    return decrypt(body, _RECEIVERS[flight.request.endpoint.target]) if body else b""
 
 
-def _outcomes(pipeline: Pipeline, each: Input) -> dict[str, tuple[str, str | None]]:
-    found: dict[str, tuple[str, str | None]] = {}
+def _published(pipeline: Pipeline, written: Record, now: float, came: Came) -> Iterator[Publication]:
     while pipeline.unacknowledged:
-        batch = pipeline.checkpoint(_LATER + 100)
+        batch = pipeline.checkpoint(now + 100)
         assert batch is not None
         for publication in batch.publications:
             if publication.topic == DEAD_LETTERS:
-                assert publication.value == each.value
-            elif publication.topic == OUTCOMES:
-                assert publication.headers == each.headers, "headers are not carried on"
-                for outcome in json.loads(publication.value or b"")["outcomes"]:
-                    assert outcome["recipient_id"] not in found, "has two outcomes"
-                    found[outcome["recipient_id"]] = outcome["status"], outcome["detail"]
-            else:
-                assert publication.topic == STATS, f"goes to {publication.topic}"
+                assert publication.value == written.value
+            elif publication.topic != STATS:
+                empty = b"" if publication.topic in BY_TOPIC else None  # as docs/jobs.md says of headers
+                headers = tuple((name, empty if value is None else value) for name, value in written.headers)
+                assert publication.headers == headers, "headers are not carried on"
+                if publication.topic in BY_TOPIC:
+                    yield publication
+                else:
+                    assert publication.topic == OUTCOMES, f"goes to {publication.topic}"
+                    _note_outcomes(publication, came)
         pipeline.acknowledge(batch)
-    return found
+
+
+def _note_outcomes(publication: Publication, came: Came) -> None:
+    for outcome in json.loads(publication.value or b"")["outcomes"]:
+        assert outcome["recipient_id"] not in came.outcomes, "has two outcomes"
+        came.outcomes[outcome["recipient_id"]] = outcome["status"], outcome["detail"]
+
+
+def _check_waiting(waiting: Publication) -> None:
+    """Check that an older worker, which tolerates nothing, can read what waits."""
+    job = msgspec.json.decode(waiting.value or b"", type=LaterJob)
+    for person in job.recipients:
+        assert None not in (person.variables or {}).values(), "a null waits"
+        keys = person.subscription.keys
+        assert not set(keys.p256dh + keys.auth) & set("+/=\r\n"), "ordinary base64 waits"
 
 
 # ── what must come of it ────────────────────────────────────────────────────────────────────────────────────
