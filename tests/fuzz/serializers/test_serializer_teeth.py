@@ -130,6 +130,8 @@ def test_a_mistake_that_is_put_back_is_found(monkeypatch, name):
     for holder, attribute, mistake in patches:
         monkeypatch.setattr(holder, attribute, mistake)
     assert any(fault(each) for each in INPUTS if each.kind == kind)
+    plain = [each for each in INPUTS if each.kind in {kind, "a serializer's style"}]
+    assert not all(map(fault, plain)), "breaks everything: that would be found anyhow"
 
 
 @pytest.mark.parametrize("place", ["seconds", "zero", "microseconds"])

@@ -1,6 +1,8 @@
 """Part of the inputs: at least one of every kind of change in every field. `make fuzz` feeds many more."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +108,12 @@ def test_a_value_is_put_into_one_place():
     assert put(tree, ("a", 1, "b"), 5) == {"a": [1, {"b": 5}], "c": 3}
     assert put(tree, ("c",), ABSENT) == {"a": [1, {"b": 2}]}
     assert put(tree, ("d",), 4) == tree | {"d": 4}
+
+
+@pytest.mark.parametrize("name", ["changes", "reading", "shapes", "writing"])
+def test_the_second_reading_takes_nothing_from_the_worker(name):
+    source = Path(__file__).with_name(f"{name}.py").read_text()
+    assert re.findall(r"^(?:from|import) (worker|crypto)", source, re.MULTILINE) == []
 
 
 def test_the_reading_isolates_a_recipient_and_names_what_is_wrong_with_a_job():

@@ -45,6 +45,8 @@ _EARLY = 600
 """Seconds by which a job is early whose recipients wait in a tier."""
 
 _TO_NOT_AFTER = 86_000
+"""Seconds that are left in any case until the jobs' `not_after`."""
+
 _RECEIVERS = {f"/send/{name.replace(':', '-')}": keys for name, keys in RECEIVERS.items()}
 """By the path of the endpoint."""
 
