@@ -134,10 +134,32 @@ def test_a_mistake_that_is_put_back_is_found(monkeypatch, name):
     assert not all(map(fault, plain)), "breaks everything: that would be found anyhow"
 
 
-@pytest.mark.parametrize("place", ["seconds", "zero", "microseconds"])
-def test_each_clock_that_cannot_be_is_found(monkeypatch, place):
-    monkeypatch.setattr(intake, "wrong_clock", lambda timestamp, now: None)
-    assert any(fault(each) for each in INPUTS if (each.kind, each.place) == ("timestamps", place))
+SEEN = (
+    ("a null header", "a null"),
+    ("an escaped half", "recipients.variables.name"),
+    ("a timestamp that cannot be", "seconds"),
+    ("a timestamp that cannot be", "zero"),
+    ("a timestamp that cannot be", "microseconds"),
+    ("base64", "recipients.subscription.keys.p256dh"),
+    ("base64", "recipients.subscription.keys.auth"),
+    ("null for a variable", "recipients.variables.name"),
+    ("an empty list", "recipients.variables"),
+    ("null for a field with a default", "ttl"),
+    ("null for a field with a default", "urgency"),
+    ("pictures", "notification.icon"),
+    ("pictures", "notification.image"),
+    ("spaces in braces", "notification.title"),
+    ("a TTL of months", "ttl"),
+)
+"""Where users met these mistakes."""
+
+
+@pytest.mark.parametrize(("name", "place"), SEEN)
+def test_a_mistake_is_found_where_users_met_it(monkeypatch, name, place):
+    kind, *patches = MISTAKES[name]
+    for holder, attribute, mistake in patches:
+        monkeypatch.setattr(holder, attribute, mistake)
+    assert any(fault(each) for each in INPUTS if (each.kind, each.place) == (kind, place))
 
 
 INPUTS = drawn(5_000)
