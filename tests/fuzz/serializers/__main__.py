@@ -15,6 +15,7 @@ from tests.fuzz.serializers.trial import fault, is_refused
 
 FINDINGS_SHOWN = 40
 LINE_CHARS = 600
+INPUTS_A_MINUTE = 25_000
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
     given = parser.parse_args()
     began = time.monotonic()
     inputs = drawn(given.inputs)
+    say(f"── serializers: {len(inputs):,} inputs, about {len(inputs) / INPUTS_A_MINUTE:.0f} min")
     findings = [(each, found) for each in inputs if (found := fault(each))]
     report(inputs, findings, time.monotonic() - began)
     return 1 if findings else 0
@@ -47,7 +49,7 @@ def report(inputs: Sequence[Input], findings: list[tuple[Input, str]], seconds: 
 
 
 def say(line: str) -> None:
-    print(line)  # noqa: T201 - its output
+    print(line, flush=True)  # noqa: T201 - its output
 
 
 if __name__ == "__main__":
