@@ -54,6 +54,7 @@ CONTRACT = {
     "pushmill_dead_letters_total": {"reason"},
     "pushmill_quarantined_total": {"push_service"},
     "pushmill_ttl_lowered_total": {"push_service"},
+    "pushmill_accepted_but_dropped_total": {"push_service", "detail"},
     "pushmill_checkpoint_duration_seconds_bucket": {"le"},
     "pushmill_checkpoint_age_seconds": set(),
     "pushmill_offset_resets_total": {"topic"},

@@ -94,7 +94,7 @@ def test_the_first_reason_of_the_decoder_is_always_among_them(data):
     value = deepcopy(RIGHT)
     for _ in range(data.draw(st.integers(1, 4))):
         holder, name = data.draw(st.sampled_from([*places(value)]))
-        holder[name] = data.draw(st.sampled_from(WRONG))
+        holder[name] = deepcopy(data.draw(st.sampled_from(WRONG)))  # it may be changed next
     wire = json.dumps(value).encode()
     first = None
     try:
