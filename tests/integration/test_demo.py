@@ -118,8 +118,8 @@ def test_an_interruption_leaves_nothing_behind(start, tmp_path, number):
     process.send_signal(number)
     process.send_signal(number)  # as an impatient user does
     _, err = process.communicate(timeout=SECONDS)
-    assert process.returncode == 1
-    assert err == "pushmill demo: interrupted; everything has been stopped\n"
+    assert process.returncode == 130
+    assert err == "pushmill demo: everything has been stopped\npushmill: interrupted\n"
     assert [pid for pid in children if lives(pid)] == []
     assert list(tmp_path.iterdir()) == []
 

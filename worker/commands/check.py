@@ -5,8 +5,10 @@ Decides what the file's jobs are, and the exit status. The rules are in `worker.
 
 import os
 import sys
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -20,6 +22,8 @@ from worker.checks.rules import findings
 from worker.checks.syntax import Place, explain
 from worker.commands import FAILED, MISUSED, end
 from worker.push.services import Endpoints, HostRuleError, parse_host_rules
+from worker.records.job import SendJob
+from worker.records.tolerance import tolerated
 
 _HOSTS_VARIABLE = "PUSHMILL_ENDPOINT_HOSTS"
 
@@ -105,7 +109,8 @@ def _endpoints(environ: Mapping[str, str]) -> Endpoints:
 
 def _read(file: str) -> tuple[str, bytes]:
     try:
-        return ("stdin", sys.stdin.buffer.read()) if file == "-" else (file, Path(file).read_bytes())
+        name, value = ("stdin", sys.stdin.buffer.read()) if file == "-" else (file, Path(file).read_bytes())
+        return name, value.removeprefix(BOM_UTF8)  # workers take it for nothing as well
     except OSError as error:
         end(f"{file} cannot be read: {error.strerror or error}", MISUSED)
 
@@ -119,10 +124,10 @@ def _is_json(line: bytes) -> bool:
 
 
 def _sizes(value: bytes) -> _Sizes:
-    try:
-        return msgspec.json.decode(value, type=_Sizes)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Sizes()
+    for form in (value, tolerated(value, SendJob)):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return msgspec.json.decode(form, type=_Sizes)
+    return _Sizes()
 
 
 def _summary(records: list[NumberedJob]) -> str:

@@ -80,8 +80,8 @@ def _set(campaign: str, wanted: State) -> None:
 def _refuse_launch(campaign: str, wanted: State) -> NoReturn:
     verb = {State.PAUSED: "pause", State.RUNNING: "resume", State.CANCELLED: "cancel"}[wanted]
     end(
-        f"{_checked(campaign)} is a launch of the campaign service, which would not know of it: "
-        f"{verb} its campaign there (`pushmill campaigns`)",
+        f"{_checked(campaign)}: ids that begin with {LAUNCH} are launches of a campaign service, which would "
+        f"not know of this: {verb} the campaign there, or write the record to push.control yourself",
         MISUSED,
     )
 

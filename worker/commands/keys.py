@@ -137,7 +137,10 @@ def _read_any(file: str, public: bytes | None, password_file: Path | None) -> Va
             end(f"{file} {error}; give it with --password-file", MISUSED)
     except VapidKeyError as error:
         end(f"{file} {error}", MISUSED)
-    asked: str = typer.prompt(f"Password of {file}", hide_input=True, err=True)
+    try:
+        asked: str = typer.prompt(f"Password of {file}", hide_input=True, err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
     try:
         return read_vapid_key(data, public=public, password=asked.encode())
     except VapidKeyError as error:

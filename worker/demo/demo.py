@@ -30,7 +30,7 @@ from worker.demo.processes import ProcessDiedError, while_alive
 from worker.demo.report import checks, render, render_speed
 from worker.demo.stage import Options, Stage, StuckError, ready_stage
 
-DONE, FAILED = 0, 1
+DONE, FAILED, INTERRUPTED = 0, 1, 130
 CLOSING_SECONDS = 120.0
 """Time for what follows the last outcome: stopping, reading to the end, comparing."""
 
@@ -48,7 +48,8 @@ async def _until_interrupted(work: Coroutine[Any, Any, bool]) -> int:
         try:
             return DONE if await working else FAILED
         except asyncio.CancelledError:
-            _complain("interrupted; everything has been stopped")
+            _complain("everything has been stopped")
+            return INTERRUPTED
         except TimeoutError:
             _complain("timed out; everything has been stopped")
         except (BrokerError, ProcessDiedError, StuckError, KafkaError, aiohttp.ClientError) as error:

@@ -107,6 +107,21 @@ def test_the_likely_cause_is_named(run, content, said):
     assert said in result.stdout.splitlines()[0]
 
 
+def test_recipients_of_a_job_that_workers_put_right_are_counted(run):
+    half = json.dumps(job(*people(2))).replace('"Hi"', '"Zo\\ud83d"').encode()
+    assert b"ud83d" in half
+    assert run(half).stdout.endswith("1 job, 2 recipients: 1 warning\n")
+    assert "2 jobs, 3 recipients" in run(half + b"\n" + json.dumps(job(job_id="other")).encode()).stdout
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_byte_order_mark_is_nothing(run, jobs):
+    lines = [json.dumps(job(job_id=f"job-{number}")) for number in range(jobs)]
+    said = run(b"\xef\xbb\xbf" + "\n".join(lines).encode()).stdout
+    assert "warning" not in said
+    assert "error" not in said
+
+
 def test_json_lines_are_told_by_number(run):
     wire = lines_of(job(job_id="a"), job(job_id="b", x=1)) + b'\n{"v": 1,\n' + lines_of(job(job_id="a"))
     result = run(wire)

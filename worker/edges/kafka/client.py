@@ -29,6 +29,9 @@ STOP_LIMIT = 5.0
 AWAY = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError)
 """What a client raises if no broker could be reached, not even after others were tried."""
 
+DEFAULT_PORT = 9092
+"""Where aiokafka connects to if a bootstrap server has no port."""
+
 _MOST_REASONS = 3
 
 
@@ -90,7 +93,8 @@ def mend_time_outs(client: Any) -> None:
 def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachableError:
     """Make the error that says in one line why Kafka cannot be used, and what to check."""
     failures = dict(connections.failures) if isinstance(error, (*AWAY, UnknownTopicOrPartitionError)) else {}
-    servers = settings.kafka_bootstrap_servers.split(",")
+    named = [server.strip() for server in settings.kafka_bootstrap_servers.split(",")]
+    servers = {*named, *(f"{server}:{DEFAULT_PORT}" for server in named)}
     # If a broker has been reached, what it advertises is at fault, and not another that is away.
     advertised = {address: each for address, each in failures.items() if address not in servers}
     unused = f" (set but not used: {', '.join(ignored(settings))})" if ignored(settings) else ""

@@ -87,7 +87,8 @@ async def test_no_answer_in_time(transport, certificates, service):
 async def test_headers_that_drip_too_slowly(transport, certificates, service):
     [subscription] = service.subscribe()
     service.pace = ARRIVED / 4
-    service.script(subscription, [ScriptedAnswer(201, fault=Fault.SLOW_HEADERS)])
+    # Not 201: its status line alone says that the push was accepted, if it arrives in time.
+    service.script(subscription, [ScriptedAnswer(503, fault=Fault.SLOW_HEADERS)])
     async with opened(transport, certificates, within=ARRIVED) as made:
         assert await ask(made, push(service, subscription)) is TransportFailure.TIMEOUT
     assert len(service.pushes(subscription)) == 1

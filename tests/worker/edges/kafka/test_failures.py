@@ -1,5 +1,6 @@
 """Every reason why a connection cannot be made, in one line without a text of the other side."""
 
+import os
 import socket
 import ssl
 
@@ -103,6 +104,14 @@ def test_what_differs_is_said_of_each(failures):
     failures |= {"a:1": ConnectionRefusedError(), "b:2": socket.gaierror(-2, "x")}
     text = str(unreachable(settings(), KafkaConnectionError("Unable to bootstrap")))
     assert "(a:1: it refuses connections; b:2: its name does not resolve): is it running" in text
+
+
+def test_a_server_that_was_named_without_a_port_is_not_an_advertised_one(failures, monkeypatch):
+    monkeypatch.setenv("PUSHMILL_KAFKA_BOOTSTRAP_SERVERS", "a, b")
+    failures |= {"a:9092": ConnectionRefusedError(), "b:9092": ConnectionRefusedError()}
+    text = str(unreachable(load_kafka_settings(os.environ), KafkaConnectionError("Unable to bootstrap")))
+    assert "advertise" not in text
+    assert "(it refuses connections): is it running" in text
 
 
 def test_what_a_broker_advertises_is_at_fault_if_one_was_reached(failures):
