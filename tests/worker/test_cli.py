@@ -26,10 +26,11 @@ main()
 """
 
 
-@pytest.mark.parametrize("name", ["worker.commands", "typer", "aiokafka", "cryptography.exceptions"])
-async def test_an_interrupt_while_modules_are_imported_shows_no_traceback(name: str):
+async def interrupted(program: str) -> tuple[int | None, bytes, bytes]:
+    """Interrupt a program once it says "now"; return its exit status and what it wrote after that."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SLOW.format(name=name), "check", "-"),
+        *(sys.executable, "-c", program, "check", "-"),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -37,7 +38,12 @@ async def test_an_interrupt_while_modules_are_imported_shows_no_traceback(name: 
     assert await process.stdout.readline() == b"now\n"
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"pushmill: interrupted\n")
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("name", ["worker.commands", "typer", "aiokafka", "cryptography.exceptions"])
+async def test_an_interrupt_while_modules_are_imported_shows_no_traceback(name: str):
+    assert await interrupted(SLOW.format(name=name)) == (130, b"", b"pushmill: interrupted\n")
 
 
 async def test_an_interrupt_after_that_is_the_command_s():
@@ -64,17 +70,7 @@ main()
 
 
 async def test_a_command_that_waits_for_input_is_interrupted_in_one_line():
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", WAITING, "check", "-"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout
-    assert await process.stdout.readline() == b"now\n"
-    process.send_signal(signal.SIGINT)
-    out, err = await process.communicate()
-    assert (process.returncode, out, err) == (130, b"", b"pushmill: interrupted\n")
+    assert await interrupted(WAITING) == (130, b"", b"pushmill: interrupted\n")
 
 
 def test_nothing_is_imported_before_an_interrupt_is_provided_for():

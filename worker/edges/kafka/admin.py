@@ -8,12 +8,10 @@ import random
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, RequestTimedOutError
+from aiokafka.errors import NodeNotReadyError
 
 from worker.config import KafkaSettings
-from worker.edges.kafka.client import connection
-
-_AWAY = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
+from worker.edges.kafka.client import AWAY, connection
 
 
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka ships no types
@@ -31,7 +29,7 @@ class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka ships no typ
         for node in random.sample(nodes, len(nodes)):
             try:
                 return await super()._send_request(request, node)
-            except _AWAY as error:
+            except AWAY as error:
                 failure = error
         raise failure
 

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.structs import TopicPartition
 
 from worker.broker_settings import ignored
 from worker.config import KafkaSettings
@@ -71,6 +72,18 @@ async def start(client: Any, settings: KafkaSettings) -> None:
             await client.start()
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
+
+
+async def partitions_of(consumer: Any, topic: str) -> list[TopicPartition]:
+    """Return a topic's partitions in order, for a consumer that has been started.
+
+    Waits until a broker tells of them: a topic that none has heard of yet must not pass for an empty one.
+
+    Raises:
+        KafkaError: No broker tells of the topic.
+    """
+    numbers = await consumer._client._wait_on_metadata(topic)  # noqa: SLF001 - not public
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 def mend_time_outs(client: Any) -> None:

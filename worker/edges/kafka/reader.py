@@ -13,11 +13,10 @@ from aiokafka.structs import TopicPartition
 
 from worker.config import KafkaSettings
 from worker.edges.kafka import header_names
-from worker.edges.kafka.client import connection, unreachable, within
+from worker.edges.kafka.client import STOP_LIMIT, connection, partitions_of, unreachable, within
 from worker.edges.kafka.transactions import READ_COMMITTED, Held, held
 
 _FETCH_MS = 300
-_STOP_SECONDS = 5.0
 
 Take = Callable[[bytes | None, bytes | None], None]
 
@@ -48,9 +47,7 @@ class TopicReader:
         """
         try:
             await self._consumer.start()
-            # Waits until partitions are known: a topic that no broker told of must not pass for an empty one.
-            numbers = await self._consumer._client._wait_on_metadata(self._topic)  # noqa: SLF001 - not public
-            self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+            self._partitions = await partitions_of(self._consumer, self._topic)
             self._consumer.assign(self._partitions)
             await self._consumer.seek_to_beginning(*self._partitions)
             # When only committed records are read, these are the last stable offsets: never behind a
@@ -82,7 +79,7 @@ class TopicReader:
 
     async def stop(self) -> None:
         """Disconnect; never waits for long."""
-        await within(_STOP_SECONDS, self._consumer.stop())
+        await within(STOP_LIMIT, self._consumer.stop())
 
     async def _is_before(self, ends: dict[TopicPartition, int]) -> bool:
         return any([await self._consumer.position(partition) < end for partition, end in ends.items()])

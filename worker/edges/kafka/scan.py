@@ -13,7 +13,14 @@ from aiokafka.structs import TopicPartition
 from worker.config import KafkaSettings
 from worker.edges import clock
 from worker.edges.kafka import header_names
-from worker.edges.kafka.client import STOP_LIMIT, KafkaUnreachableError, connection, unreachable, within
+from worker.edges.kafka.client import (
+    STOP_LIMIT,
+    KafkaUnreachableError,
+    connection,
+    partitions_of,
+    unreachable,
+    within,
+)
 
 BATCH_RECORDS = 200
 """Records that are handed out at once, at most."""
@@ -70,18 +77,17 @@ class TopicScan:
         """
         try:
             await self._consumer.start()
-            # Waits until partitions are known: a topic that no broker told of must not pass for an empty one.
-            numbers = await self._consumer._client._wait_on_metadata(self._topic)  # noqa: SLF001 - not public
-            await self._assign(sorted(numbers), begin or {}, newest)
+            await self._assign(await partitions_of(self._consumer, self._topic), begin or {}, newest)
         except (KafkaError, OSError) as error:
             raise unreachable(self._settings, error) from error
 
-    async def _assign(self, numbers: list[int], begin: Mapping[int, int], newest: int | None) -> None:
-        if unknown := sorted(begin.keys() - set(numbers)):
+    async def _assign(
+        self, partitions: list[TopicPartition], begin: Mapping[int, int], newest: int | None
+    ) -> None:
+        if unknown := sorted(begin.keys() - {partition.partition for partition in partitions}):
             raise NoPartitionError(
-                f"{self._topic} has no partition {unknown[0]}, only {len(numbers)} from 0 on"
+                f"{self._topic} has no partition {unknown[0]}, only {len(partitions)} from 0 on"
             )
-        partitions = [self._partition(number) for number in numbers]
         self._consumer.assign(partitions)
         first = await self._consumer.beginning_offsets(partitions)
         end = await self._consumer.end_offsets(partitions)
