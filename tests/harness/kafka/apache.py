@@ -47,6 +47,11 @@ class ApacheKafkaError(RuntimeError):
     """A broker did not start; the message has the end of its log."""
 
 
+def cluster_id(number: uuid.UUID) -> str:
+    """Return a cluster's id: base64url without a dash in front, which would make it an option of the tool."""
+    return base64.urlsafe_b64encode((number.int >> 1).to_bytes(16)).decode().rstrip("=")
+
+
 class Broker:
     """One broker and controller in a process of its own; port and data stay the same over its lives."""
 
@@ -192,7 +197,7 @@ class ApacheKafka:
         self.version = version or chosen()
         self.jvm = tuple(jvm)
         self.formatting = tuple(formatting)
-        self.cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self.cluster_id = cluster_id(uuid.uuid4())
         self.brokers = tuple(Broker(self, number) for number in range(1, brokers + 1))
         self._protocol = protocol
         self._properties = dict(properties or {})

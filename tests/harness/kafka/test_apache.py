@@ -1,4 +1,5 @@
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,8 +9,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.harness.kafka.apache import ApacheKafka, ApacheKafkaError
+from tests.harness.kafka.apache import ApacheKafka, ApacheKafkaError, cluster_id
 from tests.harness.kafka.jars import VERSIONS
 from tests.harness.waiting import GENEROUS
 
@@ -163,3 +166,10 @@ async def test_leaving_it_leaves_no_process(tmp_path, apache_kafka):
     pids = [broker.pid for broker in kafka.brokers]
     await kafka.close()
     assert [command_line(pid) for pid in pids] == [[], []]
+
+
+@given(st.uuids() | st.integers(2**128 - 2**120, 2**128 - 1).map(lambda number: uuid.UUID(int=number)))
+def test_a_clusters_id_is_no_option_of_the_tool_that_takes_it(number):
+    made = cluster_id(number)
+    assert len(made) == 22
+    assert not made.startswith("-")
