@@ -137,9 +137,9 @@ class Fleet:
         """Freeze and thaw a worker; no process is started in its place."""
         process, at, name = worker.process, time.monotonic(), worker.name
         with suppress(ProcessLookupError):
-            process.signal(signal.SIGSTOP)
+            process.freeze()
             await asyncio.sleep(seconds)
-            process.signal(signal.SIGCONT)
+            process.thaw()
         thawed_at = time.monotonic()
         self._note(kind, at, name, thawed_at=thawed_at, over_at=thawed_at)
         await worker.ready()
@@ -150,11 +150,11 @@ class Fleet:
         worker.is_busy = True
         self._others.append(frozen)
         with suppress(ProcessLookupError):
-            frozen.signal(signal.SIGSTOP)
+            frozen.freeze()
         await worker.start()
         await asyncio.sleep(seconds)
         with suppress(ProcessLookupError):
-            frozen.signal(signal.SIGCONT)
+            frozen.thaw()
         thawed_at, heir = time.monotonic(), worker.name
         await self._one_is_left(worker, frozen)
         over_at = time.monotonic()

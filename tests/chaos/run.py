@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +17,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.hand_ons import PASSING, HandOns
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Event, Kind, schedule
 from tests.chaos.verdict import Repeat, Verdict
+from tests.harness.freezing import freeze, thaw
 from tests.harness.json_process import JsonProcess, json_process
 from tests.harness.kafka.proxy import KafkaProxy, Witness
 from tests.harness.upstream import Outcomes
@@ -232,9 +232,9 @@ async def _break_kafka(event: Event, kafka: Kafka) -> None:
                 await broker.restart()
         case Kind.KAFKA_FREEZE:
             async with proxy.frozen():
-                os.kill(broker.pid, signal.SIGSTOP)
+                freeze(broker.pid)
                 await asyncio.sleep(event.lasts)
-                os.kill(broker.pid, signal.SIGCONT)
+                thaw(broker.pid)
         case Kind.KAFKA_CUT:
             await proxy.cut()
         case Kind.MOVE:

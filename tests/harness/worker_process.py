@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from tests.harness.freezing import freeze, thaw
 from tests.harness.waiting import GENEROUS, until_seen
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,15 @@ class WorkerProcess:
     def signal(self, number: signal.Signals) -> None:
         assert self.process
         self.process.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stop it in its tracks, until `thaw`; a request that it was about to write is not written."""
+        assert self.process
+        freeze(self.process.pid)
+
+    def thaw(self) -> None:
+        assert self.process
+        thaw(self.process.pid)
 
     async def wait(self, seconds: float = GENEROUS) -> int:
         assert self.process

@@ -87,7 +87,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     await until(lambda: service.stats.taken > 300, "it is at it")
     service.faults = Faults(latency=SLOW)
     await until(lambda: service.stats.in_flight == FULL)
-    frozen.signal(signal.SIGSTOP)  # nothing was awaited since that look, so no answer has freed a slot
+    frozen.freeze()  # nothing was awaited since that look, so no answer has freed a slot
     service.faults = faults
     heir = WorkerProcess(
         {**frozen.environment, "PUSHMILL_STATUS_PORT": str(free_port())}, world.folder / "heir.log"
@@ -101,7 +101,7 @@ async def test_a_frozen_worker_that_thaws_pushes_nothing_that_another_one_has_ta
     before = service.stats.taken
     assert before - service.repeats() == RECIPIENTS
     assert FULL <= service.repeats() <= FULL + CHECKPOINT_MAX
-    frozen.signal(signal.SIGCONT)
+    frozen.thaw()
     await until_seen(lambda: frozen.ended or heir.ended, "one of them has given the place up")
     await every_partition_is_worked_on(world, service)
     await world.until_all_is_committed()

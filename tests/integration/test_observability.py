@@ -7,7 +7,6 @@ that they need, which the test then causes.
 import asyncio
 import json
 import re
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -228,9 +227,9 @@ class Scenario:
 
 
 async def _frozen(worker: WorkerProcess, seconds: float) -> None:
-    worker.signal(signal.SIGSTOP)
+    worker.freeze()
     await asyncio.sleep(seconds)
-    worker.signal(signal.SIGCONT)
+    worker.thaw()
 
 
 async def empty(prometheus: Prometheus, wanted: list[Expression], seconds: float = PATIENCE) -> list[str]:

@@ -5,7 +5,6 @@ no new leader is elected. The third one still answers, and still ends sessions t
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -190,9 +189,9 @@ async def test_a_worker_whose_session_ends_meanwhile_ends_without_flushing_or_fo
     coordinator = await coordinator_of(world, cluster)
     async with frozen([broker for broker in cluster.brokers if broker is not coordinator]):
         await until_seen(lambda: said([worker], WAITS)[-1], "it waits for Kafka")
-        worker.signal(signal.SIGSTOP)
+        worker.freeze()
         await asyncio.sleep(SESSION_DYNAMIC + 3)
-        worker.signal(signal.SIGCONT)
+        worker.thaw()
         await until_seen(lambda: worker.ended or said([worker], REFUSED) != [0], "it has lost its partitions")
         if worker.ended:
             assert await worker.wait() == 1

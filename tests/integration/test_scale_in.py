@@ -1,6 +1,5 @@
 """Workers that go for good: others take over their partitions at once, although membership is static."""
 
-import signal
 import time
 from collections.abc import Sequence
 
@@ -108,7 +107,7 @@ async def test_who_goes_for_good_while_it_waits_to_join_leaves_nothing_behind(
 ):
     """The group waits for a member that is frozen, and a join that waits gets its partitions at the end."""
     frozen = await world.start_worker(service, number=0, **CALM)
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     leave_file = world.folder / "leave-1"
     leave_file.touch()
     environment = world.environment([service], 1, PUSHMILL_LEAVE_FILE=str(leave_file))
@@ -119,6 +118,6 @@ async def test_who_goes_for_good_while_it_waits_to_join_leaves_nothing_behind(
     assert await joins.terminate() == 0
     assert '"left the group"' in joins.log.read_text()
     assert len(kafka.members(environment["PUSHMILL_GROUP_ID"])) == 1
-    frozen.signal(signal.SIGCONT)
+    frozen.thaw()
     await send_campaign(world, service, 100)
     await everybody_was_sent_to_once(world, service, 100)

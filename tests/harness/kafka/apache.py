@@ -13,7 +13,6 @@ CLIENT any `protocol`, and with `properties` that begin with `listener.name.clie
 
 import asyncio
 import base64
-import os
 import signal
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import Self
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from tests.harness.freezing import freeze, thaw
 from tests.harness.kafka.jars import chosen, fetched
 from tests.harness.worker_process import free_port
 
@@ -102,10 +102,10 @@ class Broker:
 
     def freeze(self) -> None:
         """Stop its process in its tracks, connections open, until `thaw`."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        thaw(self.pid)
 
     async def spawn(self) -> None:
         """Start it and wait for nothing; its first life begins with the formatting of its storage."""

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.harness.freezing import freeze, thaw
 from worker.edges.process import child as child_module
 from worker.edges.process.child import FIRST_DELAY, HEALTHY_SECONDS, LONGEST_DELAY, Backoff
 from worker.edges.process.status import StatusServer
@@ -193,12 +194,12 @@ async def test_one_that_hangs_makes_all_unhealthy_and_its_counts_stay(fleet, mon
         await running.is_ready()
         await running.fetch("/metrics")
         [pid] = running.pids()
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         monkeypatch.setattr(child_module, "ANSWER_SECONDS", 0.5)
         assert await running.fetch("/healthz") == (503, "process 0 does not answer\n")
         assert await running.fetch("/readyz") == (503, "process 0 does not answer\n")
         assert await running.sample("pushmill_consumed_records_total") == 10
-        os.kill(pid, signal.SIGCONT)
+        thaw(pid)
         monkeypatch.setattr(child_module, "ANSWER_SECONDS", 20.0)
         await running.is_ready()
         assert (await running.fetch("/healthz"))[0] == 200
