@@ -139,9 +139,9 @@ def broken_links(path: Path, markdown: str) -> Iterator[str]:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Every file that is looked at; hidden folders and virtual environments are none of ours."""
+    """Every file that is looked at; hidden folders, environments and what was built are none of ours."""
     for folder, below, names in os.walk(root):
-        below[:] = [name for name in below if not name.startswith(".")]
+        below[:] = [name for name in below if not name.startswith(".") and name != "build"]
         if "pyvenv.cfg" in names:
             below.clear()
             continue
