@@ -6,9 +6,9 @@ names, to check that they exist and can be read.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -37,10 +37,9 @@ DRAIN_MARGIN = 5.0
 """Seconds between the time-out of the last request and the end of a drain, for the last checkpoint."""
 
 _VALUE_MAX_CHARS = 80
-_SECRETS = {
-    *("kafka_sasl_password", "kafka_sasl_oauth_client_secret", "kafka_ssl_key_password", "proxy_url"),
-    "kafka_sasl_oauth_token_url",  # by mistake, it may have one
-}
+CAMPAIGNS_PREFIX = PREFIX + "CAMPAIGNS_"
+"""What the campaign service's own variables begin with; the worker leaves them alone."""
+
 # pydantic's own messages for these do not say what to do, or show a pattern.
 _MESSAGES = {
     "path_not_file": "is not an existing file; correct the path or mount it",
@@ -81,6 +80,13 @@ class KafkaSettings(BrokerSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
     )
+    hidden: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("kafka_sasl_password", "kafka_sasl_oauth_client_secret", "kafka_ssl_key_password"),
+            "kafka_sasl_oauth_token_url",  # by mistake, it may have one
+        }
+    )
+    """The fields whose values never appear in a message."""
 
     kafka_enable_idempotence: bool = _setting("`false` for brokers that lack idempotent producers", True)
     topic_prefix: str = _setting(
@@ -98,12 +104,19 @@ class KafkaSettings(BrokerSettings):
         """Read only the arguments, not the environment."""
         return (init_settings,)
 
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """Return the name of a field's environment variable."""
+        return variable(field)
+
 
 class Settings(KafkaSettings):
     """Everything an operator can set; a field's variable is `PUSHMILL_` and its name in capitals.
 
     Built by `load_settings`; a direct call reads no environment. Durations are seconds.
     """
+
+    hidden: ClassVar[frozenset[str]] = KafkaSettings.hidden | {"proxy_url"}
 
     group_id: str = _setting("consumer group", "pushmill", min_length=1)
     instance_id: str | None = _setting(
@@ -205,33 +218,39 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: Any setting is missing or wrong; names all of them, without secrets.
     """
-    return _load(Settings, environ)
+    return load(Settings, environ)
 
 
 def load_kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
     """Read only the settings for Kafka, as `load_settings` does; needs no VAPID keys."""
-    return _load(KafkaSettings, environ)
+    return load(KafkaSettings, environ)
 
 
 _Loaded = TypeVar("_Loaded", bound=KafkaSettings)
 
 
-def _load(kind: type[_Loaded], environ: Mapping[str, str]) -> _Loaded:
-    given: dict[str, Any] = {field: environ[name] for field, name in _variables(kind) if environ.get(name)}
+def load(kind: type[_Loaded], environ: Mapping[str, str]) -> _Loaded:
+    """Read the settings of one kind, as `load_settings` does."""
+    given: dict[str, Any] = {field: environ[name] for field, name in variables(kind) if environ.get(name)}
     try:
         return kind(**given)
     except ValidationError as error:
-        raise ConfigError(tuple(_problem(each) for each in error.errors())) from None
+        raise ConfigError(tuple(_problem(kind, each) for each in error.errors())) from None
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Find `PUSHMILL_*` variables that are not settings.
+    """Find `PUSHMILL_*` variables that are not settings of the worker, nor meant for the campaign service.
 
     Returns:
         Each name with the setting that was probably meant, or None if none is close.
     """
-    known = [variable for _, variable in _variables()]
-    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    names = [name for name in environ if not name.startswith(CAMPAIGNS_PREFIX)]
+    return guess_meant(names, [name for _, name in variables(Settings)])
+
+
+def guess_meant(names: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
+    """Find unknown names that begin as ours do; each with the known one that is closest, or None."""
+    unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in known)
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
         for name in unknown
@@ -239,16 +258,17 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     }
 
 
-def settings_table() -> list[tuple[str, str, str]]:
+def settings_table(kind: type[KafkaSettings] = Settings) -> list[tuple[str, str, str]]:
     """List every setting's variable, default and meaning, as in docs/settings.md."""
-    fields = Settings.model_fields
+    fields = kind.model_fields
     return [
-        (variable, _default(fields[name]), fields[name].description or "") for name, variable in _variables()
+        (name, _default(fields[field]), fields[field].description or "") for field, name in variables(kind)
     ]
 
 
-def _variables(kind: type[KafkaSettings] | None = None) -> Iterator[tuple[str, str]]:
-    return ((field, variable(field)) for field in (kind or Settings).model_fields)
+def variables(kind: type[KafkaSettings]) -> Iterator[tuple[str, str]]:
+    """Yield each field with its environment variable."""
+    return ((field, kind.variable(field)) for field in kind.model_fields)
 
 
 def _default(field: FieldInfo) -> str:
@@ -262,14 +282,14 @@ def _default(field: FieldInfo) -> str:
     return f"`{value.lower() if isinstance(field.default, bool) else value}`"
 
 
-def _problem(error: ErrorDetails) -> str:
+def _problem(kind: type[KafkaSettings], error: ErrorDetails) -> str:
     field = str(error["loc"][0])
-    name = variable(field)
+    name = kind.variable(field)
     if error["type"] == "missing":
-        return f"{name} is required: {Settings.model_fields[field].description}"
+        return f"{name} is required: {kind.model_fields[field].description}"
     wrong = _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if error["input"] is None:
         return f"{name} {wrong}"
-    if field in _SECRETS:
+    if field in kind.hidden:
         return f"{name}: {wrong}"
     return f"{name} is {str(error['input'])[:_VALUE_MAX_CHARS]!r}: {wrong}"
