@@ -2,6 +2,7 @@
 #   docker build --tag pushmill:0.2.0 .                              the worker
 #   docker build --tag pushmill:dev --build-arg EXTRAS=[demo] .      with `pushmill simulate` and `demo` besides
 #   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[aws] .     to log in to Amazon MSK with IAM
+#   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[campaigns] .    with `pushmill campaigns`
 ARG PYTHON=3.11-slim-bookworm
 
 # ── build: everything into one folder; every dependency comes as a wheel, so not even here is a compiler ────────
@@ -12,6 +13,7 @@ RUN python -m venv --without-pip /opt/pushmill
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY crypto crypto
 COPY worker worker
+COPY campaigns campaigns
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/pushmill/bin/python install --constraint constraints.txt ".${EXTRAS}"
 

@@ -44,8 +44,8 @@ test-kafka: fetch-kafka ## Run what concerns the broker, and a short chaos, on A
 	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 --dynamic --only join --join 6; \
 	done
 
-coverage: $(READY) ## Trace the tests of crypto and worker; fails below the floor in pyproject.toml
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report term-missing tests/crypto tests/worker $(ARGS)
+coverage: $(READY) ## Trace the tests of the packages; fails below the floor in pyproject.toml
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report term-missing tests/crypto tests/worker tests/campaigns $(ARGS)
 
 check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .

@@ -17,14 +17,24 @@ ROOT = Path(__file__).parent.parent
 
 # ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────
 
-CORE_ROOMS = (
+PACKAGES = ("worker", "campaigns")
+"""The packages that are divided into rooms. Importing any room imports its package, which imports nothing."""
+
+WORKER_CORE = (
     *("crypto", "worker.records", "worker.push", "worker.timing", "worker.limits", "worker.ledger"),
     "worker.pipeline",
 )
+CORE_ROOMS = (*WORKER_CORE, "campaigns.model")
 """Everything that decides: no I/O, no clock, no randomness, no async; values come in as arguments."""
 
+CONTRACT = ("crypto", "worker.records", "worker.push")
+"""What any program may share that writes jobs and reads outcomes."""
+
+PROGRAM = ("worker.broker_settings", "worker.config", "worker.edges", "worker.logs")
+"""What any program of this project starts and logs in with: of these rooms, what is in `SHARED`."""
+
 ROOMS: dict[str, tuple[str, ...]] = {
-    "worker": (),  # the package itself: importing any room must not import another one
+    **dict.fromkeys(PACKAGES, ()),
     "crypto": (),
     "worker.records": (),  # fit to be shared with programs that write jobs and read outcomes
     "worker.push": ("crypto", "worker.records"),
@@ -37,22 +47,38 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "worker.broker_settings": ("worker.bearer_token", "worker.certificates"),
     "worker.config": ("crypto", "worker.records", "worker.push", "worker.broker_settings"),
     "worker.metrics": ("worker.records", "worker.push"),
-    "worker.pipeline": (*CORE_ROOMS[:-1], "worker.metrics"),
+    "worker.pipeline": (*WORKER_CORE[:-1], "worker.metrics"),
     "worker.edges": (
         *("crypto", "worker.records", "worker.push", "worker.config", "worker.logs"),
         *("worker.bearer_token", "worker.certificates", "worker.broker_settings"),
     ),
-    "worker.app": (*CORE_ROOMS, "worker.config", "worker.logs", "worker.metrics", "worker.edges"),
+    "worker.app": (*WORKER_CORE, "worker.config", "worker.logs", "worker.metrics", "worker.edges"),
     "worker.simulator": ("crypto",),  # a product of its own
     "worker.checks": ("crypto", "worker.records", "worker.push"),
     # Not records: the demo reads the contract a second time, so that a mistake in records shows.
     "worker.demo": ("crypto", "worker.config", "worker.edges", "worker.simulator"),
     "worker.commands": (
-        *CORE_ROOMS,
+        *WORKER_CORE,
         *("worker.config", "worker.logs", "worker.edges", "worker.app"),
         *("worker.checks", "worker.demo", "worker.simulator"),
     ),
     "worker.cli": ("worker.commands",),
+    "campaigns.model": (*CONTRACT, "worker.checks"),
+    "campaigns.store": ("campaigns.model",),
+    "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
+    "campaigns.adapters": ("campaigns.model", "campaigns.operations"),
+    "campaigns.sdk": (),
+    "campaigns.api": (
+        *(*CONTRACT, *PROGRAM),
+        *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
+        "campaigns.sdk",
+    ),
+    "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
+    "campaigns.commands": (
+        *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
+        *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
+        *("campaigns.sdk", "campaigns.api", "campaigns.launch"),
+    ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and
 pipeline know nothing of each other, and no room but app and commands knows the concrete classes of both."""
@@ -67,7 +93,7 @@ KNOW_METRICS = {
 IO = {
     *("asyncio", "aiohttp", "aiokafka", "uvloop", "httptools", "socket", "ssl", "select", "selectors"),
     *("http.client", "time", "random", "secrets", "uuid", "os", "sys", "pathlib", "tempfile", "subprocess"),
-    *("signal", "threading", "multiprocessing", "concurrent", "logging", "structlog"),
+    *("signal", "threading", "multiprocessing", "concurrent", "logging", "structlog", "asyncpg"),
 }
 """Whatever lets the outside in: network, clock, randomness, environment, other processes, logs."""
 
@@ -88,6 +114,7 @@ SHARED = (
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 
 EXTRAS = {
+    "asyncpg": "campaigns.store",
     "noida_db": "worker.demo",
     "trustme": "worker.simulator",
     "aws_msk_iam_sasl_signer": "worker.edges",
@@ -133,7 +160,7 @@ def trees_of(*folders: str) -> dict[str, ast.AST]:
     return {module_name(path): ast.parse(path.read_text()) for path in paths}
 
 
-TREES = trees_of("crypto", "worker")
+TREES = trees_of("crypto", *PACKAGES)
 
 
 def below(name: str, *packages: str) -> bool:
@@ -157,9 +184,9 @@ def ours(module: str, trees: Trees) -> set[str]:
 
 def room(module: str) -> str:
     """The most specific entry of `ROOMS` that a module is in."""
-    if module == "worker":
+    if module in PACKAGES:
         return module
-    found = [name for name in ROOMS if name != "worker" and below(module, name)]
+    found = [name for name in ROOMS if name not in PACKAGES and below(module, name)]
     if not found:
         raise LookupError(f"{module} is in no room: where does it belong?")
     return max(found, key=len)
@@ -171,7 +198,7 @@ CORE = [module for module in TREES if room(module) in CORE_ROOMS]
 
 
 def from_a_forbidden_room(module: str, trees: Trees) -> set[str]:
-    may = {"worker", room(module), *ROOMS[room(module)]}
+    may = {*PACKAGES, room(module), *ROOMS[room(module)]}
     return {name for name in ours(module, trees) if room(name) not in may}
 
 
@@ -204,9 +231,17 @@ def waiting(module: str, trees: Trees) -> set[str]:
 
 def not_to_be_shared(module: str, trees: Trees) -> set[str]:
     """What a module that serves any program imports, directly or not, beyond what any program may need."""
-    common = (*SHARED, "crypto", "worker.records", "worker.push")
+    common = (*SHARED, *CONTRACT)
     packages = {package for each in common for package in _packages(each)}
     return {name for name in _reached(module, trees) if not below(name, *common) and name not in packages}
+
+
+def not_for_the_campaign_service(module: str, trees: Trees) -> set[str]:
+    """What a module of the campaign service imports from the worker that is neither shared nor a contract."""
+    may = (*SHARED, *CONTRACT, "worker.checks")
+    around = {package for each in may for package in _packages(each)} | {"worker.commands"}
+    found = {name for name in ours(module, trees) if below(name, "worker") and name not in around}
+    return {name for name in found if below(module, "campaigns") and not below(name, *may)}
 
 
 def _packages(module: str) -> list[str]:
@@ -313,8 +348,13 @@ def test_what_serves_any_program_needs_nothing_of_the_worker(module):
     assert not_to_be_shared(module, TREES) == set()
 
 
+@pytest.mark.parametrize("module", [module for module in TREES if below(module, "campaigns")])
+def test_the_campaign_service_takes_of_the_worker_what_any_program_may(module):
+    assert not_for_the_campaign_service(module, TREES) == set()
+
+
 @pytest.mark.parametrize("module", TREES)
-def test_what_the_demo_needs_is_imported_in_its_room_alone(module):
+def test_what_an_extra_brings_is_imported_in_its_room_alone(module):
     assert extras_of_another_room(module, TREES) == set()
 
 
@@ -359,8 +399,18 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (from_a_forbidden_room, "worker.demo.demo", "from worker.records.topics import OUTCOMES"),
     (from_a_forbidden_room, "worker.demo.demo", "import worker.pipeline.pipeline"),
     (from_a_forbidden_room, "worker.commands", "import worker.cli"),
+    (from_a_forbidden_room, "worker.commands.pushmill", "import campaigns.commands"),
+    (from_a_forbidden_room, "campaigns", "import campaigns.model"),
+    (from_a_forbidden_room, "campaigns.model.site", "import campaigns.store.sites"),
+    (from_a_forbidden_room, "campaigns.store.sites", "import campaigns.operations.sites"),
+    (from_a_forbidden_room, "campaigns.adapters.own", "import campaigns.store.sites"),
+    (from_a_forbidden_room, "campaigns.operations.sites", "from campaigns.api import server"),
+    (from_a_forbidden_room, "campaigns.launch.launcher", "import campaigns.operations.sites"),
+    (not_for_the_campaign_service, "campaigns.launch.launcher", "import worker.edges.kafka.consumer"),
+    (not_for_the_campaign_service, "campaigns.commands.app", "from worker.commands import run"),
     (metrics_in_the_core, "worker.pipeline.queue", "from worker.metrics import Metrics"),
     (io_in_the_core, "worker.push.message", "from http.client import HTTPResponse"),
+    (io_in_the_core, "campaigns.model.site", "from asyncpg import Record"),
     (io_in_the_core, "worker.pipeline.pipeline", "def f():\n    import random"),
     (clock_or_environment, "worker.timing.schedule", "from datetime import datetime\ndatetime.now()"),
     (clock_or_environment, "crypto.vapid", "import os\nos.urandom(16)"),
@@ -370,6 +420,7 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (not_to_be_shared, "worker.edges.kafka.client", "from worker.edges.kafka import consumer"),
     (extras_of_another_room, "worker.app.worker", "import trustme"),
     (extras_of_another_room, "worker.simulator.serve", "from noida_db import x"),
+    (extras_of_another_room, "campaigns.operations.sites", "import asyncpg"),
     (other_tests, "benchmarks.stages", "from tests.worker.support import job"),
     (other_tests, "tests.harness.world", "import tests.integration.conftest"),
 ]
@@ -430,6 +481,8 @@ def test_every_kind_of_import_is_seen(source, found):
     [
         ("crypto.vapid", "crypto"),
         ("worker", "worker"),
+        ("campaigns", "campaigns"),
+        ("campaigns.model.site", "campaigns.model"),
         ("worker.records.job", "worker.records"),
         ("worker.metrics", "worker.metrics"),
         ("worker.pipeline.pipeline", "worker.pipeline"),

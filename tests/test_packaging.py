@@ -157,12 +157,11 @@ def imported(module):
             left += ast.iter_child_nodes(node)
 
 
-def test_all_that_is_imported_comes_with_the_wheel_and_its_demo_extra():
+def test_all_that_is_imported_comes_with_the_wheel_and_its_extras():
     project = PROJECT["project"]
     there = brought_in(
         *project["dependencies"],
-        *project["optional-dependencies"]["demo"],
-        *project["optional-dependencies"]["aws"],
+        *(each for extra in ("aws", "campaigns", "demo") for each in project["optional-dependencies"][extra]),
     )
     names = {name for module in MODULES for name in imported(module)}
     foreign = names - sys.stdlib_module_names - {*PACKAGES}

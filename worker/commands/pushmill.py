@@ -24,10 +24,12 @@ from worker.commands import (
     simulate,
     topics,
 )
+from worker.commands.extensions import ExtensibleGroup
 from worker.config import ConfigError
 
 app = typer.Typer(
     name="pushmill",
+    cls=ExtensibleGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

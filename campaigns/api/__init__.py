@@ -1,0 +1,1 @@
+"""HTTP: routes, authentication, limits and errors; knows no platform's words."""

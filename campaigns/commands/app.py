@@ -1,0 +1,10 @@
+"""`pushmill campaigns`: puts its commands together; the worker's command line finds it by its entry point."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _campaigns() -> None:
+    """The campaign service: who gets what, when, and what came of it."""

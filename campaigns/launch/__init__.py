@@ -1,0 +1,1 @@
+"""Turns launches into send jobs: exactly once, and just in time."""

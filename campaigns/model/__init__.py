@@ -1,0 +1,1 @@
+"""What sites, subscribers, campaigns and launches are, and every decision about them; knows no I/O."""

@@ -1,0 +1,1 @@
+"""What browsers load: the site's script and its service worker."""

@@ -1,0 +1,61 @@
+"""Commands that other packages bring along; which ones, the entry points of `pushmill.commands` say.
+
+An entry point is a `typer.Typer`, or a function that is a command. It names the extras that it needs in
+brackets, and is imported only when it is called or listed. Knows no such package.
+"""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from worker.commands import MISUSED, end
+
+GROUP = "pushmill.commands"
+
+
+class ExtensibleGroup(TyperGroup):
+    """A group of commands, and those of the entry points."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the group's own commands, then those of other packages."""
+        return [*super().list_commands(ctx), *sorted(found.name for found in entry_points(group=GROUP))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None if there is none of this name; its own come first."""
+        own = super().get_command(ctx, cmd_name)
+        found = () if own else entry_points(group=GROUP, name=cmd_name)
+        return next((get_command(load(each)) for each in found), own)
+
+
+def load(entry: EntryPoint) -> typer.Typer:
+    """Import a command, or make one that says which extras are missing."""
+    try:
+        loaded = entry.load()
+    except ModuleNotFoundError as error:
+        if _top(error.name or "") == _top(entry.module):
+            raise
+        return _without_extras(entry)
+    if isinstance(loaded, typer.Typer):
+        return loaded
+    app = typer.Typer(add_completion=False)
+    app.command()(loaded)
+    return app
+
+
+def _without_extras(entry: EntryPoint) -> typer.Typer:
+    app = typer.Typer(add_completion=False)
+    needs = f"needs more packages: pip install 'pushmill[{','.join(entry.extras)}]'"
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+    @app.command(help=needs.capitalize(), context_settings=anything, add_help_option=False)
+    def refuse() -> None:
+        end(f"{entry.name} {needs}", MISUSED)
+
+    return app
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
