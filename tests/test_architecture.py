@@ -63,6 +63,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("worker.checks", "worker.demo", "worker.simulator"),
     ),
     "worker.cli": ("worker.commands",),
+    "campaigns.config": (*CONTRACT, *PROGRAM, "campaigns.model"),
     "campaigns.model": (*CONTRACT, "worker.checks"),
     "campaigns.store": ("campaigns.model",),
     "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
