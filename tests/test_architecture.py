@@ -69,6 +69,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.config": (*CONTRACT, *PROGRAM, "campaigns.model"),
     "campaigns.model": (*CONTRACT, "worker.checks"),
     "campaigns.store": ("campaigns.model",),
+    "campaigns.embedded_postgres": (),
     "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
     "campaigns.adapters": ("campaigns.model", "campaigns.operations"),
     "campaigns.sdk": (),
@@ -81,7 +82,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
-        *("campaigns.sdk", "campaigns.api", "campaigns.launch"),
+        *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and
