@@ -31,7 +31,7 @@ QUOTIENTS = (
     Quotient(
         "key generation and ECDH / `encrypt`",
         FLOOR_CRYPTO,
-        "stage: encrypt, with the ephemeral key",
+        "stage: encrypt by openssl",
         "at least 0.8",
     ),
     Quotient("10,000 sites / one", "worker: 10,000 sites, 10 a record", OURS_OF_TEN, "at most 1.2"),

@@ -26,8 +26,9 @@ from py_vapid import Vapid02
 from pywebpush import webpush, webpush_async
 
 from crypto.aes128gcm import encrypt
-from crypto.keys import generate_ephemeral_key, parse_subscription_keys
+from crypto.keys import decode_subscription_keys
 from crypto.vapid import TokenCache, VapidKey, generate_vapid_key
+from tests.harness.agreement import agreed_with
 from tests.harness.simulator import Subscriptions
 from worker.edges.http.http1 import request_bytes
 from worker.edges.http.transports import (
@@ -73,7 +74,7 @@ class RequestBuilder:
 
     def request(self, subscription: dict[str, Any], text: bytes) -> PushRequest:
         endpoint = self._admit(subscription["endpoint"])
-        keys = parse_subscription_keys(subscription["keys"]["p256dh"], subscription["keys"]["auth"])
+        keys = decode_subscription_keys(subscription["keys"]["p256dh"], subscription["keys"]["auth"])
         headers = push_headers(
             endpoint.origin.service,
             authorization=self._tokens.authorization(self._key, endpoint.origin.url, time.time()),
@@ -82,7 +83,7 @@ class RequestBuilder:
             urgency=Urgency.NORMAL,
             topic=None,
         )
-        return PushRequest(endpoint, headers, encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)))
+        return PushRequest(endpoint, headers, encrypt(text, keys, agreed_with(keys), os.urandom(16)))
 
     def _admit(self, url: str) -> Endpoint:
         if self._endpoints is None:

@@ -21,14 +21,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     generate_private_key,
 )
 
-from crypto.aes128gcm import encrypt, encrypt_each
+from crypto.aes128gcm import encrypt
+from crypto.agreement.interface import Agreement
+from crypto.agreement.openssl import OpenSSL
 from crypto.keys import (
-    SubscriptionKeys,
-    generate_ephemeral_key,
+    decode_subscription_keys,
     generate_receiver_keys,
+    load_point,
     parse_subscription_keys,
 )
 from crypto.vapid import TokenCache, generate_vapid_key
+from tests.harness.agreement import agreed_with
 from worker.app.dispatch import BURST
 from worker.edges.clock import SystemEntropy
 from worker.edges.http.http1 import AnswerParser, request_bytes
@@ -107,27 +110,29 @@ def _steps(recipients: int) -> dict[str, Step]:
     taken = take_in(record, 0.0)
     message = taken.job.message
     authorization = tokens.authorization(vapid, endpoint.origin.url, 0.0)
-    request = _request(endpoint, authorization, encrypt(text, keys, generate_ephemeral_key(), os.urandom(16)))
+    request = _request(endpoint, authorization, encrypt(text, keys, agreed_with(keys), os.urandom(16)))
     parser, entropy = AnswerParser(), SystemEntropy()
 
-    def fresh() -> SubscriptionKeys:
-        return parse_subscription_keys(*next(subscriptions))
+    def fresh() -> EllipticCurvePublicKey:
+        return load_point(parse_subscription_keys(*next(subscriptions)).p256dh)
 
-    def encrypt_burst(burst: list[SubscriptionKeys]) -> None:
-        """Encrypt as the worker does: all keys and salts of a burst, then its messages."""
-        count = len(burst)
-        encrypt_each([text] * count, burst, entropy.ephemeral_keys(count), entropy.salts(count))
+    def encrypted_by(agreement: Agreement) -> Step:
+        """Encrypt as the worker does: decode the keys of a burst, agree with all, then each message."""
+
+        def encrypt_burst(burst: list[tuple[str, str]]) -> None:
+            decoded = [decode_subscription_keys(*each) for each in burst]
+            agreed = agreement.agree([each.p256dh for each in decoded])
+            list(map(encrypt, [text] * BURST, decoded, agreed, entropy.salts(BURST)))
+
+        return Step(encrypt_burst, BURST, given=lambda: [next(subscriptions) for _ in range(BURST)])
 
     return {
-        "key generation and ECDH (floor)": Step(agree(), given=lambda: fresh().public_key),
-        "the same, one receiver's key again and again": Step(agree(), given=lambda: keys.public_key),
+        "key generation and ECDH (floor)": Step(agree(), given=fresh),
+        "the same, one receiver's key again and again": Step(agree(), given=lambda: load_point(keys.p256dh)),
         f"decode, a recipient of {recipients}": Step(lambda _: take_in(record, 0.0), recipients),
-        "parse subscription keys": Step(lambda _: parse_subscription_keys(p256dh, auth)),
+        "decode subscription keys": Step(lambda _: decode_subscription_keys(p256dh, auth)),
         "render": Step(lambda _: message.render(taken.recipients[0])),
-        "ephemeral key": Step(lambda _: generate_ephemeral_key()),
-        "encrypt, with the ephemeral key": Step(
-            encrypt_burst, BURST, given=lambda: [fresh() for _ in range(BURST)]
-        ),
+        "encrypt by openssl": encrypted_by(OpenSSL()),
         "authorize": Step(lambda _: tokens.authorization(vapid, endpoint.origin.url, 0.0)),
         "build the request": Step(lambda _: _request(endpoint, authorization, b"x")),
         "request to bytes": Step(lambda _: request_bytes(request)),

@@ -16,8 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ec import ECDH
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from crypto.agreement.interface import Agreed
 from crypto.errors import DecryptionError, PayloadTooLargeError
-from crypto.keys import POINT_LENGTH, EphemeralKey, ReceiverKeys, SubscriptionKeys, load_point
+from crypto.keys import POINT_LENGTH, ReceiverKeys, SubscriptionKeys, load_point
 
 RECORD_SIZE = 4096
 """Record size of a push message; every push service accepts a body of this size (RFC 8291, section 4)."""
@@ -63,13 +64,13 @@ class Body(NamedTuple):
     records: bytes
 
 
-def encrypt(plaintext: bytes, keys: SubscriptionKeys, ephemeral: EphemeralKey, salt: bytes) -> bytes:
+def encrypt(plaintext: bytes, keys: SubscriptionKeys, agreed: Agreed, salt: bytes) -> bytes:
     """Encrypt a push message (RFC 8291): an 86 byte header, then a single record without padding.
 
     Args:
         plaintext: at most 3993 bytes; may be empty.
         keys: the subscription's keys.
-        ephemeral: a key pair made for this message alone.
+        agreed: what was agreed with this receiver, for this message alone.
         salt: 16 random bytes, made for this message alone.
 
     Returns:
@@ -79,35 +80,11 @@ def encrypt(plaintext: bytes, keys: SubscriptionKeys, ephemeral: EphemeralKey, s
         PayloadTooLargeError: over 3993 bytes.
         ValueError: the salt is not 16 bytes.
     """
-    return _seal(plaintext, keys, ephemeral.public, _exchange(ephemeral, keys), salt)
-
-
-def encrypt_each(
-    plaintexts: Sequence[bytes],
-    keys: Sequence[SubscriptionKeys],
-    ephemerals: Sequence[EphemeralKey],
-    salts: Sequence[bytes],
-) -> list[bytes]:
-    """Encrypt push messages, each as `encrypt` does: first all key agreements, then all encryptions.
-
-    Doing the same step for all messages in a row keeps caches warm.
-
-    Args:
-        plaintexts: one for each message; see `encrypt`.
-        keys: one for each plaintext, in the same order; likewise below.
-        ephemerals: one for each plaintext.
-        salts: one for each plaintext.
-
-    Returns:
-        The bodies, in the same order.
-
-    Raises:
-        PayloadTooLargeError: a plaintext is over 3993 bytes.
-        ValueError: a salt is not 16 bytes, or the sequences differ in length.
-    """
-    agreed = list(map(_exchange, ephemerals, keys))
-    messages = zip(plaintexts, keys, ephemerals, agreed, salts, strict=True)
-    return [_seal(text, to, ephemeral.public, secret, salt) for text, to, ephemeral, secret, salt in messages]
+    if len(plaintext) > MAX_PLAINTEXT:
+        raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
+    sender = agreed.sender
+    key, nonce = _derive(_combine(agreed.secret, keys.auth, keys.p256dh + sender), salt)
+    return salt + _PUSH_SIZES + sender + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
 
 
 def decrypt(body: bytes, receiver: ReceiverKeys) -> bytes:
@@ -200,19 +177,6 @@ def parse_body(body: bytes) -> Body:
         raise DecryptionError("record size is below 18")
     end = _FIXED_HEADER + body[20]
     return Body(body[:SALT_LENGTH], record_size, body[_FIXED_HEADER:end], body[end:])
-
-
-def _exchange(ephemeral: EphemeralKey, keys: SubscriptionKeys) -> bytes:
-    """Return the ECDH secret (RFC 8291, section 3.1)."""
-    return ephemeral.private_key.exchange(_ECDH, keys.public_key)
-
-
-def _seal(plaintext: bytes, keys: SubscriptionKeys, sender: bytes, secret: bytes, salt: bytes) -> bytes:
-    """Return the body of a push message; `secret` comes from `_exchange`."""
-    if len(plaintext) > MAX_PLAINTEXT:
-        raise PayloadTooLargeError(len(plaintext), MAX_PLAINTEXT)
-    key, nonce = _derive(_combine(secret, keys.auth, keys.p256dh + sender), salt)
-    return salt + _PUSH_SIZES + sender + AESGCM(key).encrypt(nonce, plaintext + _LAST, None)
 
 
 def _combine(secret: bytes, auth: bytes, points: bytes) -> bytes:

@@ -1,4 +1,6 @@
-"""The three kinds of P-256 keys that a push message involves (RFC 8291, section 3).
+"""The receiver's P-256 keys, as subscriptions carry them and as browsers keep them (RFC 8291, section 3).
+
+The sender's are made in `crypto.agreement`, for one message each.
 
 Private keys and auth secrets never appear in a repr.
 """
@@ -31,35 +33,19 @@ _UNCOMPRESSED = PublicFormat.UncompressedPoint
 
 
 class SubscriptionKeys(Struct, frozen=True, gc=False):
-    """A subscription's keys; made by `parse_subscription_keys`, which checks them.
+    """A subscription's keys, decoded.
 
     Attributes:
-        public_key: the receiver's public key, a point on P-256.
-        p256dh: the same, 65 bytes, uncompressed (X9.62).
+        p256dh: the receiver's public key, 65 bytes, the first of them 0x04: uncompressed (X9.62). Only
+            `parse_subscription_keys`, or a key agreement, has found out whether it is a point on P-256.
         auth: the authentication secret, 16 bytes.
     """
 
-    public_key: EllipticCurvePublicKey
     p256dh: bytes
     auth: bytes
 
     def __repr__(self) -> str:
         return f"SubscriptionKeys(p256dh={self.p256dh!r})"
-
-
-class EphemeralKey(Struct, frozen=True, gc=False):
-    """The sender's key pair for one message, never used for another (RFC 8291, section 3.1).
-
-    Attributes:
-        private_key: the private half.
-        public: the public half, 65 bytes, uncompressed (X9.62).
-    """
-
-    private_key: EllipticCurvePrivateKey
-    public: bytes
-
-    def __repr__(self) -> str:
-        return f"EphemeralKey(public={self.public!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +103,19 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
     Raises:
         SubscriptionKeyError: one of them is anything else; says which, and what is wrong.
     """
+    keys = decode_subscription_keys(p256dh, auth)
+    check_point(keys)
+    return keys
+
+
+def decode_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
+    """Decode a subscription's keys, as `parse_subscription_keys` does, but leave `check_point` to the caller.
+
+    Whether a point is on the curve takes longer to find out than all the rest, and a key agreement finds out.
+
+    Raises:
+        SubscriptionKeyError: see `parse_subscription_keys`.
+    """
     point = _decode("p256dh", p256dh)
     if len(point) != POINT_LENGTH:
         raise SubscriptionKeyError("p256dh", f"must be {POINT_LENGTH} bytes, is {len(point)}")
@@ -125,22 +124,19 @@ def parse_subscription_keys(p256dh: str, auth: str) -> SubscriptionKeys:
         raise SubscriptionKeyError("auth", f"must be {AUTH_LENGTH} bytes, is {len(secret)}")
     if point[0] != 0x04:
         raise SubscriptionKeyError("p256dh", "must start with 0x04, an uncompressed point")
+    return SubscriptionKeys(point, secret)
+
+
+def check_point(keys: SubscriptionKeys) -> None:
+    """Check that the receiver's public key is a point on P-256.
+
+    Raises:
+        SubscriptionKeyError: it is not.
+    """
     try:
-        return SubscriptionKeys(load_point(point), point, secret)
+        load_point(keys.p256dh)
     except ValueError:
         raise SubscriptionKeyError("p256dh", "is not a point on P-256") from None
-
-
-def generate_ephemeral_key() -> EphemeralKey:
-    """Make a fresh key pair for the sender of one message (RFC 8291, section 3.1)."""
-    [key] = generate_ephemeral_keys(1)
-    return key
-
-
-def generate_ephemeral_keys(count: int) -> list[EphemeralKey]:
-    """Make fresh key pairs, each for the sender of one message; a batch costs less than single calls."""
-    private_keys = [generate_private_key(_CURVE) for _ in range(count)]
-    return [EphemeralKey(each, public_point(each)) for each in private_keys]
 
 
 def generate_receiver_keys() -> ReceiverKeys:

@@ -18,18 +18,12 @@ from crypto.aes128gcm import (
     decrypt,
     encode_content,
     encrypt,
-    encrypt_each,
     parse_body,
 )
+from crypto.agreement.openssl import OpenSSL
 from crypto.errors import DecryptionError, PayloadTooLargeError
-from crypto.keys import (
-    EphemeralKey,
-    ReceiverKeys,
-    generate_ephemeral_key,
-    generate_ephemeral_keys,
-    generate_receiver_keys,
-    parse_subscription_keys,
-)
+from crypto.keys import ReceiverKeys, generate_receiver_keys, parse_subscription_keys
+from tests.harness.agreement import agreed_with
 
 patient = settings(deadline=None)  # a busy machine is no failure
 VECTORS = Path(__file__).parent / "vectors"
@@ -49,14 +43,14 @@ def vector(name):
 
 
 def push(plaintext, salt=SALT):
-    return encrypt(plaintext, KEYS, generate_ephemeral_key(), salt)
+    return encrypt(plaintext, KEYS, agreed_with(KEYS), salt)
 
 
 def sealed_for_receiver(chunks, record_size=4096, keyid=None):
     """Make a push body that `encrypt` would never make."""
-    sender = generate_ephemeral_key()
-    ikm = agree_as_receiver(sender.public, RECEIVER)
-    keyid = sender.public if keyid is None else keyid
+    sender = agreed_with(KEYS).sender
+    ikm = agree_as_receiver(sender, RECEIVER)
+    keyid = sender if keyid is None else keyid
     return encode_content(chunks, ikm, SALT, record_size=record_size, keyid=keyid)
 
 
@@ -77,8 +71,8 @@ class TestRfc8291AppendixA:
     def test_encrypt(self):
         keys = parse_subscription_keys(self.example["ua_public"], self.example["auth"])
         private = ec.derive_private_key(int.from_bytes(self.as_private, "big"), ec.SECP256R1())
-        ephemeral = EphemeralKey(private, self.as_public)
-        assert encrypt(self.example["plaintext"].encode(), keys, ephemeral, self.salt) == self.body
+        [agreed] = OpenSSL(lambda: private).agree([keys.p256dh])
+        assert encrypt(self.example["plaintext"].encode(), keys, agreed, self.salt) == self.body
 
     def test_decrypt(self):
         assert self.receiver.p256dh == self.example["ua_public"]
@@ -140,10 +134,10 @@ class TestAgainstHttpEce:
 
 
 def test_header():
-    ephemeral = generate_ephemeral_key()
-    body = encrypt(b"hello", KEYS, ephemeral, SALT)
-    assert body[:86] == SALT + b"\x00\x00\x10\x00" + b"\x41" + ephemeral.public
-    assert parse_body(body) == (SALT, 4096, ephemeral.public, body[86:])
+    agreed = agreed_with(KEYS)
+    body = encrypt(b"hello", KEYS, agreed, SALT)
+    assert body[:86] == SALT + b"\x00\x00\x10\x00" + b"\x41" + agreed.sender
+    assert parse_body(body) == (SALT, 4096, agreed.sender, body[86:])
 
 
 def test_largest_payload_makes_the_largest_body():
@@ -157,30 +151,6 @@ def test_largest_payload_makes_the_largest_body():
 def test_salt_of_another_length_is_refused(salt):
     with pytest.raises(ValueError, match="salt must be 16 bytes"):
         push(b"hello", salt)
-
-
-@patient
-@given(st.lists(st.tuples(plaintexts, st.binary(min_size=16, max_size=16)), max_size=5))
-def test_several_are_encrypted_as_each_of_them_is(messages):
-    receivers = [generate_receiver_keys() for _ in messages]
-    keys = [parse_subscription_keys(each.p256dh, each.auth_text) for each in receivers]
-    texts, salts = [text for text, _ in messages], [salt for _, salt in messages]
-    ephemerals = generate_ephemeral_keys(len(messages))
-    bodies = encrypt_each(texts, keys, ephemerals, salts)
-    assert bodies == list(map(encrypt, texts, keys, ephemerals, salts))
-    assert [decrypt(*each) for each in zip(bodies, receivers, strict=True)] == texts
-
-
-def test_several_are_refused_for_one_of_them_or_if_something_is_missing():
-    ephemerals = generate_ephemeral_keys(2)
-    with pytest.raises(PayloadTooLargeError):
-        encrypt_each([b"", b"x" * 3994], [KEYS, KEYS], ephemerals, [SALT, SALT])
-    with pytest.raises(ValueError, match="salt must be 16 bytes"):
-        encrypt_each([b"", b""], [KEYS, KEYS], ephemerals, [SALT, b""])
-    full = [[b"", b""], [KEYS, KEYS], ephemerals, [SALT, SALT]]
-    for short in range(len(full)):
-        with pytest.raises(ValueError, match="zip"):
-            encrypt_each(*(each[: 1 if number == short else 2] for number, each in enumerate(full)))
 
 
 class TestTampering:

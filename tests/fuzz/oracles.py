@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from crypto.aes128gcm import agree_as_receiver
-from crypto.keys import EphemeralKey, ReceiverKeys
+from crypto.keys import ReceiverKeys
 from crypto.vapid import VapidKey
 from worker.push import answers
 from worker.push.verdict import Settled
@@ -228,10 +227,6 @@ def es256(key: VapidKey, text: str) -> bytes:
     """Make a signature (RFC 7518 section 3.4)."""
     r, s = decode_dss_signature(key.signer.private_key.sign(text.encode(), ECDSA(SHA256())))
     return r.to_bytes(32) + s.to_bytes(32)
-
-
-def agreed(sender: EphemeralKey, receiver: ReceiverKeys) -> bytes:
-    return agree_as_receiver(sender.public, receiver)
 
 
 def decrypted(encrypted: bytes, receiver: ReceiverKeys) -> bytes:

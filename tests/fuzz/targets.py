@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from crypto import base64url
-from crypto.aes128gcm import RECORD_SIZE, decrypt, encode_content, encrypt
+from crypto.aes128gcm import RECORD_SIZE, agree_as_receiver, decrypt, encode_content, encrypt
 from crypto.errors import (
     DecryptionError,
     PayloadTooLargeError,
@@ -32,7 +32,8 @@ from crypto.keys import parse_subscription_keys
 from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
 from tests.fuzz.journey import travel
-from tests.worker.support import EPHEMERAL, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
+from tests.harness.agreement import agreed_with
+from tests.worker.support import AGREEMENT, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
 from worker.checks.places import places
 from worker.checks.rules import findings
 from worker.checks.syntax import explain
@@ -416,7 +417,7 @@ def keys(data: bytes) -> None:
     assert found.p256dh == oracles.base64url(p256dh)
     assert found.auth == oracles.base64url(auth)
     assert auth not in repr(found)
-    assert encrypt(b"x", found, EPHEMERAL, bytes(16))
+    assert encrypt(b"x", found, agreed_with(found), bytes(16))
 
 
 def template(data: bytes) -> None:
@@ -525,10 +526,11 @@ def padded(data: bytes) -> Iterator[bytes]:
     if len(data) < 4:
         return
     size = int.from_bytes(data[:2]) % (2 * RECORD_SIZE) + 18
-    ikm = oracles.agreed(EPHEMERAL, RECEIVER)
+    [agreed] = AGREEMENT.agree([RECEIVER.public])
+    ikm = agree_as_receiver(agreed.sender, RECEIVER)
     chunks = [data[4:][:4000]] if data[2] & 1 else [data[4:][i : i + size - 17] for i in (0, size - 17)]
     try:
-        yield encode_content(chunks, ikm, bytes(16), record_size=size, keyid=EPHEMERAL.public)
+        yield encode_content(chunks, ikm, bytes(16), record_size=size, keyid=agreed.sender)
     except ValueError:
         return
 

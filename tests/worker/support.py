@@ -4,7 +4,8 @@ import json
 
 from prometheus_client import CollectorRegistry
 
-from crypto.keys import ReceiverKeys, generate_ephemeral_key
+from crypto.agreement.openssl import OpenSSL
+from crypto.keys import ReceiverKeys
 from crypto.vapid import TokenCache, generate_vapid_key
 from worker.ledger.ledger import Entry
 from worker.ledger.progress import Progress, decode_progress
@@ -22,7 +23,6 @@ from worker.timing.schedule import lapses_at, make_plan, times
 NOW = 1_800_000_000.0
 RECEIVER = ReceiverKeys.from_bytes(bytes(range(1, 49)))
 VAPID_KEY = generate_vapid_key()
-EPHEMERAL = generate_ephemeral_key()
 
 JOBS = Partition("jobs", 0)
 URGENT = Partition("jobs.urgent", 0)
@@ -98,11 +98,22 @@ class FixedEntropy:
     def salts(self, count):
         return [bytes(16)] * count
 
-    def ephemeral_keys(self, count):
-        return [EPHEMERAL] * count
-
     def jitter(self):
         return self.next_jitter
+
+
+class FixedAgreement:
+    """The same answer for each receiver whose key is on the curve, at the cost of one agreement for all."""
+
+    name = "fixed"
+
+    def __init__(self):
+        self._known = {}
+
+    def agree(self, receivers):
+        for each in set(receivers) - self._known.keys():
+            (self._known[each],) = OpenSSL().agree([each])
+        return [self._known[each] for each in receivers]
 
 
 class OneKey:
@@ -115,6 +126,7 @@ class OneKey:
         return self.key if vapid_key in {None, "default"} else None
 
 
+AGREEMENT = FixedAgreement()
 TOKENS = TokenCache("mailto:push@example.com")
 
 
@@ -124,6 +136,7 @@ def make_pipeline(*partitions, now=NOW, metrics=None, entropy=None, keys=None, *
         endpoints=Endpoints(),
         keys=keys or OneKey(),
         tokens=TOKENS,
+        agreement=AGREEMENT,
         entropy=entropy or FixedEntropy(),
         metrics=metrics or Metrics(CollectorRegistry()),
         stopwatch=lambda: 0.0,

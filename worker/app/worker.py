@@ -22,6 +22,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from crypto.agreement.openssl import OpenSSL
 from crypto.vapid import TokenCache
 from worker.app.checkpoint import Checkpointer
 from worker.app.dispatch import Dispatcher
@@ -99,6 +100,7 @@ class Worker:
             endpoints=Endpoints(rules, any_host=any_host),
             keys=Keyring(settings.vapid_dir, clock.monotonic, on_problem=_on_key_problem),
             tokens=self._tokens,
+            agreement=OpenSSL(),
             entropy=clock.SystemEntropy(),
             metrics=self._metrics,
             stopwatch=clock.stopwatch,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import typer
 
+from crypto.agreement.openssl import OpenSSL
 from crypto.errors import VapidSubjectError
 from crypto.vapid import TokenCache, VapidKey, check_subject
 from worker.commands import FAILED, MISUSED, complain, end, run_async
@@ -164,7 +165,14 @@ def _make(job: SendJob, key: VapidKey, settings: Settings) -> PushRequest | Sett
         return Settled(Status.INVALID, "endpoint_not_allowed")
     now = float(int(clock.now()))  # whole seconds, so that adding and subtracting --ttl is exact
     tokens = TokenCache(settings.vapid_subject)
-    builder = RequestBuilder(_OneKey(key), tokens, clock.SystemEntropy(), clock.stopwatch, _ignore)
+    builder = RequestBuilder(
+        _OneKey(key),
+        tokens,
+        OpenSSL(),
+        clock.SystemEntropy(),
+        stopwatch=clock.stopwatch,
+        on_encrypted=_ignore,
+    )
     [made] = builder.requests([_delivery(job, endpoint, now)], now)
     return made if isinstance(made, Settled) else made.request
 

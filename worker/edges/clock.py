@@ -6,7 +6,6 @@ import time
 from struct import iter_unpack
 
 from crypto.aes128gcm import SALT_LENGTH
-from crypto.keys import EphemeralKey, generate_ephemeral_keys
 
 now = time.time
 """Seconds since the epoch."""
@@ -22,15 +21,11 @@ TIMER_SECONDS = 0.001
 
 
 class SystemEntropy:
-    """The operating system's randomness for keys and salts; a plain generator for jitter."""
+    """The operating system's randomness for salts; a plain generator for jitter."""
 
     def salts(self, count: int) -> list[bytes]:
         """Return 16 unpredictable bytes for each of `count` messages."""
         return [salt for (salt,) in iter_unpack(f"{SALT_LENGTH}s", os.urandom(SALT_LENGTH * count))]
-
-    def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
-        """Return a new P-256 key pair for each of `count` messages."""
-        return generate_ephemeral_keys(count)
 
     def jitter(self) -> float:
         """Return a float uniform in [0, 1)."""

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from crypto.aes128gcm import encrypt, encrypt_each
+from crypto.aes128gcm import encrypt
+from crypto.agreement.interface import Agreed, Agreement
 from crypto.errors import PayloadTooLargeError, SubscriptionKeyError
-from crypto.keys import EphemeralKey, SubscriptionKeys, parse_subscription_keys
+from crypto.keys import SubscriptionKeys, check_point, decode_subscription_keys
 from crypto.vapid import TokenCache, VapidKey
 from worker.pipeline.delivery import Delivery, Flight, JobContext
 from worker.push.request import PushHeaders, PushRequest, push_headers
@@ -30,13 +31,10 @@ class VapidKeys(Protocol):
 
 
 class Entropy(Protocol):
-    """Source of randomness, fresh for each message (RFC 8291 section 3.1)."""
+    """Source of randomness, fresh for each message (RFC 8188, section 2.1)."""
 
     def salts(self, count: int) -> list[bytes]:
         """Return 16 unpredictable bytes for each of `count` messages."""
-
-    def ephemeral_keys(self, count: int) -> list[EphemeralKey]:
-        """Return a new P-256 key pair for each of `count` messages."""
 
     def jitter(self) -> float:
         """Return a uniformly distributed number in [0, 1)."""
@@ -64,12 +62,15 @@ class RequestBuilder:
         self,
         keys: VapidKeys,
         tokens: TokenCache,
+        agreement: Agreement,
         entropy: Entropy,
+        *,
         stopwatch: Callable[[], float],
         on_encrypted: Callable[[float, int], None],
     ) -> None:
         self._keys = keys
         self._tokens = tokens
+        self._agreement = agreement
         self._entropy = entropy
         self._stopwatch = stopwatch
         self._on_encrypted = on_encrypted
@@ -97,13 +98,14 @@ class RequestBuilder:
             for each in plains
         ]
 
-    def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | None]:
-        """Return the bodies in order; None where encryption failed."""
+    def _encrypted(self, plains: list[_Plain]) -> Iterator[bytes | Settled]:
+        """Return the bodies in order, or why there is none."""
         count = len(plains)
         if not count:
             return iter(())
         began = self._stopwatch()
-        bodies = _bodies(plains, self._entropy.ephemeral_keys(count), self._entropy.salts(count))
+        agreed = self._agreement.agree([each.keys.p256dh for each in plains])
+        bodies = list(map(_body, plains, agreed, self._entropy.salts(count)))
         self._on_encrypted((self._stopwatch() - began) / count, count)
         return iter(bodies)
 
@@ -116,9 +118,9 @@ class _Departure:
         self._now = now
         self._headers: dict[tuple[JobContext, str, int], PushHeaders] = {}
 
-    def flight(self, plain: _Plain, body: bytes | None) -> Flight | Settled:
-        if body is None:
-            return _INTERNAL_ERROR
+    def flight(self, plain: _Plain, body: bytes | Settled) -> Flight | Settled:
+        if isinstance(body, Settled):
+            return body
         delivery = plain.delivery
         job, endpoint = delivery.job, delivery.endpoint
         ttl = ttl_left(job.plan, delivery.due, self._now)
@@ -154,8 +156,11 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
     if vapid_key is None:
         return NO_VAPID_KEY
     try:
-        keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
-        return _Plain(delivery, vapid_key, keys, delivery.job.message.render(recipient))
+        keys = decode_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
+        text = delivery.job.message.render(recipient)
+        if not text:
+            check_point(keys)  # nothing is encrypted, so no key agreement will
+        return _Plain(delivery, vapid_key, keys, text)
     except SubscriptionKeyError:
         return _BAD_KEYS
     except BadNotificationError as error:
@@ -166,17 +171,10 @@ def _plain(delivery: Delivery, vapid_key: VapidKey | None) -> _Plain | Settled:
         return _INTERNAL_ERROR
 
 
-def _bodies(
-    plains: Sequence[_Plain], ephemerals: Sequence[EphemeralKey], salts: Sequence[bytes]
-) -> Sequence[bytes | None]:
+def _body(plain: _Plain, agreed: Agreed | None, salt: bytes) -> bytes | Settled:
+    if agreed is None:
+        return _BAD_KEYS
     try:
-        return encrypt_each([each.text for each in plains], [each.keys for each in plains], ephemerals, salts)
-    except Exception:  # noqa: BLE001 - one message failed; the others must still go out
-        return [_body(*each) for each in zip(plains, ephemerals, salts, strict=True)]
-
-
-def _body(plain: _Plain, ephemeral: EphemeralKey, salt: bytes) -> bytes | None:
-    try:
-        return encrypt(plain.text, plain.keys, ephemeral, salt)
+        return encrypt(plain.text, plain.keys, agreed, salt)
     except Exception:  # noqa: BLE001 - a bad recipient must cost only itself
-        return None
+        return _INTERNAL_ERROR

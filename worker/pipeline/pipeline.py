@@ -12,6 +12,7 @@ from operator import attrgetter
 
 import msgspec
 
+from crypto.agreement.interface import Agreement
 from crypto.vapid import TokenCache
 from worker.ledger.ledger import CHECKPOINT_MAX, Ledger
 from worker.ledger.progress import Progress
@@ -76,6 +77,7 @@ class Pipeline:
         endpoints: Endpoints,
         keys: VapidKeys,
         tokens: TokenCache,
+        agreement: Agreement,
         entropy: Entropy,
         metrics: Metrics,
         stopwatch: Callable[[], float],
@@ -85,7 +87,14 @@ class Pipeline:
         self._endpoints = endpoints
         self._entropy = entropy
         self._metrics = metrics
-        self._builder = RequestBuilder(keys, tokens, entropy, stopwatch, metrics.encrypt_duration.observe)
+        self._builder = RequestBuilder(
+            keys,
+            tokens,
+            agreement,
+            entropy,
+            stopwatch=stopwatch,
+            on_encrypted=metrics.encrypt_duration.observe,
+        )
         self._queue = DueQueue()
         self._politeness = Politeness(limits.in_flight)
         self._campaigns = Campaigns()

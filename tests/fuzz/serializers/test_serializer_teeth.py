@@ -8,7 +8,7 @@ import pytest
 from msgspec import Meta
 
 from crypto.errors import SubscriptionKeyError
-from crypto.keys import parse_subscription_keys
+from crypto.keys import decode_subscription_keys
 from tests.fuzz.serializers.inputs import drawn
 from tests.fuzz.serializers.trial import fault
 from worker.pipeline import build, intake, pipeline, publication
@@ -28,7 +28,7 @@ def headers_are_never_null(record, default_stretch, then=pipeline.take_in):
 def base64url_alone(p256dh, auth):
     if not re.fullmatch("[A-Za-z0-9_-]+", p256dh + auth):
         raise SubscriptionKeyError("p256dh", "is not base64url")
-    return parse_subscription_keys(p256dh, auth)
+    return decode_subscription_keys(p256dh, auth)
 
 
 def null_is_no_variable(decode):
@@ -98,7 +98,7 @@ MISTAKES = {
     ),
     "null as a variable's text": ("null", (template.Variable, "text", null_is_a_text)),
     "a timestamp that cannot be": ("timestamps", (intake, "wrong_clock", lambda timestamp, now: None)),
-    "base64": ("ordinary base64", (build, "parse_subscription_keys", base64url_alone)),
+    "base64": ("ordinary base64", (build, "decode_subscription_keys", base64url_alone)),
     "pictures": ("pictures", (message, "PICTURE", template.URL._replace(detail="bad_notification"))),
     "spaces in braces": (
         "spaces in braces",

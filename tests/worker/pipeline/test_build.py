@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from crypto import base64url
 from crypto.aes128gcm import MAX_PLAINTEXT, decrypt
+from crypto.agreement.openssl import OpenSSL
 from crypto.errors import SubscriptionKeyError
-from crypto.keys import generate_ephemeral_key, generate_receiver_keys, parse_subscription_keys
+from crypto.keys import generate_receiver_keys, parse_subscription_keys
 from crypto.vapid import TokenCache, generate_vapid_key, verify
 from worker.ledger.ledger import Entry
 from worker.pipeline.build import RequestBuilder
@@ -50,20 +51,27 @@ class FakeEntropy:
 
     def __init__(self):
         self.given_salts = []
-        self.given_keys = []
 
     def salts(self, count):
         made = [os.urandom(16) for _ in range(count)]
         self.given_salts += made
         return made
 
-    def ephemeral_keys(self, count):
-        made = [generate_ephemeral_key() for _ in range(count)]
-        self.given_keys += made
-        return made
-
     def jitter(self):
         raise AssertionError("is not the press's business")
+
+
+class RecordedAgreement(OpenSSL):
+    """Real agreement, recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.agreed = []
+
+    def agree(self, receivers):
+        made = super().agree(receivers)
+        self.agreed += made
+        return made
 
 
 class Bench:
@@ -71,12 +79,18 @@ class Bench:
 
     def __init__(self, key=VAPID):
         self.keys = FakeKeys(key)
+        self.agreement = RecordedAgreement()
         self.entropy = FakeEntropy()
         self.tokens = TokenCache("mailto:ops@example.org")
         self.durations = []
         ticks = iter(range(10**6))
         self.press = RequestBuilder(
-            self.keys, self.tokens, self.entropy, lambda: float(next(ticks)), self.note_duration
+            self.keys,
+            self.tokens,
+            self.agreement,
+            self.entropy,
+            stopwatch=lambda: float(next(ticks)),
+            on_encrypted=self.note_duration,
         )
 
     def note_duration(self, seconds, times):
@@ -150,14 +164,14 @@ def test_an_empty_payload_has_no_body_and_costs_no_encryption(bench):
     request = bench.sent(delivery_of(payload=""))
     assert request.body == b""
     assert "Content-Encoding" not in request.headers
-    assert [*bench.entropy.given_salts, *bench.entropy.given_keys, *bench.durations] == []
+    assert [*bench.entropy.given_salts, *bench.agreement.agreed, *bench.durations] == []
 
 
 def test_every_message_has_its_own_salt_and_key(bench):
     delivery = delivery_of()
     bodies = [bench.sent(delivery).body for _ in range(3)]
     assert [body[:16] for body in bodies] == bench.entropy.given_salts
-    assert [body[21:86] for body in bodies] == [key.public for key in bench.entropy.given_keys]
+    assert [body[21:86] for body in bodies] == [each.sender for each in bench.agreement.agreed]
     assert len({body[:86] for body in bodies}) == 3
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from crypto.aes128gcm import encrypt
-from crypto.keys import generate_ephemeral_key, parse_subscription_keys
+from crypto.keys import parse_subscription_keys
 from crypto.vapid import VapidKey, generate_vapid_key, sign
+from tests.harness.agreement import agreed_with
 from worker.simulator.certificates import Certificates
 from worker.simulator.service import SimulatedPushService
 from worker.simulator.subscriptions import Subscription
@@ -80,7 +81,7 @@ class Sender:
     def body(self, subscription: Subscription, plaintext: bytes) -> bytes:
         keys: Any = subscription.to_json()["keys"]
         parsed = parse_subscription_keys(keys["p256dh"], keys["auth"])
-        return encrypt(plaintext, parsed, generate_ephemeral_key(), os.urandom(16))
+        return encrypt(plaintext, parsed, agreed_with(parsed), os.urandom(16))
 
     def request(
         self,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from crypto.aes128gcm import encrypt
-from crypto.keys import generate_ephemeral_key, parse_subscription_keys
+from crypto.keys import parse_subscription_keys
 from crypto.vapid import generate_vapid_key, sign
+from tests.harness.agreement import agreed_with
 from tests.harness.serving import serving
 from tests.harness.waiting import GENEROUS
 from worker.edges.http.transports import tls_context
@@ -100,7 +101,7 @@ def push(service: SimulatedPushService, subscription) -> PushRequest:
         urgency=Urgency.NORMAL,
         topic=None,
     )
-    return PushRequest(endpoint, headers, encrypt(b"hello", parsed, generate_ephemeral_key(), os.urandom(16)))
+    return PushRequest(endpoint, headers, encrypt(b"hello", parsed, agreed_with(parsed), os.urandom(16)))
 
 
 @dataclass
