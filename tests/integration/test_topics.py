@@ -18,13 +18,13 @@ from tests.harness.world import World
 from worker.config import KafkaSettings
 from worker.edges.kafka.metadata import TopicsNotReadyError, wait_for_leaders
 from worker.edges.kafka.topics import create_topics
-from worker.records.topics import TOPICS
+from worker.records.topics import ALL_TOPICS, TOPICS
 
 IMPATIENT = "from worker.edges.kafka import topics; topics.START_PATIENCE = 3.0"
 """Set before the module that uses it imports it."""
 
 PREFIX = "new."
-NAMES = {PREFIX + topic.name for topic in TOPICS}
+NAMES = {PREFIX + topic.name for topic in ALL_TOPICS}
 
 
 async def topics_create(broker: str, *options: str, prefix: str = PREFIX) -> tuple[int, str, str]:
@@ -62,12 +62,12 @@ async def layouts(broker: str, prefix: str) -> dict[str, tuple[int, frozenset[in
 async def test_missing_topics_are_created_and_existing_ones_compared(broker: str):
     prefix = "compared."
     status, output, _ = await topics_create(broker, "--partitions", "3", prefix=prefix)
-    assert (status, output.count("created ")) == (0, len(TOPICS))
+    assert (status, output.count("created ")) == (0, len(ALL_TOPICS))
     assert set((await layouts(broker, prefix)).values()) == {(3, frozenset({1}))}
     status, output, _ = await topics_create(broker, "--partitions", "5", "--replicas", "2", prefix=prefix)
-    assert (status, output.count("exists ")) == (0, len(TOPICS))
-    assert output.count("partitions: is 3, should be 5") == len(TOPICS)
-    assert output.count("replicas: is 1, should be 2") == len(TOPICS)
+    assert (status, output.count("exists ")) == (0, len(ALL_TOPICS))
+    assert output.count("partitions: is 3, should be 5") == len(ALL_TOPICS)
+    assert output.count("replicas: is 1, should be 2") == len(ALL_TOPICS)
     assert set((await layouts(broker, prefix)).values()) == {(3, frozenset({1}))}
 
 
@@ -83,7 +83,7 @@ async def test_once_it_returns_every_broker_leads_clients_to_every_partition(apa
     kafka = await apache_kafka(version=version, brokers=3)
     status, output, error = await topics_create(kafka.address, "--partitions", "40")
     found = [await layouts(broker.address, PREFIX) for broker in kafka.brokers]
-    assert (status, output.count("created "), error) == (0, len(TOPICS), "")
+    assert (status, output.count("created "), error) == (0, len(ALL_TOPICS), "")
     for each in found:
         assert each == dict.fromkeys(NAMES, (40, {3}))
 

@@ -29,6 +29,8 @@ OUTCOMES = "outcomes"
 EXPIRED = "expired"
 STATS = "stats"
 DEAD_LETTERS = "dead-letters"
+LAUNCHES = "launches"
+EVENTS = "events"
 
 _DAY_MS = 86_400_000
 _STAMPED_BY_BROKER = {"message_timestamp_type": "LogAppendTime"}
@@ -60,3 +62,12 @@ TOPICS = (
     Topic(STATS, _kept(7)),
     Topic(DEAD_LETTERS, _kept(7, max_message_bytes=str(2 << 20))),
 )
+"""What a worker needs."""
+
+CAMPAIGN_TOPICS = (
+    Topic(LAUNCHES, _kept(14, cleanup_policy="compact,delete")),
+    Topic(EVENTS, _kept(7)),
+)
+"""What the campaign service needs besides."""
+
+ALL_TOPICS = (*TOPICS, *CAMPAIGN_TOPICS)

@@ -18,7 +18,7 @@ from worker.config import KafkaSettings
 from worker.edges.kafka.admin import Admin
 from worker.edges.kafka.client import AWAY, unreachable
 from worker.edges.kafka.metadata import metadata, wait_for_leaders
-from worker.records.topics import TOPICS, Topic
+from worker.records.topics import ALL_TOPICS, TOPICS, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +113,7 @@ async def create_topics(
         KafkaError: A topic cannot be created.
         TopicsNotReadyError: All exist, but some cannot be used.
     """
-    topics = {settings.topic_prefix + topic.name: topic for topic in TOPICS}
+    topics = {settings.topic_prefix + topic.name: topic for topic in ALL_TOPICS}
     async with _admin(settings) as admin:
         there = (await metadata(admin)).topics
         missing = {name: topic for name, topic in topics.items() if name not in there}

@@ -20,11 +20,12 @@ from worker.edges.kafka import topics
 from worker.edges.kafka.client import KafkaUnreachableError
 from worker.edges.kafka.metadata import Metadata, Partition
 from worker.edges.kafka.topics import MissingTopicsError, create_topics, require_topics
-from worker.records.topics import TOPICS
+from worker.records.topics import ALL_TOPICS, TOPICS
 
 SETTINGS = KafkaSettings(kafka_bootstrap_servers="kafka:9092", topic_prefix="p.")
-NAMES = [f"p.{topic.name}" for topic in TOPICS]
-CONFIG = {f"p.{topic.name}": topic.config for topic in TOPICS}
+NAMES = [f"p.{topic.name}" for topic in ALL_TOPICS]
+NEEDED = [f"p.{topic.name}" for topic in TOPICS]
+CONFIG = {f"p.{topic.name}": topic.config for topic in ALL_TOPICS}
 ADDRESS = {1: "kafka:9092"}
 
 
@@ -223,16 +224,16 @@ async def test_a_worker_requires_its_own_topics_alone(cluster):
     await require_topics(SETTINGS, "control")
     with pytest.raises(MissingTopicsError) as caught:
         await require_topics(SETTINGS)
-    named = ", ".join(name for name in NAMES if name != "p.control")
+    named = ", ".join(name for name in NEEDED if name != "p.control")
     assert str(caught.value) == (
         f"Kafka at kafka:9092 has no topic {named}: create what is missing with `pushmill topics create`"
     )
 
 
 async def test_it_waits_for_those_that_somebody_is_creating(cluster):
-    cluster.appearing = [*NAMES]
+    cluster.appearing = [*NEEDED]
     await require_topics(SETTINGS, patience=60)
-    assert cluster.looks == len(NAMES) + 1
+    assert cluster.looks == len(NEEDED) + 1
 
 
 async def test_a_broker_that_restarts_meanwhile_does_not_end_the_wait(cluster, monkeypatch):
@@ -244,13 +245,13 @@ async def test_a_broker_that_restarts_meanwhile_does_not_end_the_wait(cluster, m
         return await look()
 
     monkeypatch.setattr(topics, "metadata", metadata)
-    cluster.appearing = [*NAMES]
+    cluster.appearing = [*NEEDED]
     await require_topics(SETTINGS, patience=60)
 
 
 async def test_patience_has_an_end_and_then_those_still_missing_are_named(cluster):
-    cluster.appearing = NAMES[:-1]
-    with pytest.raises(MissingTopicsError, match=rf"has no topic {NAMES[-1]}: "):
+    cluster.appearing = NEEDED[:-1]
+    with pytest.raises(MissingTopicsError, match=rf"has no topic {NEEDED[-1]}: "):
         await require_topics(SETTINGS, patience=0.2)
 
 
