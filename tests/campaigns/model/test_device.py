@@ -19,7 +19,7 @@ AGENTS = [
         Device("safari", "macos", "desktop", "Mac"),
     ),
     (
-        f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {WEBKIT} Version/18.0 Mobile/15E148 Safari/604.1",
+        f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {WEBKIT} Version/18.0 Mobile/15E148",
         Device("safari", "ios", "mobile", "iPhone"),
     ),
     (
