@@ -67,16 +67,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "worker.cli": ("worker.commands",),
     "campaigns.config": (*CONTRACT, *PROGRAM, "campaigns.model"),
+    "campaigns.metrics": (),
     "campaigns.model": (*CONTRACT, "worker.checks"),
     "campaigns.store": ("campaigns.model",),
     "campaigns.embedded_postgres": (),
     "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
-    "campaigns.adapters": ("campaigns.model", "campaigns.operations"),
+    "campaigns.adapters": ("worker.records", "campaigns.model", "campaigns.operations"),
     "campaigns.sdk": (),
     "campaigns.api": (
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
-        "campaigns.sdk",
+        *("campaigns.sdk", "campaigns.config", "campaigns.metrics"),
     ),
     "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
     "campaigns.commands": (
@@ -120,6 +121,7 @@ SHARED = (
 
 EXTRAS = {
     "asyncpg": "campaigns.store",
+    "limits": "campaigns.api",
     "noida_db": "worker.demo",
     "trustme": "worker.simulator",
     "aws_msk_iam_sasl_signer": "worker.edges",

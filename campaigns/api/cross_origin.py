@@ -1,0 +1,42 @@
+"""What browsers ask before a page of another origin may call (WHATWG Fetch, "CORS protocol")."""
+
+from collections.abc import Mapping
+
+from campaigns.adapters.messages import HttpAnswer, HttpRequest
+from campaigns.adapters.routes import Route
+
+MAX_AGE_SECONDS = 600
+"""How long a browser may remember an answer; Chromium keeps none longer than two hours."""
+
+
+def is_preflight(request: HttpRequest) -> bool:
+    """Whether a browser asks in a page's stead."""
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+def asked_method(request: HttpRequest) -> str:
+    """Return the method that the page is about to use."""
+    return request.headers["access-control-request-method"]
+
+
+def headers(origin: str, *, allowed: bool) -> Mapping[str, str]:
+    """Return what an answer tells the browser; without these headers it hides the answer from the page."""
+    if not allowed:
+        return {"Vary": "Origin"}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Vary": "Origin",
+    }
+
+
+def preflight(request: HttpRequest, route: Route, origin_headers: Mapping[str, str]) -> HttpAnswer:
+    """Answer a browser that asks whether a page may call a route."""
+    if "Access-Control-Allow-Origin" not in origin_headers:
+        return HttpAnswer(204, headers=origin_headers)
+    more = {
+        "Access-Control-Allow-Methods": route.method,
+        "Access-Control-Allow-Headers": request.headers.get("access-control-request-headers", ""),
+        "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
+    }
+    return HttpAnswer(204, headers={**origin_headers, **more})

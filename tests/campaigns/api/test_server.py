@@ -1,0 +1,151 @@
+import asyncio
+import io
+import json
+import socket
+import zlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from structlog.testing import capture_logs
+
+from campaigns.api.server import BODY_MAX_BYTES, ApiServer
+from campaigns.metrics import Metrics
+from tests.campaigns.api.support import KEY, World
+from tests.harness.waiting import until
+from worker.edges.process.listening import listen
+
+
+class Served:
+    def __init__(self, world: World, server: ApiServer, registry: CollectorRegistry) -> None:
+        self.world = world
+        self.server = server
+        self.registry = registry
+        self.url = f"http://127.0.0.1:{server.port}"
+
+    async def raw(self, request: str) -> str:
+        """Send bytes as they are; return all that comes back."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        writer.write(request.encode())
+        answer = await reader.read()
+        writer.close()
+        return answer.decode()
+
+    def metrics(self) -> str:
+        return generate_latest(self.registry).decode()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    world, registry = World(), CollectorRegistry()
+    async with ApiServer(
+        world.gateway, listen("127.0.0.1", 0), metrics=Metrics(registry), drain_seconds=30
+    ) as server:
+        yield Served(world, server, registry)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
+        yield session
+
+
+async def test_an_answer_comes_over_http(served, http):
+    async with http.get(f"{served.url}/v1/sites/site_7?limit=3") as answer:
+        assert answer.status == 200
+        assert answer.content_type == "application/json"
+        assert await answer.json() == {"id": "site_7", "title": "1 3"}
+
+
+async def test_an_answer_without_a_body_has_no_type(served, http):
+    async with http.delete(f"{served.url}/v1/sites/site_7") as answer:
+        assert answer.status == 204
+        assert "Content-Type" not in answer.headers
+
+
+async def test_a_head_has_the_length_alone(served, http):
+    async with http.head(f"{served.url}/v1/sites/site_7") as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert int(answer.headers["Content-Length"]) == len(b'{"id":"site_7","title":"1 50"}')
+
+
+async def test_two_slashes_are_two_slashes(served):
+    end = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    assert " 200 " in (await served.raw(f"POST //twice {end}")).splitlines()[0]
+    assert " 200 " in (await served.raw(f"POST http://api.example//twice {end}")).splitlines()[0]
+    assert " 404 " in (await served.raw(f"POST /twice {end}")).splitlines()[0]
+    assert " 404 " in (await served.raw(f"POST http://api.example {end}")).splitlines()[0]
+
+
+async def test_a_body_has_a_limit(served, http):
+    fits = json.dumps({"title": "x" * (BODY_MAX_BYTES - len('{"title": ""}'))}).encode()
+    assert len(fits) == BODY_MAX_BYTES
+    kind = {"Content-Type": "application/json"}
+    async with http.post(f"{served.url}/v1/notices", data=io.BytesIO(fits), headers=kind) as answer:
+        assert answer.status == 201
+    async with http.post(f"{served.url}/v1/notices", data=io.BytesIO(fits + b" "), headers=kind) as answer:
+        assert answer.status == 413
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_a_body_of_unknown_length_has_a_limit_too(served, http):
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * (BODY_MAX_BYTES // 32)
+
+    kind = {"Content-Type": "application/json"}
+    async with http.post(f"{served.url}/v1/notices", data=endless(), headers=kind) as answer:
+        assert answer.status == 413
+
+
+async def test_a_compressed_body_has_its_limit_unpacked(served, http):
+    packed = zlib.compress(b'{"title":"' + b"x" * (64 * BODY_MAX_BYTES) + b'"}')
+    assert len(packed) < BODY_MAX_BYTES
+    kind = {"Content-Type": "application/json", "Content-Encoding": "deflate"}
+    async with http.post(f"{served.url}/v1/notices", data=packed, headers=kind) as answer:
+        assert answer.status == 413
+
+
+async def test_logs_and_metrics_have_routes_and_no_ids(served, http):
+    with capture_logs() as logs:
+        async with http.get(f"{served.url}/v1/sites/site_74711?secret=hunter2") as answer:
+            assert answer.status == 400
+        async with http.get(f"{served.url}/hunter2") as answer:
+            assert answer.status == 404
+    lines = [line for line in logs if line["event"] == "request"]
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("GET", "/v1/sites/{site}", 400),
+        ("GET", "unknown", 404),
+    ]
+    everything = str(logs) + served.metrics()
+    assert not any(word in everything for word in ("74711", "hunter2", KEY, "127.0.0.1"))
+    name = "pushmill_campaigns_http_requests_total"
+    assert f'{name}{{adapter="own",code="400",route="/v1/sites/{{site}}"}} 1.0' in served.metrics()
+
+
+async def test_what_is_no_http_is_refused_quietly(served):
+    with capture_logs() as logs:
+        assert " 400 " in (await served.raw("HELLO\r\n\r\n")).splitlines()[0]
+    assert logs == []
+
+
+async def test_a_stop_lets_what_is_under_way_finish(http):
+    world = World()
+    sockets = listen("127.0.0.1", 0)
+    async with ApiServer(
+        world.gateway, sockets, metrics=Metrics(CollectorRegistry()), drain_seconds=30
+    ) as server:
+        url = f"http://127.0.0.1:{server.port}/v1/notices"
+        asked = asyncio.create_task(http.post(url, json={"title": "slow"}))
+        await world.service.running.wait()
+        address = ("127.0.0.1", server.port)
+        stopping = asyncio.create_task(server._runner.cleanup())
+        await until(lambda: sockets[0].fileno() == -1, "the port is closed")
+        with socket.socket() as probe:
+            assert probe.connect_ex(address) != 0
+        assert not asked.done()
+        world.service.go_on.set()
+        async with await asked as answer:
+            assert answer.status == 201
+        await stopping
