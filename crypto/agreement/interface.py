@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 
-class Agreed(Struct, frozen=True, eq=False, gc=False):
+class Agreed(Struct, frozen=True, gc=False):
     """What the sender of one message gets from a key agreement; never used for another message.
 
     Attributes:

@@ -1,8 +1,13 @@
-"""Key agreement with one receiver, where a test or a benchmark makes a single message."""
+"""Key agreement for tests and benchmarks: with one receiver, and with the library where it can be used."""
+
+from functools import cache
 
 from crypto.agreement.interface import Agreed
+from crypto.agreement.lanes import Library
 from crypto.agreement.openssl import OpenSSL
 from crypto.keys import SubscriptionKeys
+from tests.harness import requirements
+from worker.edges.agreement.library import CryptoMb, LibraryError
 
 
 def agreed_with(keys: SubscriptionKeys) -> Agreed:
@@ -10,3 +15,20 @@ def agreed_with(keys: SubscriptionKeys) -> Agreed:
     [agreed] = OpenSSL().agree([keys.p256dh])
     assert agreed is not None
     return agreed
+
+
+def crypto_mb() -> Library:
+    """Return the library; skip the test where it is missing, or where the processor cannot run it."""
+    requirements.require("multibuffer")
+    library = _loaded()
+    if isinstance(library, LibraryError):
+        requirements.forgo("multibuffer", f"needs multibuffer: {library}")
+    return library
+
+
+@cache
+def _loaded() -> Library | LibraryError:
+    try:
+        return CryptoMb()
+    except LibraryError as error:
+        return error
