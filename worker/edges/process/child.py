@@ -1,4 +1,4 @@
-"""One worker process as its supervisor sees it: starts, queries and stops it.
+"""One process as its supervisor sees it: starts, queries and stops it.
 
 Decides when a process counts as hung and how long to wait before a restart. Knows nothing of what it does.
 """
@@ -39,7 +39,7 @@ class Backoff:
 
 
 class Child:
-    """One worker process, across restarts."""
+    """One process, across restarts."""
 
     def __init__(self, number: int, command: Sequence[str]) -> None:
         self.number = number

@@ -16,6 +16,8 @@ from worker.edges.process.listening import HostError, PortError, listen
 _SHUTDOWN_SECONDS = 1.0
 """How long a scrape in progress may delay the exit."""
 
+PREFIX = "PUSHMILL_"
+
 Ready = Callable[[], str | None]
 Render = Callable[[], Awaitable[bytes] | bytes]
 Reason = Callable[[], Awaitable[str | None] | str | None]
@@ -41,16 +43,25 @@ class StatusServer:
         ready: Returns why `/readyz` should answer 503, or None.
         render: Returns the metrics in Prometheus' text format 0.0.4, or an awaitable of them.
         healthy: Returns why `/healthz` should answer 503, or None; by default None while the event loop runs.
+        prefix: What the names of the settings begin with.
     """
 
     def __init__(
-        self, host: str | None, port: int, *, ready: Reason, render: Render, healthy: Reason = _turning
+        self,
+        host: str | None,
+        port: int,
+        *,
+        ready: Reason,
+        render: Render,
+        healthy: Reason = _turning,
+        prefix: str = PREFIX,
     ) -> None:
         self._host = host
         self._asked_port = port
         self._healthy = healthy
         self._ready = ready
         self._render = render
+        self._prefix = prefix
         self._runner: web.AppRunner | None = None
 
     @property
@@ -94,11 +105,11 @@ class StatusServer:
     def _listening_error(self, error: HostError | PortError) -> StatusPortError:
         if isinstance(error, HostError):
             return StatusPortError(
-                f"PUSHMILL_STATUS_HOST is {self._host}: cannot listen there ({error}); use an address of "
-                "this machine, or leave it unset for all of them"
+                f"{self._prefix}STATUS_HOST is {self._host}: cannot listen there ({error}); use an address "
+                "of this machine, or leave it unset for all of them"
             )
         return StatusPortError(
-            f"PUSHMILL_STATUS_PORT is {self._asked_port}: cannot listen there on "
+            f"{self._prefix}STATUS_PORT is {self._asked_port}: cannot listen there on "
             f"{self._host or 'every address'} ({error}); choose a free port, or 0 for any"
         )
 

@@ -1,7 +1,8 @@
-"""Several worker processes as one: starts, restarts, queries and stops them together.
+"""Several processes as one: starts, restarts, queries and stops them together.
 
-Each is a `pushmill run` with its own number, event loop and group membership; this process only supervises
-them and serves the status port. Decides when to restart and when to give up. Knows nothing of what they do.
+Each is a `pushmill run` with its own number, event loop and group membership, or another program's process.
+This one only supervises them and serves the status port. Decides when to restart and when to give up. Knows
+nothing of what they do.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Literal
 import structlog
 
 from worker.edges.process.child import Backoff, Child
-from worker.edges.process.status import StatusServer
+from worker.edges.process.status import PREFIX, StatusServer
 from worker.edges.process.totals import merge, render
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ DONE, FAILED, MISUSED = 0, 1, 2
 """Exit statuses."""
 
 UNBEGUN = os.EX_UNAVAILABLE
-"""Exit status of a worker process that could not start, and so has left nothing undone."""
+"""Exit status of a process that could not start, and so has left nothing undone."""
 
 Command = Callable[[int], Sequence[str]]
 
@@ -45,7 +46,7 @@ def worker_command(number: int) -> Sequence[str]:
 
 
 class Supervisor:
-    """All worker processes; `run` is their whole life.
+    """All processes; `run` is their whole life.
 
     Args:
         count: How many processes to run.
@@ -61,7 +62,7 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Keep the processes running until `stop` is set, then stop them; return the exit status for all."""
-        log.info("starting worker processes", processes=len(self._children))
+        log.info("starting processes", processes=len(self._children))
         lives = [asyncio.create_task(self._keep(child)) for child in self._children]
         asked = [asyncio.create_task(event.wait()) for event in (stop, self._misused)]
         try:
@@ -86,7 +87,7 @@ class Supervisor:
                 return status
             delay = backoff.after(child.uptime)
             log.error(
-                "a worker process ended; restarting it",
+                "a process ended; restarting it",
                 process=child.number,
                 status=status,
                 seconds=delay,
@@ -104,7 +105,7 @@ class Supervisor:
         _, late = await asyncio.wait(lives, timeout=self._stop_limit)
         for child, life in zip(self._children, lives, strict=True):
             if life in late:
-                log.error("a worker process did not stop in time; killing it", process=child.number)
+                log.error("a process did not stop in time; killing it", process=child.number)
                 child.signal(signal.SIGKILL)
         statuses = await asyncio.gather(*lives)
         log.info("stopped", statuses=statuses)
@@ -115,10 +116,15 @@ class Supervisor:
 
     # ── status port ─────────────────────────────────────────────────────────────────────────────────────
 
-    def status(self, host: str | None, port: int) -> StatusServer:
-        """Make the status server for all processes together."""
+    def status(self, host: str | None, port: int, *, prefix: str = PREFIX) -> StatusServer:
+        """Make the status server for all processes together; its settings begin with `prefix`."""
         return StatusServer(
-            host, port, ready=self.reason_unready, render=self.metrics, healthy=self.reason_unhealthy
+            host,
+            port,
+            ready=self.reason_unready,
+            render=self.metrics,
+            healthy=self.reason_unhealthy,
+            prefix=prefix,
         )
 
     async def reason_unhealthy(self) -> str | None:
@@ -140,7 +146,7 @@ async def _status_of(child: Child) -> int:
     try:
         return await child.live()
     except OSError as error:
-        log.warning("cannot start a worker process", process=child.number, error=str(error))
+        log.warning("cannot start a process", process=child.number, error=str(error))
         return UNBEGUN
 
 

@@ -129,6 +129,13 @@ async def test_an_address_of_another_machine_is_named_with_its_setting(worker):
             pass
 
 
+async def test_another_programs_settings_have_names_of_their_own(worker):
+    answers = {"ready": worker.ready, "render": worker.render}
+    with pytest.raises(StatusPortError, match=r"PUSHMILL_CAMPAIGNS_STATUS_HOST is 192\.0\.2\.1"):
+        async with StatusServer("192.0.2.1", 0, **answers, prefix="PUSHMILL_CAMPAIGNS_"):
+            pass
+
+
 async def test_the_port_is_free_again_afterwards(worker):
     async with StatusServer("127.0.0.1", 0, ready=worker.ready, render=worker.render) as server:
         port = server.port

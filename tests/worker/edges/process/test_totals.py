@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from campaigns.metrics import Metrics as CampaignMetrics
 from worker.edges.process.totals import SUMMED_GAUGES, counted, merge, read, render
 from worker.metrics import Metrics
 from worker.push.services import PushService
@@ -112,5 +113,8 @@ def test_merging_changes_nothing_that_it_is_given():
 
 
 def test_the_summed_gauges_exist():
-    known = {family.name for family in process(busy)[0].collect() if family.type == "gauge"}
+    campaigns = CollectorRegistry()
+    CampaignMetrics(campaigns)
+    registries = (process(busy)[0], campaigns)
+    known = {family.name for each in registries for family in each.collect() if family.type == "gauge"}
     assert {name for name in SUMMED_GAUGES if name.startswith("pushmill_")} <= known
