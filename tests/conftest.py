@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.harness import requirements
+from campaigns.store.database import Database
+from tests.harness import postgresql, requirements
 from tests.harness.kafka.apache import ApacheKafka
 from tests.harness.kafka.jars import JarsError, chosen, fetched
 from tests.harness.kafka.proxy import KafkaProxy
@@ -102,3 +103,32 @@ def fetch_apache_kafka(version: str | None = None) -> None:
         fetched(version or chosen())
     except JarsError as error:
         requirements.forgo("kafka", str(error))
+
+
+@pytest.fixture(scope="session")
+def postgresql_servers() -> Iterator[postgresql.Servers]:
+    """PostgreSQL of each version that the tests of this process need."""
+    with postgresql.Servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def postgresql_version() -> str:
+    """Of `database`; parametrize it where versions matter: `postgresql.OLDEST, postgresql.NEWEST`."""
+    return postgresql.NEWEST
+
+
+@pytest.fixture
+async def database_url(postgresql_servers: postgresql.Servers, postgresql_version: str) -> AsyncIterator[str]:
+    """The URL of a new database that has the schema."""
+    databases = postgresql_servers.databases(postgresql_version)
+    name = await databases.create()
+    yield databases.url_of(name)
+    await databases.drop(name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A new database that has the schema, with a pool of connections."""
+    async with Database(database_url) as opened:
+        yield opened

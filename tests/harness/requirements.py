@@ -16,6 +16,8 @@ from typing import NoReturn
 import pytest
 
 VARIABLE = "PUSHMILL_REQUIRE"
+NOT_ON_PATH = ("/usr/lib/postgresql/15/bin",)
+"""Folders in which Debian keeps programs from PATH, so that several versions have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Requirement:
 
     Attributes:
         install: How to get it; `apt-get` is Debian's.
-        programs: Executables that must be on PATH.
+        programs: Executables that must be on PATH, or in `NOT_ON_PATH`.
         distributions: Python packages that must be installed.
     """
 
@@ -34,7 +36,7 @@ class Requirement:
 
     def missing(self) -> list[str]:
         """What of it is not there, in words."""
-        programs = [f"{name} is not on PATH" for name in self.programs if shutil.which(name) is None]
+        programs = [f"{name} is not on PATH" for name in self.programs if not _found(name)]
         return programs + [f"{name} is not installed" for name in self.distributions if not _installed(name)]
 
 
@@ -42,8 +44,8 @@ REQUIREMENTS = {
     "prometheus": Requirement("apt-get install prometheus", ("prometheus", "promtool")),
     "kafka": Requirement("apt-get install default-jre-headless maven", ("java", "mvn")),  # which fetches it
     "postgresql": Requirement(
-        "apt-get install postgresql, and put /usr/lib/postgresql/*/bin on PATH", ("initdb", "postgres")
-    ),
+        "apt-get install postgresql-15", ("initdb", "postgres")
+    ),  # the oldest supported
     "chromium": Requirement("apt-get install chromium", ("chromium",)),
     "firefox": Requirement("apt-get install firefox-esr", ("firefox",)),
     "node": Requirement("apt-get install nodejs", ("node",)),
@@ -94,6 +96,10 @@ def _words(value: str) -> list[str]:
 
 def _reason(word: str, missing: Iterable[str]) -> str:
     return f"needs {word}: {', '.join(missing)} (to install: {REQUIREMENTS[word].install})"
+
+
+def _found(program: str) -> bool:
+    return any(shutil.which(program, path=path) for path in (None, *NOT_ON_PATH))
 
 
 def _installed(name: str) -> bool:

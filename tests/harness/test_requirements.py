@@ -19,6 +19,7 @@ WORDS = "prometheus, kafka, postgresql, chromium, firefox, node, go, rust, multi
 def path(tmp_path, monkeypatch):
     """An empty folder that is all of PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(requirements, "NOT_ON_PATH", ())
     return tmp_path
 
 
@@ -63,6 +64,13 @@ def test_one_of_two_programs_is_not_enough(path):
     put(path, "prometheus")
     with pytest.raises(pytest.skip.Exception, match="needs prometheus: promtool is not on PATH"):
         require("prometheus")
+
+
+def test_a_program_may_be_where_debian_keeps_it(path, monkeypatch):
+    monkeypatch.setattr(requirements, "NOT_ON_PATH", (str(path / "bin"),))
+    (path / "bin").mkdir()
+    put(path / "bin", "initdb", "postgres")
+    assert REQUIREMENTS["postgresql"].missing() == []
 
 
 # ── a test that needs something ─────────────────────────────────────────────────────────────────────────
