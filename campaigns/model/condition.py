@@ -317,5 +317,6 @@ def condition_tree(condition: Condition) -> dict[str, Any]:
         case Comparison(field, op, value):
             tree: dict[str, Any] = {"field": field, "op": str(op)}
             if value is not None:
-                tree["value"] = msgspec.to_builtins(value)
+                plain = msgspec.to_builtins(value)
+                tree["value"] = list(plain) if isinstance(plain, tuple) else plain
             return tree
