@@ -1,0 +1,69 @@
+"""What became of a launch: how often each of its recipients stands in the jobs that were committed."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from worker.config import KafkaSettings
+from worker.edges.kafka.client import STOP_LIMIT, connection, within
+from worker.records.job import SendJob
+from worker.records.topics import JOBS
+
+_decode = msgspec.json.Decoder(SendJob).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many recipients are wanted, and what is wrong."""
+
+    wanted: int
+    lost: int
+    repeated: int
+    job_ids_repeated: int
+
+    @property
+    def exactly_once(self) -> bool:
+        return not (self.lost or self.repeated or self.job_ids_repeated)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.wanted} recipients: {self.lost} lost, {self.repeated} repeated, "
+            f"{self.job_ids_repeated} job ids used twice"
+        )
+
+
+async def judge(settings: KafkaSettings, recipients: set[str]) -> Verdict:
+    """Read all committed jobs, and compare with who should be in them."""
+    of_recipient, of_job = Counter[str](), Counter[str]()
+    async for job in committed_jobs(settings):
+        of_job[job.job_id] += 1
+        of_recipient.update(recipient.id for recipient in job.recipients)
+    return Verdict(
+        wanted=len(recipients),
+        lost=len(recipients - of_recipient.keys()),
+        repeated=sum(of_recipient.values()) - len(of_recipient) + len(of_recipient.keys() - recipients),
+        job_ids_repeated=sum(of_job.values()) - len(of_job),
+    )
+
+
+async def committed_jobs(settings: KafkaSettings, topic: str = JOBS) -> AsyncIterator[SendJob]:
+    """Yield the jobs of a topic up to where it ended when this began."""
+    name = settings.topic_prefix + topic
+    consumer = AIOKafkaConsumer(
+        **connection(settings), isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    try:
+        await consumer.start()
+        places = [TopicPartition(name, each) for each in await consumer._client._wait_on_metadata(name)]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=300)).values():
+                for record in records:
+                    yield _decode(record.value)
+    finally:
+        await within(STOP_LIMIT, consumer.stop())
