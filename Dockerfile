@@ -3,6 +3,7 @@
 #   docker build --tag pushmill:dev --build-arg EXTRAS=[demo] .      with `pushmill simulate` and `demo` besides
 #   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[aws] .     to log in to Amazon MSK with IAM
 #   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[campaigns] .    with `pushmill campaigns`
+#   docker build --tag pushmill:0.2.0 --build-arg EXTRAS=[multibuffer] .    to agree on keys eight at a time
 ARG PYTHON=3.11-slim-bookworm
 
 # ── build: everything into one folder; every dependency comes as a wheel, so not even here is a compiler ────────
@@ -15,7 +16,9 @@ COPY crypto crypto
 COPY worker worker
 COPY campaigns campaigns
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/pushmill/bin/python install --constraint constraints.txt ".${EXTRAS}"
+    pip --python /opt/pushmill/bin/python install --constraint constraints.txt ".${EXTRAS}" \
+ && cd /opt/pushmill/lib \
+ && rm --force libippcp.so* libcrypto_mb.so libcrypto_mb.so.13.3    # copies, and a library that is not used
 
 # ── the image: Python, that folder, a user who owns nothing of it ───────────────────────────────────────────────
 FROM python:${PYTHON}

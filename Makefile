@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo picture test fetch-kafka test-kafka coverage check format bench chaos fuzz clean
+.PHONY: help setup demo picture test test-agreement fetch-kafka test-kafka coverage check format bench chaos fuzz clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ picture: $(READY) ## Run the demo and draw its closing screen, docs/demo.svg
 test: check      ## Run lint, types, unit, property and integration tests (ARGS="-k name")
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" $(ARGS)
 
+test-agreement: $(READY) ## Run what encrypts once more, with key agreements by OpenSSL (AGREEMENT=multibuffer for the other)
+	PUSHMILL_AGREEMENT=$(AGREEMENT) $(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" \
+	  tests/crypto tests/worker/pipeline tests/integration $(ARGS)
+
+AGREEMENT ?= openssl
 KAFKA_VERSIONS ?= 3.9 4
 WITH_KAFKA = $(BIN)/python -m tests.harness.kafka
 SHORT_CHAOS = --only kill term freeze expire cut \

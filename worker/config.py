@@ -152,6 +152,11 @@ class Settings(KafkaSettings):
         "`http://user:password@host:port`; `HTTP_PROXY`, `HTTPS_PROXY` and the like are never read",
         None,
     )
+    agreement: Literal["auto", "openssl", "multibuffer"] = _setting(
+        "what computes key agreements: `openssl`; `multibuffer`, eight at a time, which needs an extra and a "
+        "processor with AVX-512 IFMA; or `auto`, the faster one of those that work",
+        "auto",
+    )
     processes: Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)] = _setting(
         "worker processes; `auto` is one for each core", 1
     )

@@ -136,8 +136,9 @@ class Metrics:
     `TransportFailure`.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, agreement: str = "openssl") -> None:
         self._registry = registry
+        self._agreement = agreement
         self._signatures = 0
         self._declare_pushes()
         self._declare_times()
@@ -250,8 +251,10 @@ class Metrics:
         self.vapid_signatures = self._counter("vapid_signatures", "VAPID tokens signed").labels()
         state = self._gauge("worker_state", "1 for the state that the worker is in", "state")
         self._states = Children[WorkerState, Gauge](state.labels, WORKER_STATES)
-        build = self._gauge("build_info", "Always 1; what runs is in the labels", "version", "python")
-        build.labels(_version(), platform.python_version()).set(1)
+        build = self._gauge(
+            "build_info", "Always 1; what runs is in the labels", "version", "python", "agreement"
+        )
+        build.labels(_version(), platform.python_version(), self._agreement).set(1)
 
     def _counter(self, name: str, about: str, *labels: str) -> _Family[Counter]:
         def convert(children: dict[tuple[str, ...], Counter]) -> Metric:

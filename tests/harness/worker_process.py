@@ -18,6 +18,9 @@ from tests.harness.waiting import GENEROUS, until_seen
 ROOT = Path(__file__).parents[2]
 RUN = ("-m", "worker.cli")
 
+CHOSEN_FOR_ALL_TESTS = {"PUSHMILL_AGREEMENT"}
+"""Settings that workers of tests take from the environment that pytest runs in."""
+
 PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections, which could take one before its server listens,
 or between two of its lives."""
@@ -36,8 +39,12 @@ def free_port() -> int:
 
 
 def unset_environment() -> dict[str, str]:
-    """Return this process's environment without any setting of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PUSHMILL_")}
+    """Return this process's environment without any setting of ours but those that a run of tests chooses."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PUSHMILL_") or name in CHOSEN_FOR_ALL_TESTS
+    }
 
 
 def get(url: str) -> tuple[int, str]:

@@ -60,7 +60,7 @@ CONTRACT = {
     "pushmill_vapid_signatures_total": set(),
     "pushmill_event_loop_lag_seconds": set(),
     "pushmill_worker_state": {"state"},
-    "pushmill_build_info": {"version", "python"},
+    "pushmill_build_info": {"version", "python", "agreement"},
 }
 """Every metric of the contract as scraped, with its labels."""
 

@@ -31,6 +31,7 @@ CONTRACT = {
     "ENDPOINT_HOSTS": "",
     "ALLOW_PRIVATE_ENDPOINTS": False,
     "CA_FILE": None,
+    "AGREEMENT": "auto",
     "PROCESSES": 1,
     "MAX_IN_FLIGHT": 512,
     "MAX_BUFFERED": 60_000,

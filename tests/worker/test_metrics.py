@@ -39,7 +39,7 @@ CONTRACT = {
     "pushmill_vapid_signatures": ("counter", set()),
     "pushmill_event_loop_lag_seconds": ("gauge", set()),
     "pushmill_worker_state": ("gauge", {"state"}),
-    "pushmill_build_info": ("gauge", {"version", "python"}),
+    "pushmill_build_info": ("gauge", {"version", "python", "agreement"}),
 }
 SERVICES = ["fcm", "mozilla", "wns", "apple", "other"]
 
@@ -233,11 +233,14 @@ def test_buckets_reach_from_least_to_most(metrics, registry, name, labels, reach
     assert bounds[-2] >= reach[1]
 
 
-def test_the_build_is_named(metrics, registry):
+def test_the_build_is_named():
+    registry = CollectorRegistry()
+    Metrics(registry, agreement="multibuffer")
     text = generate_latest(registry).decode()
     python = ".".join(str(number) for number in sys.version_info[:3])
     (line,) = [line for line in text.splitlines() if line.startswith("pushmill_build_info{")]
     assert f'python="{python}"' in line
+    assert 'agreement="multibuffer"' in line
     assert line.endswith(" 1.0")
 
 

@@ -22,7 +22,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from crypto.agreement.openssl import OpenSSL
+from crypto.agreement.interface import Agreement
 from crypto.vapid import TokenCache
 from worker.app.checkpoint import Checkpointer
 from worker.app.dispatch import Dispatcher
@@ -31,6 +31,7 @@ from worker.app.ownership import Handover, Ownership
 from worker.app.watch import Watch
 from worker.config import Settings
 from worker.edges import clock
+from worker.edges.agreement.choice import choose
 from worker.edges.http.transports import make_transport, tls_context
 from worker.edges.kafka.client import KafkaStuckError
 from worker.edges.kafka.consumer import GroupConsumer, Membership
@@ -57,14 +58,19 @@ CANCEL_SECONDS = 5.0
 
 
 class Worker:
-    """A worker process, built from its settings; `run` is its whole life."""
+    """A worker process, built from its settings; `run` is its whole life.
+
+    Raises:
+        AgreementError: The key agreement that the settings ask for cannot be used here.
+    """
 
     def __init__(self, settings: Settings, process: int = 0, supervisor: socket.socket | None = None) -> None:
         self._settings = settings
         self._supervisor = supervisor
         self._process = process
         self._registry = _registry()
-        self._metrics = Metrics(self._registry)
+        self._agreement = self._choose_agreement()
+        self._metrics = Metrics(self._registry, agreement=self._agreement.name)
         self._tokens = TokenCache(settings.vapid_subject)
         self._lease, self._patience = Lease(), Patience()
         self._shelf: Shelf[Record] = Shelf()
@@ -84,6 +90,12 @@ class Worker:
         )
         self._make_loops()
 
+    def _choose_agreement(self) -> Agreement:
+        agreement, problem = choose(self._settings.agreement)
+        if problem:
+            log.warning("agreeing on keys by OpenSSL, which takes more CPU", problem=problem)
+        return agreement
+
     def _make_pipeline(self) -> Pipeline:
         settings = self._settings
         rules, any_host = settings.host_rules
@@ -100,7 +112,7 @@ class Worker:
             endpoints=Endpoints(rules, any_host=any_host),
             keys=Keyring(settings.vapid_dir, clock.monotonic, on_problem=_on_key_problem),
             tokens=self._tokens,
-            agreement=OpenSSL(),
+            agreement=self._agreement,
             entropy=clock.SystemEntropy(),
             metrics=self._metrics,
             stopwatch=clock.stopwatch,
@@ -183,6 +195,7 @@ class Worker:
             KafkaStuckError: Kafka stopped acknowledging: the process must end without flushing.
         """
         self._metrics.enter("starting")
+        log.info("starting", agreement=self._agreement.name)
         _tune_gc()
         async with AsyncExitStack() as stack:
             for close in (self._producer.stop, self._control.stop, self._consumer.stop):

@@ -26,6 +26,7 @@ from worker.commands import (
 )
 from worker.commands.extensions import ExtensibleGroup
 from worker.config import ConfigError
+from worker.edges.agreement.choice import AgreementError
 
 app = typer.Typer(
     name="pushmill",
@@ -70,7 +71,7 @@ def main() -> None:
     """Run a command, and turn whatever is not the program's own fault into one line and a status."""
     try:
         app()
-    except ConfigError as error:
+    except (ConfigError, AgreementError) as error:
         _end(str(error), MISUSED)
     except run.CANNOT_BEGIN as error:
         _end(str(error), FAILED)

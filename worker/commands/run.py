@@ -14,6 +14,7 @@ import typer
 from worker.app.worker import Worker
 from worker.commands import FAILED, end, run_async
 from worker.config import Settings, load_settings, unknown_variables
+from worker.edges.agreement.choice import AgreementError, choose
 from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
 from worker.edges.kafka.login import warn_of_oddities
 from worker.edges.kafka.metadata import TopicsNotReadyError
@@ -41,7 +42,7 @@ def run(
         structlog.contextvars.bind_contextvars(process=process)
         try:
             run_async(_work(settings, process, socket.socket(fileno=os.dup(sys.stdin.fileno()))))
-        except CANNOT_BEGIN as error:
+        except (AgreementError, *CANNOT_BEGIN) as error:
             end(str(error), UNBEGUN)
         return
     for name, meant in unknown_variables(os.environ).items():
@@ -70,6 +71,7 @@ def _stop_limit(settings: Settings) -> float:
 
 
 async def _supervise(settings: Settings, count: int) -> None:
+    choose(settings.agreement)  # refused here, it is refused once
     supervisor = Supervisor(count, stop_limit=_stop_limit(settings))
     with stop_on_signal() as stop:
         async with supervisor.status(settings.status_host, settings.status_port):

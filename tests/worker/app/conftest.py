@@ -12,9 +12,13 @@ from worker.records.envelope import Partition, Record
 
 
 @pytest.fixture
-async def worker(tmp_path, monkeypatch):
-    """A worker that owns a partition and has something to checkpoint."""
+def settings(tmp_path):
+    environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
+    return load_settings(environment)
 
+
+@pytest.fixture
+def without_kafka(monkeypatch):
     async def list_offsets(*_: Any) -> dict[Any, Any]:
         return {}
 
@@ -22,8 +26,12 @@ async def worker(tmp_path, monkeypatch):
     monkeypatch.setattr(producer, "AIOKafkaProducer", Producer)
     monkeypatch.setattr("worker.app.worker.ControlReader", lambda *_: None)
     monkeypatch.setattr(commits, "_list_offsets", list_offsets)
-    environment = {"PUSHMILL_VAPID_DIR": str(tmp_path), "PUSHMILL_VAPID_SUBJECT": "mailto:x@example.com"}
-    made = Worker(load_settings(environment))
+
+
+@pytest.fixture
+async def worker(settings, without_kafka):
+    """A worker that owns a partition and has something to checkpoint."""
+    made = Worker(settings)
     await made._consumer.start(made._membership)
     await made._consumer.on_partitions_assigned(PLACES)
     made._lease.renew(clock.monotonic())

@@ -4,11 +4,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from tests.worker.app.support import JOB, WAITS, turns
 from worker.app import worker as app
 from worker.commands import run
 from worker.edges import clock
+from worker.edges.agreement.choice import Choice
 from worker.edges.kafka.client import KafkaStuckError
 from worker.edges.kafka.leaving import CLOSE_SECONDS, LEAVE_LIMIT
 from worker.ledger import patience
@@ -53,6 +56,22 @@ def left(worker, monkeypatch, tmp_path):
 
 def _give(worker, monkeypatch, leave_file: Path | None) -> None:
     monkeypatch.setattr(worker, "_settings", worker._settings.model_copy(update={"leave_file": leave_file}))
+
+
+@pytest.mark.parametrize("problem", [None, "it is broken"])
+@pytest.mark.usefixtures("without_kafka")
+async def test_what_agrees_on_keys_is_told(settings, monkeypatch, problem):
+    monkeypatch.setattr("worker.app.worker.choose", lambda wanted: Choice(Named(wanted), problem))
+    with capture_logs() as logs:
+        made = app.Worker(settings)
+    labels = generate_latest(made._registry).decode()
+    assert 'pushmill_build_info{agreement="by auto",' in labels
+    assert [(line["log_level"], line["problem"]) for line in logs] == [("warning", problem)] * bool(problem)
+
+
+class Named:
+    def __init__(self, wanted):
+        self.name = f"by {wanted}"
 
 
 async def test_who_goes_for_good_leaves_after_the_last_checkpoint_and_commits_nothing_more(worker, left):

@@ -4,6 +4,7 @@ import pytest
 
 from worker.commands import pushmill as cli
 from worker.config import ConfigError
+from worker.edges.agreement.choice import AgreementError
 from worker.edges.kafka.client import KafkaUnreachableError
 from worker.edges.kafka.metadata import TopicsNotReadyError
 from worker.edges.kafka.topics import MissingTopicsError
@@ -14,6 +15,7 @@ from worker.edges.process.status import StatusPortError
     ("error", "status", "line"),
     [
         (ConfigError(("PUSHMILL_X is wrong",)), 2, "pushmill: invalid configuration:"),
+        (AgreementError("the library is missing"), 2, "pushmill: the library is missing"),
         (KafkaUnreachableError("cannot use Kafka"), 1, "pushmill: cannot use Kafka"),
         (MissingTopicsError("topics are missing"), 1, "pushmill: topics are missing"),
         (TopicsNotReadyError("the topics cannot be used"), 1, "pushmill: the topics cannot be used"),
