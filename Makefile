@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo picture test test-agreement fetch-kafka test-kafka coverage check format bench chaos fuzz clean
+.PHONY: help setup setup-bench demo picture test test-agreement fetch-kafka test-kafka coverage check format bench chaos fuzz clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -61,8 +61,10 @@ format: $(READY) ## Apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Measure CPU a push against the floor and other senders (ARGS="--sweeps" for more)
+setup-bench: $(READY) ## Install what only benchmarks need, and their tests
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+
+bench: setup-bench ## Measure CPU a push against the floor and other senders (ARGS="--sweeps" for more)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--help" for more)
@@ -74,4 +76,4 @@ fuzz: $(READY)   ## Change valid records as others write them, and feed every de
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean:           ## Remove the virtual environment and caches
-	rm -rf $(VENV) build/kafka .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build/kafka build/peers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

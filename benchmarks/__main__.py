@@ -9,85 +9,40 @@ and of their quotients. A figure is CPU time: wall time is noise on a shared mac
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
-from benchmarks import node, worker_run
+from benchmarks import contestant, worker_run
+from benchmarks.contestant import Contestant, Unavailable, child
+from benchmarks.peers.programs import PROGRAMS
+from benchmarks.peers.table import PEERS
 from benchmarks.report import Figure, write
 from benchmarks.senders import SENDERS
 from tests.harness.simulator import PushServiceClient, push_services
 
-Contestant = Callable[[PushServiceClient, int], Awaitable[dict[str, float]]]
-"""Takes a push service and a number of pushes; returns CPU microseconds a push, by what was measured."""
-
 
 async def stages(_service: PushServiceClient, _count: int) -> dict[str, float]:
-    return {f"stage: {name}": cost for name, cost in (await _child("benchmarks.stages")).items()}
-
-
-def sender(name: str) -> Contestant:
-    async def run(service: PushServiceClient, count: int) -> dict[str, float]:
-        subscriptions = await asyncio.to_thread(service.subscribe, count)
-        task = {"ca": str(service.ca), "subscriptions": subscriptions}
-        cost = await _child("benchmarks.senders", name, task=task)
-        await _check(service, name)
-        return {name: cost}
-
-    return run
-
-
-async def node_web_push(service: PushServiceClient, count: int) -> dict[str, float]:
-    subscriptions = await asyncio.to_thread(service.subscribe, count)
-    cost = await node.run(service, subscriptions)
-    await _check(service, "node web-push")
-    return {"node web-push": cost} if cost else {}
+    return {f"stage: {name}": cost for name, cost in (await child("benchmarks.stages")).items()}
 
 
 def worker(name: str, case: worker_run.Case) -> Contestant:
-    async def run(_service: PushServiceClient, count: int) -> dict[str, float]:
-        result = await worker_run.run(worker_run.Case(**(asdict(case) | {"count": max(count, case.count)})))
-        if result.wrong or result.repeats:
-            raise RuntimeError(
-                f"{name}: {result.wrong} recipients without exactly one outcome, {result.repeats} repeats"
-            )
-        return {f"worker: {name}": result.cpu, f"memory, MiB: {name}": result.rss}
-
-    return run
-
-
-async def _check(service: PushServiceClient, name: str) -> None:
-    repeats = await asyncio.to_thread(lambda: service.repeats)
-    if repeats:
-        raise RuntimeError(f"{name}: {repeats} pushes arrived more than once")
-
-
-async def _child(module: str, *arguments: str, task: object = None) -> Any:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate(json.dumps(task).encode())
-    if process.returncode:
-        raise RuntimeError(f"{module} {arguments} exited with status {process.returncode}")
-    return json.loads(out)
+    return contestant.worker(f"worker: {name}", case, label=name)
 
 
 # ── contestants ─────────────────────────────────────────────────────────────────────────────────────────────
 
-Case = partial(worker_run.Case, count=15_000)
+Case = partial(worker_run.Case, count=0)
+"""A run of as many pushes as the other contestants send, unless it says otherwise."""
 
 CONTESTANTS: dict[str, Contestant] = {
     "stages": stages,
-    **{name: sender(name) for name in SENDERS},
-    "node web-push": node_web_push,
+    **{name: contestant.sender("benchmarks.senders", name) for name in SENDERS},
+    **{name: peer.run for name, peer in PEERS.items()},
     "100 a record": worker("100 a record", Case()),
     "100 a record, aiohttp": worker("100 a record, aiohttp", Case(transport="aiohttp")),
     "1 a record": worker("1 a record", Case(a_record=1)),
@@ -116,7 +71,14 @@ SWEEPS: dict[str, Contestant] = {
 
 
 COMPARED = (
-    (5, ("stages", "bare", "pywebpush async", "100 a record", "1 a record", OWN_TEXTS, "2 processes")),
+    (
+        5,
+        (
+            *("stages", "bare", "plain worker", "plain worker, signing each push"),
+            *("pywebpush async", "webpush-rs", *PROGRAMS),
+            *("100 a record", "1 a record", OWN_TEXTS, "2 processes"),
+        ),
+    ),
     (3, ("10 a record", "10,000 sites, 10 a record", "1,000 campaigns, 10 a record")),
 )
 """Turns a round, and the contestants that take them side by side because their figures are divided by each
@@ -136,13 +98,28 @@ async def main(options: Options) -> None:
     taking_part = CONTESTANTS | (SWEEPS if options.sweeps else {})
     if options.only:
         taking_part = {name: (CONTESTANTS | SWEEPS)[name] for name in options.only}
+    skipped = await asyncio.to_thread(_prepare, taking_part)
+    turns = in_turns([name for name in taking_part if name not in skipped])
     figures: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory() as folder:
         async with push_services(Path(folder)) as [service]:
             for number in range(options.rounds):
-                for name in in_turns(list(taking_part)):
+                for name in turns:
                     await _take(name, taking_part[name], service, options.count, figures)
-                write(figures, options.results, rounds=number + 1, count=options.count)
+                write(figures, options.results, rounds=number + 1, count=options.count, skipped=skipped)
+
+
+def _prepare(names: Iterable[str]) -> dict[str, str]:
+    """Build what has to be built, before anything is measured; return who cannot take part, and why."""
+    skipped = {}
+    for name in names:
+        if name in PEERS:
+            try:
+                PEERS[name].prepare()
+            except Unavailable as reason:
+                print(f"{name} skipped: {reason}", file=sys.stderr)
+                skipped[name] = str(reason)
+    return skipped
 
 
 def in_turns(names: list[str]) -> list[str]:
@@ -160,11 +137,11 @@ def in_turns(names: list[str]) -> list[str]:
 
 
 async def _take(
-    name: str, contestant: Contestant, service: PushServiceClient, count: int, figures: dict[str, Figure]
+    name: str, run: Contestant, service: PushServiceClient, count: int, figures: dict[str, Figure]
 ) -> None:
     print(f"{name} …", end=" ", file=sys.stderr, flush=True)
     try:
-        costs = await contestant(service, count)
+        costs = await run(service, count)
     except (RuntimeError, AssertionError, TimeoutError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return

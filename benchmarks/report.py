@@ -4,12 +4,15 @@ import json
 import os
 import platform
 import statistics
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+NOBODY: Mapping[str, str] = MappingProxyType({})
 LIBRARIES = ("aiohttp", "aiokafka", "cryptography", "httptools", "msgspec", "pywebpush", "uvloop")
 FLOOR_CRYPTO, FLOOR_WIRE = "stage: key generation and ECDH (floor)", "bare"
 FLOOR, OURS = "floor", "worker: 100 a record"
@@ -17,16 +20,22 @@ OURS_OF_TEN = "worker: 10 a record"
 
 
 class Quotient(NamedTuple):
-    """Two figures to divide, and the target of their quotient."""
+    """Two figures to divide, and the target of their quotient, if there is one."""
 
     what: str
     above: str
     below: str
-    asked: str
+    asked: str = ""
 
 
 QUOTIENTS = (
     Quotient("pywebpush's async path / the worker", "pywebpush async", OURS, "at least 3"),
+    Quotient("a plain worker / the worker", "plain worker", OURS, "at least 6"),
+    Quotient("a plain worker that signs each push / the worker", "plain worker, signing each push", OURS),
+    Quotient("Go's webpush-go / the worker", "Go webpush-go", OURS),
+    Quotient("Rust's web-push / the worker", "Rust web-push", OURS),
+    Quotient("webpush-rs / the worker", "webpush-rs", OURS),
+    Quotient("node's web-push / the worker", "node web-push", OURS),
     Quotient("the worker / the floor", OURS, FLOOR, "at most 2"),
     Quotient(
         "key generation and ECDH / `encrypt`",
@@ -46,6 +55,22 @@ QUOTIENTS = (
     ),
 )
 
+SENDS_ONLY = "Kafka, pacing, retries, outcomes, expirations, metrics"
+WITHOUT = {
+    FLOOR: "HKDF, AES, checking keys, HTTP, " + SENDS_ONLY,
+    FLOOR_WIRE: "encryption, reading answers, " + SENDS_ONLY,
+    **dict.fromkeys(("transport httptools", "transport aiohttp"), "encryption, " + SENDS_ONLY),
+    **dict.fromkeys(("core httptools", "core httptools, batches of 32", "core aiohttp"), SENDS_ONLY),
+    **dict.fromkeys(("pywebpush async", "pywebpush sync"), SENDS_ONLY),
+    **dict.fromkeys(("webpush-rs", "Go webpush-go", "Rust web-push", "node web-push"), SENDS_ONLY),
+    **dict.fromkeys(
+        ("plain worker", "plain worker, signing each push"),
+        "pacing, due times, retries, a topic of expirations, several sites, metrics, knowing after a crash "
+        "what was sent",
+    ),
+}
+"""What the worker does and a contestant does not."""
+
 
 @dataclass
 class Figure:
@@ -61,18 +86,33 @@ class Figure:
         return statistics.median(self.rounds)
 
 
-def write(figures: dict[str, Figure], folder: Path, *, rounds: int, count: int) -> None:
-    """Write `results.json`, `results.md` and, where matplotlib is installed, `results.png`."""
+def write(
+    figures: dict[str, Figure], folder: Path, *, rounds: int, count: int, skipped: Mapping[str, str] = NOBODY
+) -> None:
+    """Write `results.json`, `results.md` and, where matplotlib is installed, `results.png`.
+
+    Args:
+        figures: What was measured.
+        folder: Where to write.
+        rounds: Rounds so far.
+        count: Pushes of each contestant in each turn.
+        skipped: Why a contestant took no part, by its name.
+    """
     folder.mkdir(exist_ok=True)
     figures = _with_floor(figures)
     about = _about(rounds, count)
     (folder / "results.json").write_text(
         json.dumps(
-            {"about": about, "figures": {name: asdict(each) for name, each in figures.items()}}, indent=1
+            {
+                "about": about,
+                "figures": {name: asdict(each) for name, each in figures.items()},
+                "skipped": dict(skipped),
+            },
+            indent=1,
         )
         + "\n"
     )
-    (folder / "results.md").write_text(_table(figures, about))
+    (folder / "results.md").write_text(_table(figures, about, skipped))
     _plot(figures, folder / "results.png")
 
 
@@ -104,13 +144,17 @@ def _about(rounds: int, count: int) -> dict[str, str]:
     }
 
 
-def _table(figures: dict[str, Figure], about: dict[str, str]) -> str:
+def _table(figures: dict[str, Figure], about: dict[str, str], skipped: Mapping[str, str]) -> str:
     head = "# Results of `make bench`\n\nWhat each line measures, and what not: [README](../README.md).\n\n"
     lines = [f"- {name}: {text}\n" for name, text in about.items()]
-    table = "\n| CPU microseconds a push | median | least | most |\n|---|---|---|---|\n"
+    table = "\n| CPU microseconds a push | median | least | most | without |\n|---|---|---|---|---|\n"
     for name, figure in figures.items():
         row = (figure.median, min(figure.rounds), max(figure.rounds))
-        table += f"| {name} | " + " | ".join(f"{each:,.1f}" for each in row) + " |\n"
+        table += (
+            f"| {name} | " + " | ".join(f"{each:,.1f}" for each in row) + f" | {WITHOUT.get(name, '')} |\n"
+        )
+    for name, reason in skipped.items():
+        table += f"| {name} | skipped: {reason} | | | {WITHOUT.get(name, '')} |\n"
     return head + "".join(lines) + _verdict(figures) + table
 
 

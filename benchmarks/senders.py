@@ -1,4 +1,4 @@
-"""Posting pushes over TLS with different senders: CPU microseconds a push of this process.
+"""Posting pushes over TLS with parts of the worker: CPU microseconds a push of this process.
 
     python -m benchmarks.senders NAME < task.json
 
@@ -9,21 +9,14 @@ connections and is not counted.
 import asyncio
 import json
 import os
-import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import requests
 import uvloop
-from py_vapid import Vapid02
-from pywebpush import webpush, webpush_async
 
 from crypto.aes128gcm import encrypt
 from crypto.keys import decode_subscription_keys
@@ -216,61 +209,6 @@ async def _post_all(transport: Transport, requests: Iterator[PushRequest], in_fl
     await done
 
 
-async def pywebpush_async(task: Task) -> float:
-    """Send with `webpush_async` on one shared aiohttp session, as many at once as the others."""
-    vapid = Vapid02()
-    vapid.generate_keys()
-    connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context(cafile=task.ca))
-    async with aiohttp.ClientSession(connector=connector) as session:
-
-        async def some_of(items: Iterator[dict[str, Any]]) -> None:
-            for each in items:
-                answer = await webpush_async(
-                    each,
-                    task.text.decode(),
-                    vapid,
-                    {"sub": SUBJECT},
-                    ttl=60,
-                    aiohttp_session=session,
-                    timeout=aiohttp.ClientTimeout(total=30),  # type: ignore[arg-type]
-                )
-                assert answer.status == 201  # type: ignore[union-attr]
-
-        async def send(some: Subscriptions) -> None:
-            items = iter(some)
-            await asyncio.gather(*(some_of(items) for _ in range(task.in_flight)))
-
-        return await timed(task, task.subscriptions, send)
-
-
-async def pywebpush_sync(task: Task) -> float:
-    """`webpush` on a requests session for each of 8 threads: more of them only fight for the interpreter."""
-    vapid = Vapid02()
-    vapid.generate_keys()
-
-    def some_of(items: Subscriptions) -> None:
-        with requests.Session() as session:
-            session.trust_env = False  # or its CA file would take the place of ours
-            session.verify = str(task.ca)
-            for each in items:
-                webpush(
-                    each,
-                    task.text.decode(),
-                    vapid,
-                    {"sub": SUBJECT},
-                    ttl=60,
-                    timeout=30,
-                    requests_session=session,
-                )
-
-    async def send(some: Subscriptions) -> None:
-        threads = 8
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some_of, [list(islice(some, n, None, threads)) for n in range(threads)]))
-
-    return await timed(task, task.subscriptions, send)
-
-
 SENDERS: dict[str, Callable[[Task], Awaitable[float]]] = {
     "bare": bare,
     "transport httptools": transport_only("httptools"),
@@ -278,17 +216,15 @@ SENDERS: dict[str, Callable[[Task], Awaitable[float]]] = {
     "core httptools": core("httptools"),
     "core httptools, batches of 32": core("httptools", 32),
     "core aiohttp": core("aiohttp"),
-    "pywebpush async": pywebpush_async,
-    "pywebpush sync": pywebpush_sync,
 }
 
 
-def main() -> None:
+def main(senders: dict[str, Callable[[Task], Awaitable[float]]]) -> None:
     given = json.load(sys.stdin)
     task = Task(**(given | {"ca": Path(given["ca"])}))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(runner.run(SENDERS[sys.argv[1]](task)))
+        print(runner.run(senders[sys.argv[1]](task)))
 
 
 if __name__ == "__main__":
-    main()
+    main(SENDERS)

@@ -16,16 +16,16 @@ import os
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.brokers import running
+from benchmarks.brokers import Broker, running
 from crypto.vapid import generate_vapid_key
 from tests.harness.simulator import PushServiceClient, Subscriptions, push_services
 from tests.harness.upstream import Outcomes
-from tests.harness.worker_process import WorkerProcess
 from tests.harness.world import World
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -118,29 +118,38 @@ def rss_mib(pid: int) -> float:
     return sum(pages) * PAGE_KIB / 1024
 
 
-async def run(case: Case) -> Result:
+Start = Callable[[World, Broker, list[PushServiceClient], Case], AbstractAsyncContextManager[int]]
+"""Runs a worker until the block ends; the block gets the id of its process."""
+
+
+@asynccontextmanager
+async def pushmill(
+    world: World, broker: Broker, services: list[PushServiceClient], case: Case
+) -> AsyncIterator[int]:
+    """Run Pushmill's own worker; the world ends it."""
+    _write_keys(world, case.sites)
+    settings = broker.environment | {
+        "PUSHMILL_CA_FILE": str(services[0].ca),
+        "PUSHMILL_TRANSPORT": case.transport,
+        "PUSHMILL_PROCESSES": str(case.processes),
+        "PUSHMILL_LOG_LEVEL": "warning",
+    }
+    yield (await world.start_worker(*services, **settings)).pid
+
+
+async def run(case: Case, start: Start = pushmill) -> Result:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (
             running(BROKER) as broker,
             push_services(folder / "services", case.services) as services,
             World(broker.address, folder, "bench", partitions=PARTITIONS) as world,
+            start(world, broker, services, case) as pid,
         ):
-            _write_keys(world, case.sites)
-            settings = broker.environment | {
-                "PUSHMILL_CA_FILE": str(services[0].ca),
-                "PUSHMILL_TRANSPORT": case.transport,
-                "PUSHMILL_PROCESSES": str(case.processes),
-                "PUSHMILL_LOG_LEVEL": "warning",
-            }
-            worker = await world.start_worker(*services, **settings)
-            return await _measure(world, worker, services, case)
+            return await _measure(world, pid, services, case)
 
 
-async def _measure(
-    world: World, worker: WorkerProcess, services: list[PushServiceClient], case: Case
-) -> Result:
-    pid = worker.pid
+async def _measure(world: World, pid: int, services: list[PushServiceClient], case: Case) -> Result:
     people = await asyncio.to_thread(_subscribe, services, WARM_UP + case.count)
     async with Outcomes(world) as outcomes:
         count = OutcomeCount(outcomes)

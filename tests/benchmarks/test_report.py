@@ -18,6 +18,18 @@ def test_what_failed_in_a_turn_is_divided_by_nothing():
     assert quotients({RIVAL: Figure([300.0])}) == {}
 
 
+def test_who_took_no_part_is_told_with_the_reason_and_everybody_with_what_they_lack(tmp_path):
+    figures = {"Rust web-push": Figure([150.0])}
+    write(figures, tmp_path, rounds=1, count=10, skipped={"Go webpush-go": "go is not on PATH"})
+    told = (tmp_path / "results.md").read_text()
+    lacks = "Kafka, pacing, retries, outcomes, expirations, metrics"
+    assert f"| Rust web-push | 150.0 | 150.0 | 150.0 | {lacks} |" in told
+    assert f"| Go webpush-go | skipped: go is not on PATH | | | {lacks} |" in told
+    assert json.loads((tmp_path / "results.json").read_text())["skipped"] == {
+        "Go webpush-go": "go is not on PATH"
+    }
+
+
 def test_a_run_is_written_with_its_quotients_and_its_floor(tmp_path):
     figures = {
         FLOOR_CRYPTO: Figure([60.0, 70.0]),

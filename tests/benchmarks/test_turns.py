@@ -1,6 +1,10 @@
 from itertools import pairwise
 
+import pytest
+
 from benchmarks.__main__ import COMPARED, CONTESTANTS, SWEEPS, in_turns
+from benchmarks.peers.table import PEERS
+from benchmarks.report import QUOTIENTS, WITHOUT
 
 ALL = [*CONTESTANTS, *SWEEPS]
 
@@ -25,5 +29,16 @@ def test_turns_are_spread_over_the_round():
 
 
 def test_only_who_takes_part_has_turns():
-    assert in_turns(["bare", "node web-push"]).count("bare") == COMPARED[0][0]
-    assert set(in_turns(["bare", "node web-push"])) == {"bare", "node web-push"}
+    assert in_turns(["bare", "core aiohttp"]).count("bare") == COMPARED[0][0]
+    assert set(in_turns(["bare", "core aiohttp"])) == {"bare", "core aiohttp"}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_the_report_says_what_a_peer_lacks(name):
+    assert WITHOUT[name]
+
+
+@pytest.mark.parametrize("name", [each.above for each in QUOTIENTS if each.above in PEERS])
+def test_a_peer_that_the_worker_is_compared_with_takes_turns_beside_it(name):
+    [together] = [names for _, names in COMPARED if "100 a record" in names]
+    assert name in together

@@ -51,6 +51,7 @@ REQUIREMENTS = {
     "node": Requirement("apt-get install nodejs", ("node",)),
     "go": Requirement("apt-get install golang-go", ("go",)),
     "rust": Requirement("apt-get install cargo", ("cargo",)),
+    "webpush-rs": Requirement(".venv/bin/pip install '.[bench]'", distributions=("webpush-rs",)),
     "multibuffer": Requirement(".venv/bin/pip install ipp-crypto", distributions=("ipp-crypto",)),
 }
 

@@ -1,6 +1,6 @@
 """Simulated push services in a process of their own, and a client that talks to one from outside.
 
-    python -m tests.harness.simulator FOLDER COUNT
+    python -m tests.harness.simulator FOLDER COUNT PORT
 
 They check headers and tokens but decrypt nothing, and keep a row for each push, so that repeats show.
 """
@@ -60,19 +60,23 @@ class PushServiceClient:
 
 
 @asynccontextmanager
-async def push_services(folder: Path, count: int = 1) -> AsyncIterator[list[PushServiceClient]]:
-    """Run push services in another process."""
-    async with json_process(__name__, folder, count) as process:
+async def push_services(
+    folder: Path, count: int = 1, port: int = 0
+) -> AsyncIterator[list[PushServiceClient]]:
+    """Run push services in another process, on free ports or one of them on a given port."""
+    async with json_process(__name__, folder, count, port) as process:
         origins = await process.hear()
         yield [PushServiceClient(origin, folder / "ca.pem") for origin in origins]
 
 
-async def _serve(folder: Path, count: int) -> None:
+async def _serve(folder: Path, count: int, port: int) -> None:
     certificates = Certificates()
     certificates.write(folder)
     context = certificates.server_context()
     services = [
-        SimulatedPushService("fcm", ssl_context=context, keep="digest", decrypt_every=0, seed=number)
+        SimulatedPushService(
+            "fcm", port=port, ssl_context=context, keep="digest", decrypt_every=0, seed=number
+        )
         for number in range(count)
     ]
     await serve_services(services, [service.origin for service in services])
@@ -80,4 +84,4 @@ async def _serve(folder: Path, count: int) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
+        runner.run(_serve(Path(sys.argv[1]), *map(int, sys.argv[2:])))
