@@ -75,6 +75,14 @@ def _origin(endpoint: str) -> str:
     return "/".join(endpoint.split("/", 3)[:3])
 
 
+def template(job: Json) -> str:
+    """The JSON of a job's notification in the declarative form of the Push API, as the worker sends it."""
+    told = {name: job[name] for name in ("job_id", "campaign_id")} | {"recipient_id": "{{recipient_id}}"}
+    content = job["notification"] | {"navigate": job["notification"]["url"], "data": told}
+    del content["url"]
+    return json.dumps({"web_push": 8030, "notification": content})
+
+
 def render(notification: str, variables: Json) -> str:
     """Fill in a notification's JSON; a placeholder is `{{name}}` or `{{name|otherwise}}`."""
     return PLACEHOLDER.sub(
@@ -110,7 +118,8 @@ class PlainWorker:
 
     async def _send_some(self, pushes: Iterator[tuple[str, Json, list[Json]]]) -> None:
         for notification, recipient, outcomes in pushes:
-            status = await self._send(recipient["subscription"], render(notification, recipient["variables"]))
+            text = render(notification, recipient["variables"] | {"recipient_id": recipient["id"]})
+            status = await self._send(recipient["subscription"], text)
             outcomes.append({"recipient_id": recipient["id"], "status": status, "at": time.time()})
 
     async def _send(self, subscription: Json, text: str) -> str:
@@ -132,7 +141,7 @@ class PlainWorker:
 
 def _pushes(jobs: Iterable[Json], outcomes: Iterable[list[Json]]) -> Iterator[tuple[str, Json, list[Json]]]:
     for job, some in zip(jobs, outcomes, strict=True):
-        notification = json.dumps(job["notification"])
+        notification = template(job)
         for recipient in job["recipients"]:
             yield notification, recipient, some
 

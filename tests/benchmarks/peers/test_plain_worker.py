@@ -27,13 +27,19 @@ async def test_every_recipient_gets_a_push_and_an_outcome_and_every_job_is_commi
             await world.until_all_is_committed()
     assert Counter(len(each) for each in found.values()) == {1: PUSHES}
     assert Counter(outcome["status"] for [outcome] in found.values()) == {"sent": PUSHES}
-    texts = [json.loads(push.plaintext) for push in service.all_pushes()]
-    assert Counter(text["title"] for text in texts) == {'Hello "Ada" 🎉': PUSHES}
-    assert len({push.token for push in service.all_pushes()}) == PUSHES
+    assert [push.token for push in service.all_pushes() if push.plaintext is None] == []
+    texts = {push.token: json.loads(push.plaintext)["notification"] for push in service.all_pushes()}
+    assert Counter((text["title"], text["navigate"]) for text in texts.values()) == {
+        ('Hello "Ada" 🎉', "https://shop.example/a1"): PUSHES
+    }
+    ids = {each.token: f"r{number}" for number, each in enumerate(subscriptions)}
+    assert {token: text["data"]["recipient_id"] for token, text in texts.items()} == ids
+    assert service.stats.taken == PUSHES
 
 
 def jobs(subscriptions):
     for job in campaign(subscriptions):
+        job["notification"]["url"] = "https://shop.example/{{sku}}"
         for recipient in job["recipients"]:
             recipient["variables"] = {"name": '"Ada"', "sku": "a1"}
         yield job
