@@ -74,7 +74,7 @@ COMPARED = (
     (
         5,
         (
-            *("stages", "bare", "plain worker", "plain worker, signing each push"),
+            *("stages", "bare", "plain worker", "plain worker, one token kept"),
             *("pywebpush async", "webpush-rs", *PROGRAMS),
             *("100 a record", "1 a record", OWN_TEXTS, "2 processes"),
         ),

@@ -31,7 +31,7 @@ class Quotient(NamedTuple):
 QUOTIENTS = (
     Quotient("pywebpush's async path / the worker", "pywebpush async", OURS, "at least 3"),
     Quotient("a plain worker / the worker", "plain worker", OURS, "at least 6"),
-    Quotient("a plain worker that signs each push / the worker", "plain worker, signing each push", OURS),
+    Quotient("a plain worker that keeps its token / the worker", "plain worker, one token kept", OURS),
     Quotient("Go's webpush-go / the worker", "Go webpush-go", OURS),
     Quotient("Rust's web-push / the worker", "Rust web-push", OURS),
     Quotient("webpush-rs / the worker", "webpush-rs", OURS),
@@ -64,7 +64,7 @@ WITHOUT = {
     **dict.fromkeys(("pywebpush async", "pywebpush sync"), SENDS_ONLY),
     **dict.fromkeys(("webpush-rs", "Go webpush-go", "Rust web-push", "node web-push"), SENDS_ONLY),
     **dict.fromkeys(
-        ("plain worker", "plain worker, signing each push"),
+        ("plain worker", "plain worker, one token kept"),
         "pacing, due times, retries, a topic of expirations, several sites, metrics, knowing after a crash "
         "what was sent",
     ),

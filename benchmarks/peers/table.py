@@ -69,8 +69,8 @@ def webpush_rs_is_ready() -> None:
 
 
 PEERS: dict[str, Peer] = {
-    "plain worker": plain("plain worker", "kept"),
-    "plain worker, signing each push": plain("plain worker, signing each push", "signed"),
+    "plain worker": plain("plain worker", "signed"),
+    "plain worker, one token kept": plain("plain worker, one token kept", "kept"),
     "pywebpush async": Peer(python_sender("pywebpush async")),
     "pywebpush sync": Peer(python_sender("pywebpush sync")),
     "webpush-rs": Peer(webpush_rs, webpush_rs_is_ready),
