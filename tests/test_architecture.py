@@ -69,7 +69,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.config": (*CONTRACT, *PROGRAM, "campaigns.model"),
     "campaigns.metrics": (),
     "campaigns.model": (*CONTRACT, "worker.checks"),
-    "campaigns.store": ("campaigns.model",),
+    "campaigns.store": ("worker.records", "campaigns.model"),
     "campaigns.embedded_postgres": (),
     "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
     "campaigns.adapters": ("worker.records", "campaigns.model", "campaigns.operations"),

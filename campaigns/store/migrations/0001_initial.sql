@@ -91,6 +91,7 @@ CREATE TABLE subscriber (
     city            text,
     zone            text,
     landing_url     text,
+    former_digest   bytea,                            -- SHA-256 of the endpoint of one who has unsubscribed
     tags            text[] NOT NULL DEFAULT '{}',
     attributes      jsonb NOT NULL DEFAULT '{}',
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -322,9 +323,8 @@ CREATE TABLE idempotency (
     credential  bigint NOT NULL REFERENCES credential ON DELETE CASCADE,
     route       text NOT NULL,
     key         text NOT NULL,
-    body        bytea NOT NULL,                       -- SHA-256 of the request's body
-    status      smallint,                             -- null: still running
-    answer      bytea,
+    body        bytea NOT NULL,                       -- SHA-256 of the request
+    answer      bytea NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (credential, route, key)
 );
