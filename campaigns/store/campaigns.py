@@ -1,0 +1,134 @@
+"""Campaigns."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from campaigns.model.campaign import Campaign, CampaignStatus, NewCampaign, Plan
+from campaigns.model.scope import Scope
+from campaigns.model.site import TrackClicks
+from campaigns.model.target import parse_target, target_tree
+from campaigns.store.database import Connection, Row
+from campaigns.store.rows import read
+from worker.records.notification import Notification
+
+
+class _Stored(Struct):
+    """Columns that are fields of a campaign, as they lie in the table."""
+
+    id: int
+    site: int
+    adapter: str
+    name: str
+    status: CampaignStatus
+    content: Notification
+    template: int | None
+    target: dict[str, Any]
+    track_clicks: TrackClicks
+    options: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+ADD = """
+INSERT INTO campaign (site, status, adapter, name, content, template, target, start_at, local_time,
+    stretch_time, ttl, ends_at, urgency, topic, track_clicks, options)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+RETURNING *
+"""
+FIND = """
+SELECT campaign.* FROM campaign JOIN site ON site.id = campaign.site
+WHERE campaign.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
+"""
+FIND_TO_CHANGE = FIND + "FOR UPDATE OF campaign"
+LIST = """
+SELECT * FROM campaign
+WHERE site = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3)
+ORDER BY id DESC LIMIT $4
+"""
+REPLACE = """
+UPDATE campaign SET status = $3, adapter = $4, name = $5, content = $6, template = $7, target = $8,
+    start_at = $9, local_time = $10, stretch_time = $11, ttl = $12, ends_at = $13, urgency = $14, topic = $15,
+    track_clicks = $16, options = $17, updated_at = $18
+WHERE id = $1 AND site = $2
+"""
+DELETE = "DELETE FROM campaign WHERE id = $1 AND site = $2"
+
+
+async def add_campaign(
+    connection: Connection, site: int, campaign: NewCampaign, status: CampaignStatus = CampaignStatus.DRAFT
+) -> Campaign:
+    """Add a campaign to a site."""
+    [row] = await connection.fetch(ADD, site, status, *_columns(campaign))
+    return _campaign(row)
+
+
+async def find_campaign(
+    connection: Connection, scope: Scope, number: int, *, to_change: bool = False
+) -> Campaign | None:
+    """Find a campaign within a scope.
+
+    Args:
+        connection: A connection.
+        scope: Who asks.
+        number: Its number.
+        to_change: Whether nobody else may change it until the transaction ends.
+    """
+    statement = FIND_TO_CHANGE if to_change else FIND
+    row = await connection.fetchrow(statement, number, scope.account, scope.site)
+    return None if row is None else _campaign(row)
+
+
+async def list_campaigns(
+    connection: Connection,
+    site: int,
+    *,
+    status: CampaignStatus | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Campaign]:
+    """List a site's campaigns, the newest first.
+
+    Args:
+        connection: A connection.
+        site: Whose they are.
+        status: Only those in this one.
+        before: Begin below this number.
+        limit: At most so many.
+    """
+    return [_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
+
+
+async def replace_campaign(connection: Connection, campaign: Campaign) -> None:
+    """Write a campaign as it is now."""
+    columns = (campaign.id, campaign.site, campaign.status, *_columns(campaign), campaign.updated_at)
+    await connection.execute(REPLACE, *columns)
+
+
+async def delete_campaign(connection: Connection, campaign: Campaign) -> None:
+    """Delete a campaign, and its launches with it."""
+    await connection.execute(DELETE, campaign.id, campaign.site)
+
+
+def _columns(campaign: NewCampaign) -> tuple[object, ...]:
+    plan = campaign.plan
+    return (
+        *(campaign.adapter, campaign.name, campaign.content, campaign.template, target_tree(campaign.target)),
+        *(
+            plan.start_at,
+            plan.local_time,
+            plan.stretch_time,
+            plan.ttl,
+            plan.ends_at,
+            plan.urgency,
+            plan.topic,
+        ),
+        *(campaign.track_clicks, campaign.options),
+    )
+
+
+def _campaign(row: Row) -> Campaign:
+    stored = read(row, _Stored)
+    fields = {name: getattr(stored, name) for name in _Stored.__struct_fields__}
+    return Campaign(**fields | {"target": parse_target(stored.target), "plan": read(row, Plan)})

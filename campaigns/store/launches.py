@@ -1,0 +1,126 @@
+"""Launches, as those see them who ask for one, pause it and read what came of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from campaigns.model.ids import LaunchId
+from campaigns.model.launch import Launch, LaunchState, NewLaunch
+from campaigns.model.scope import Scope
+from campaigns.model.site import TrackClicks
+from campaigns.model.target import parse_target, target_tree
+from campaigns.store.database import Connection, Row
+from campaigns.store.rows import read
+from worker.records.control import State
+from worker.records.job import Urgency
+from worker.records.notification import Notification
+
+# The slot follows from the number, which is drawn first: `campaigns.model.ids.slot_of`.
+ADD = """
+INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
+    stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, created_at, wanted_at,
+    state, written, written_at, last_due_at)
+SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16,
+    $17, $18, $19, $19
+FROM nextval(pg_get_serial_sequence('launch', 'id')) AS number
+ON CONFLICT (campaign, moment) DO NOTHING
+RETURNING *
+"""
+FIND = """
+SELECT launch.* FROM launch JOIN site ON site.id = launch.site
+WHERE launch.id = $1 AND launch.nonce = $2 AND site.account = $3 AND ($4::bigint IS NULL OR site.id = $4)
+"""
+OF_CAMPAIGN = "SELECT * FROM launch WHERE campaign = $1 AND site = $2 ORDER BY id"
+OPEN_TO_CHANGE = """
+SELECT * FROM launch WHERE campaign = $1 AND site = $2 AND state <> 'done' ORDER BY id FOR UPDATE
+"""
+CONTROL = """
+UPDATE launch SET wanted = $3, wanted_at = $4, shift = $5, control_due = true WHERE id = $1 AND site = $2
+"""
+
+
+class _Stored(Struct):
+    """Columns that are fields of a launch, as they lie in the table."""
+
+    id: int
+    nonce: str
+    site: int
+    campaign: int | None
+    moment: datetime
+    slot: int
+    state: LaunchState
+    wanted: State
+    wanted_at: datetime
+    shift: float
+    content: Notification
+    target: dict[str, Any]
+    start_at: datetime
+    local_time: datetime | None
+    stretch_time: float
+    ttl: int
+    ends_at: datetime | None
+    urgency: Urgency
+    topic: str | None
+    track_clicks: TrackClicks
+    targeted: int
+    written: int
+    created_at: datetime
+    last_due_at: datetime | None
+    written_at: datetime | None
+    done_at: datetime | None
+
+
+async def add_launch(
+    connection: Connection, launch: NewLaunch, now: datetime, *, by_outbox: bool = False
+) -> Launch | None:
+    """Add a launch; None if the campaign has one for this moment already.
+
+    Args:
+        connection: A connection with a transaction.
+        launch: What it sends.
+        now: The moment.
+        by_outbox: Whether a relay writes it. To launchers it is written already, all of it; a relay takes
+            those off its `written` who have unsubscribed meanwhile.
+    """
+    state = (LaunchState.WRITTEN, launch.targeted, now) if by_outbox else (LaunchState.WRITING, 0, None)
+    row = await connection.fetchrow(ADD, *_columns(launch), now, *state)
+    return None if row is None else read_launch(row)
+
+
+async def find_launch(connection: Connection, scope: Scope, launch_id: LaunchId) -> Launch | None:
+    """Find a launch within a scope."""
+    row = await connection.fetchrow(FIND, *launch_id, scope.account, scope.site)
+    return None if row is None else read_launch(row)
+
+
+async def launches_of(connection: Connection, campaign: int, site: int) -> list[Launch]:
+    """List a campaign's launches, the oldest first."""
+    return [read_launch(row) for row in await connection.fetch(OF_CAMPAIGN, campaign, site)]
+
+
+async def open_launches(connection: Connection, campaign: int, site: int) -> list[Launch]:
+    """List those of a campaign's launches that are not done, and keep them until the transaction ends."""
+    return [read_launch(row) for row in await connection.fetch(OPEN_TO_CHANGE, campaign, site)]
+
+
+async def control_launches(connection: Connection, launches: Iterable[Launch]) -> None:
+    """Write down what is wanted of launches from now on; a control record of each has then to be written."""
+    for each in launches:
+        await connection.execute(CONTROL, each.id, each.site, each.wanted, each.wanted_at, each.shift)
+
+
+def read_launch(row: Row) -> Launch:
+    """Return a row, with all of the table's columns, as a launch."""
+    stored = read(row, _Stored)
+    fields = {name: getattr(stored, name) for name in _Stored.__struct_fields__}
+    return Launch(**fields | {"target": parse_target(stored.target)})
+
+
+def _columns(launch: NewLaunch) -> tuple[object, ...]:
+    return (
+        *(launch.nonce, launch.site, launch.campaign, launch.moment, launch.content),
+        *(target_tree(launch.target), launch.start_at, launch.local_time, launch.stretch_time, launch.ttl),
+        *(launch.ends_at, launch.urgency, launch.topic, launch.track_clicks, launch.targeted),
+    )
