@@ -46,8 +46,8 @@ REQUIREMENTS = {
     "postgresql": Requirement(
         "apt-get install postgresql-15", ("initdb", "postgres")
     ),  # the oldest supported
-    "chromium": Requirement("apt-get install chromium", ("chromium",)),
-    "firefox": Requirement("apt-get install firefox-esr", ("firefox",)),
+    "chromium": Requirement("apt-get install chromium dbus-daemon", ("chromium", "dbus-daemon")),
+    "firefox": Requirement("apt-get install firefox-esr libnotify4 dbus-daemon", ("firefox", "dbus-daemon")),
     "node": Requirement("apt-get install nodejs", ("node",)),
     "go": Requirement("apt-get install golang-go", ("go",)),
     "rust": Requirement("apt-get install cargo", ("cargo",)),
