@@ -1,0 +1,97 @@
+"""What becomes of a subscriber whose browser subscribes, unsubscribes, or loses its endpoint to another."""
+
+from datetime import datetime
+
+import msgspec
+
+from campaigns.model.subscriber import (
+    BrowserSubscription,
+    Known,
+    Match,
+    Profile,
+    Subscriber,
+    SubscriberStatus,
+    updated,
+)
+
+
+def newcomer(
+    number: int,
+    site: int,
+    subscription: BrowserSubscription,
+    *,
+    vapid_key: str,
+    profile: Profile,
+    now: datetime,
+) -> Subscriber:
+    """Make a subscriber who was not known before.
+
+    Args:
+        number: Random; see `subscriber_number`.
+        site: Whose subscriber it is.
+        subscription: Where it can be sent to.
+        vapid_key: The key that the browser subscribed with.
+        profile: What it says of itself.
+        now: The moment.
+    """
+    there = msgspec.structs.replace(profile, tags=profile.tags or (), attributes=profile.attributes or {})
+    return Subscriber(
+        id=number,
+        site=site,
+        status=SubscriberStatus.ACTIVE,
+        subscription=subscription,
+        vapid_key=vapid_key,
+        profile=there,
+        created_at=now,
+        updated_at=now,
+        seen_at=now,
+        status_at=now,
+    )
+
+
+def subscribed(
+    known: Subscriber, subscription: BrowserSubscription, vapid_key: str, said: Profile, now: datetime
+) -> Subscriber:
+    """Return a known subscriber whose browser has subscribed again, or confirms that it is subscribed."""
+    profile = updated(known.profile, said)
+    is_news = (known.subscription, known.vapid_key, known.profile) != (subscription, vapid_key, profile)
+    was_active = known.status is SubscriberStatus.ACTIVE
+    return msgspec.structs.replace(
+        known,
+        status=SubscriberStatus.ACTIVE,
+        subscription=subscription,
+        vapid_key=vapid_key,
+        profile=profile,
+        updated_at=now if is_news or not was_active else known.updated_at,
+        seen_at=now,
+        status_at=known.status_at if was_active else now,
+    )
+
+
+def unsubscribed(known: Subscriber, now: datetime) -> Subscriber:
+    """Return a subscriber who asks not to be sent to: the keys are gone at once, and so is the hwid."""
+    if known.status is SubscriberStatus.UNSUBSCRIBED:
+        return known
+    return msgspec.structs.replace(
+        known,
+        status=SubscriberStatus.UNSUBSCRIBED,
+        subscription=None,
+        profile=msgspec.structs.replace(known.profile, hwid=None),
+        updated_at=now,
+        status_at=now,
+    )
+
+
+def displaced(known: Subscriber, now: datetime) -> Subscriber:
+    """Return a subscriber whose endpoint is another one's from now on."""
+    return msgspec.structs.replace(
+        known, status=SubscriberStatus.EXPIRED, subscription=None, updated_at=now, status_at=now
+    )
+
+
+def own_hwid(profile: Profile, known: Known, found: Match) -> Profile:
+    """Return what a browser says of itself without a hwid that is somebody else's: two cannot have it."""
+    holder = known.by_hwid
+    if holder is None or (found.subscriber is not None and found.subscriber.id == holder.id):
+        return profile
+    return msgspec.structs.replace(profile, hwid=None)
