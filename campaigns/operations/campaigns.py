@@ -1,0 +1,355 @@
+"""Campaigns: made, changed, launched, paused, resumed, cancelled, copied."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from campaigns.model import campaign as model
+from campaigns.model.campaign import (
+    Action,
+    Campaign,
+    CampaignStatus,
+    NewCampaign,
+    Plan,
+    Step,
+    plan_problems,
+)
+from campaigns.model.ids import make_nonce
+from campaigns.model.launch import Launch, controlled, launch_of
+from campaigns.model.problems import ConflictError, invalid, reject
+from campaigns.model.scope import Permission, Scope
+from campaigns.model.site import Site, TrackClicks
+from campaigns.model.target import Target
+from campaigns.model.texts import name_problems
+from campaigns.operations.audience import check_target, count_targeted, resolved
+from campaigns.operations.checking import checked
+from campaigns.operations.finding import the_campaign, the_site, the_template
+from campaigns.operations.service import Page, Service, page_of
+from campaigns.store.campaigns import add_campaign, delete_campaign, list_campaigns, replace_campaign
+from campaigns.store.database import Connection
+from campaigns.store.launches import add_launch, control_launches, launches_of, open_launches
+
+NONCE_BYTES = 5
+
+
+class CampaignDraft(Struct, frozen=True, kw_only=True):
+    """A campaign that is to be made.
+
+    Attributes:
+        name: For people.
+        target: Whom it is for.
+        content: A notification as JSON, decoded; or else the next one.
+        template: The number of a template whose content is copied.
+        plan: When.
+        track_clicks: How clicks are counted; None: as the site does by default.
+        adapter: In whose words it is made.
+        options: What only its adapter asks of it.
+    """
+
+    name: str
+    target: Target
+    content: object | UnsetType = UNSET
+    template: int | None = None
+    plan: Plan = Plan()
+    track_clicks: TrackClicks | None = None
+    adapter: str = "own"
+    options: dict[str, Any] = {}
+
+
+class CampaignChanges(Struct, frozen=True, kw_only=True):
+    """What is to be different about a campaign; content is JSON, decoded, and `plan` fields by name."""
+
+    name: str | UnsetType = UNSET
+    target: Target | UnsetType = UNSET
+    content: object | UnsetType = UNSET
+    plan: dict[str, Any] | UnsetType = UNSET
+    track_clicks: TrackClicks | UnsetType = UNSET
+    options: dict[str, Any] | UnsetType = UNSET
+
+
+class CampaignView(Struct, frozen=True):
+    """A campaign and its launches, the oldest first."""
+
+    campaign: Campaign
+    launches: list[Launch]
+
+
+# ── making and changing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def create_campaign(
+    scope: Scope, service: Service, site_number: int, draft: CampaignDraft, now: datetime
+) -> CampaignView:
+    """Make a campaign, as a draft.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such site, or no such template of it.
+        InvalidError: Something about it is wrong, or its content cannot be sent.
+    """
+    scope.require(Permission.SEND)
+    reject((*name_problems(draft.name), *plan_problems(draft.plan, now)))
+    async with service.begin() as connection:
+        site = await the_site(connection, scope, site_number)
+        await check_target(connection, scope, site.id, draft.target)
+        track_clicks = draft.track_clicks or site.defaults.track_clicks
+        tree = await _content(connection, scope, site, draft)
+        new = NewCampaign(
+            name=draft.name,
+            content=await checked(connection, service, site, tree, track_clicks),
+            target=draft.target,
+            plan=draft.plan,
+            template=draft.template,
+            track_clicks=track_clicks,
+            adapter=draft.adapter,
+            options=draft.options,
+        )
+        return CampaignView(await add_campaign(connection, site.id, new), [])
+
+
+async def _content(connection: Connection, scope: Scope, site: Site, draft: CampaignDraft) -> object:
+    if (draft.content is UNSET) == (draft.template is None):
+        raise invalid("content", "must be given, or template in its place")
+    if draft.template is None:
+        return draft.content
+    template = await the_template(connection, scope, draft.template)
+    if template.site != site.id:
+        raise invalid("template", "is no template of this site")
+    return msgspec.to_builtins(template.content)
+
+
+async def get_campaign(scope: Scope, service: Service, number: int) -> CampaignView:
+    """Return a campaign.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+    """
+    scope.require(Permission.READ)
+    async with service.begin() as connection:
+        return await _view(connection, await the_campaign(connection, scope, number))
+
+
+async def _view(connection: Connection, campaign: Campaign) -> CampaignView:
+    return CampaignView(campaign, await launches_of(connection, campaign.id, campaign.site))
+
+
+async def get_campaigns(
+    scope: Scope,
+    service: Service,
+    site: int,
+    *,
+    status: CampaignStatus | None = None,
+    before: int | None = None,
+    limit: int,
+) -> Page[CampaignView]:
+    """List a site's campaigns, the newest first.
+
+    Args:
+        scope: Who asks.
+        service: What operations need.
+        site: Whose they are.
+        status: Only those in this one.
+        before: Begin below this number; None for the newest.
+        limit: At most so many.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such site.
+    """
+    scope.require(Permission.READ)
+    async with service.begin() as connection:
+        await the_site(connection, scope, site)
+        found = await list_campaigns(connection, site, status=status, before=before, limit=limit + 1)
+        views = [await _view(connection, each) for each in found]
+    return page_of(views, limit, lambda each: each.campaign.id)
+
+
+async def edit_campaign(
+    scope: Scope, service: Service, number: int, changes: CampaignChanges, now: datetime
+) -> CampaignView:
+    """Change a campaign that is not launched yet.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It is launched, or has ended.
+        InvalidError: Something about it would be wrong.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        old = await the_campaign(connection, scope, number, to_change=True)
+        model.require(old, Action.EDIT)
+        site = await the_site(connection, scope, old.site)
+        fields = _plain(old, changes)
+        reject(
+            (*name_problems(fields.get("name", old.name)), *plan_problems(fields.get("plan", old.plan), now))
+        )
+        if changes.target is not UNSET:
+            await check_target(connection, scope, site.id, changes.target)
+        if changes.content is not UNSET or changes.track_clicks is not UNSET:
+            tree = msgspec.to_builtins(old.content) if changes.content is UNSET else changes.content
+            track_clicks = fields.get("track_clicks", old.track_clicks)
+            fields["content"] = await checked(connection, service, site, tree, track_clicks)
+        new = model.edit(old, now, **fields)
+        await replace_campaign(connection, new)
+        return await _view(connection, new)
+
+
+def _plain(old: Campaign, changes: CampaignChanges) -> dict[str, Any]:
+    """Return the fields that change as they are given, a plan's among them."""
+    names = ("name", "target", "track_clicks", "options")
+    fields = {name: getattr(changes, name) for name in names if getattr(changes, name) is not UNSET}
+    if changes.plan is not UNSET:
+        fields["plan"] = msgspec.structs.replace(old.plan, **changes.plan)
+    return fields
+
+
+async def copy_campaign(
+    scope: Scope, service: Service, number: int, now: datetime, *, site: int | None = None
+) -> CampaignView:
+    """Make a draft like another campaign.
+
+    Args:
+        scope: Who asks.
+        service: What operations need.
+        number: The original.
+        now: The moment.
+        site: Whose the copy is to be; None: the original's.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such campaign or site.
+        InvalidError: Its content cannot be sent to the site's subscribers, or its segment is another site's.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        original = await the_campaign(connection, scope, number)
+        where = await the_site(connection, scope, site or original.site)
+        await check_target(connection, scope, where.id, original.target)
+        tree = msgspec.to_builtins(original.content)
+        content = await checked(connection, service, where, tree, original.track_clicks)
+        copy = msgspec.structs.replace(model.copied(original, now), content=content)
+        return CampaignView(await add_campaign(connection, where.id, copy), [])
+
+
+async def remove_campaign(scope: Scope, service: Service, number: int) -> None:
+    """Delete a campaign, and what came of it.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It is under way.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        campaign = await the_campaign(connection, scope, number, to_change=True)
+        model.require(campaign, Action.DELETE)
+        await delete_campaign(connection, campaign)
+
+
+# ── launching and what follows ──────────────────────────────────────────────────────────────────────────────
+
+
+async def launch_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
+    """Launch a campaign: at once, or when its time comes.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It is launched already, or its segment is gone.
+        InvalidError: It would end before its last recipient is due.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        campaign = await the_campaign(connection, scope, number, to_change=True)
+        model.require(campaign, Action.LAUNCH)
+        reject(plan_problems(campaign.plan, now))
+        return await _take(connection, scope, service, model.launch(campaign, now), now)
+
+
+async def pause_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
+    """Stop a campaign until it is resumed, within seconds.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It neither waits nor runs.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        campaign = await the_campaign(connection, scope, number, to_change=True)
+        return await _take(connection, scope, service, model.pause(campaign, now), now)
+
+
+async def resume_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
+    """Let a paused campaign go on where it was.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It is not paused.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        campaign = await the_campaign(connection, scope, number, to_change=True)
+        open_ones = await open_launches(connection, campaign.id, campaign.site)
+        written = sum(launch.written for launch in open_ones)
+        step = model.resume(campaign, now, len(open_ones), written)
+        return await _take(connection, scope, service, step, now)
+
+
+async def cancel_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
+    """Stop a campaign for good, within seconds.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none.
+        ConflictError: It has ended already.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        campaign = await the_campaign(connection, scope, number, to_change=True)
+        return await _take(connection, scope, service, model.cancel(campaign, now), now)
+
+
+async def _take(
+    connection: Connection, scope: Scope, service: Service, step: Step, now: datetime
+) -> CampaignView:
+    """Write what a step comes to."""
+    campaign = step.campaign
+    if step.launch_for is not None:
+        nonce = make_nonce(service.random(NONCE_BYTES))
+        await begin_launch(connection, scope, campaign, moment=step.launch_for, now=now, nonce=nonce)
+    if step.control is not None:
+        open_ones = await open_launches(connection, campaign.id, campaign.site)
+        await control_launches(connection, [controlled(each, step.control, now) for each in open_ones])
+    await replace_campaign(connection, campaign)
+    return await _view(connection, campaign)
+
+
+async def begin_launch(
+    connection: Connection, scope: Scope, campaign: Campaign, *, moment: datetime, now: datetime, nonce: str
+) -> Launch:
+    """Make a campaign's launch for a planned moment.
+
+    Raises:
+        ConflictError: There is one for this moment, or the segment is gone.
+    """
+    site = await the_site(connection, scope, campaign.site)
+    target = await resolved(connection, scope, site.id, campaign.target)
+    new = launch_of(
+        campaign,
+        defaults=site.defaults,
+        target=target,
+        moment=moment,
+        now=now,
+        nonce=nonce,
+        targeted=await count_targeted(connection, site.id, target),
+    )
+    launch = await add_launch(connection, new, now)
+    if launch is None:
+        raise ConflictError("The campaign has been launched for this moment already.")
+    return launch

@@ -1,0 +1,33 @@
+"""Content, checked with what its site's subscribers have."""
+
+from campaigns.model.content import check_content
+from campaigns.model.site import Site, TrackClicks
+from campaigns.operations.service import Service
+from campaigns.store.attributes import list_attributes
+from campaigns.store.database import Connection
+from worker.records.notification import Notification
+
+
+async def checked(
+    connection: Connection, service: Service, site: Site, tree: object, track_clicks: TrackClicks
+) -> Notification:
+    """Read content, and check that it can be sent to a site's subscribers.
+
+    Args:
+        connection: A connection.
+        service: What operations need.
+        site: Whose it is.
+        tree: JSON, decoded.
+        track_clicks: How its clicks will be counted.
+
+    Raises:
+        InvalidError: It cannot; names each field that is wrong.
+    """
+    attributes = await list_attributes(connection, site.id)
+    return check_content(
+        tree,
+        site=site,
+        longest={each.name: each.longest for each in attributes},
+        track_clicks=track_clicks,
+        public_url=service.public_url,
+    )
