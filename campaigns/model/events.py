@@ -47,7 +47,7 @@ class BrowserEvent(Struct, frozen=True):
 
 
 class EventRecord(Struct, frozen=True, kw_only=True):
-    """The value of a record in `push.events`: what a browser reported of a push.
+    """The value of a record in `push.events`: what a browser reports of a push.
 
     Attributes:
         v: Version of this format.
@@ -60,12 +60,12 @@ class EventRecord(Struct, frozen=True, kw_only=True):
         received_at: When the report came in.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1]
     site_id: Id
     launch_id: Id
     subscriber_id: Id
     kind: EventKind
-    button: Annotated[int, Meta(ge=0, le=1)] | None = None
+    button: Annotated[int, Meta(ge=0, le=1)] | None
     at: Moment
     received_at: Moment
 
@@ -126,6 +126,7 @@ def event_record(
         received_at: When the report came in.
     """
     return EventRecord(
+        v=1,
         site_id=spell(Kind.SITE, site),
         launch_id=str(launch),
         subscriber_id=spell(Kind.SUBSCRIBER, subscriber),

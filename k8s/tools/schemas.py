@@ -1,4 +1,4 @@
-"""What crosses Kafka, generated from the worker's own types: JSON Schemas, and asyncapi.yaml around them.
+"""What crosses Kafka, generated from the code's own types: JSON Schemas, and asyncapi.yaml around them.
 
 The types say what is required and which values are accepted, and their docstrings say what a field is for;
 the tables here add what no type can express. Examples are the files in schemas/examples.
@@ -14,20 +14,25 @@ from typing import Any
 import msgspec
 import yaml
 
+from campaigns.model import events, marker
+from campaigns.model.events import EventRecord
+from campaigns.model.marker import BatchMarker, LaunchMarker
 from worker.records import control, job, notification, outcome, recipient, stats
 from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
 from worker.records.outcome import Expired, OutcomeBatch
 from worker.records.stats import CampaignStats
 from worker.records.topics import (
+    ALL_TOPICS,
     CONTROL,
     DEAD_LETTERS,
+    EVENTS,
     EXPIRED,
     JOBS,
+    LAUNCHES,
     OUTCOMES,
     STATS,
     TIERS,
-    TOPICS,
     URGENT_JOBS,
 )
 
@@ -43,6 +48,9 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "outcome-batch": OutcomeBatch,
     "expired": Expired,
     "campaign-stats": CampaignStats,
+    "launch-marker": LaunchMarker,
+    "batch-marker": BatchMarker,
+    "event-record": EventRecord,
 }
 """Every JSON value, by the name of its files."""
 
@@ -58,7 +66,7 @@ _BEYOND_TYPES: dict[str, Schema] = {
 }
 """Rules that the worker checks after it has decoded a value."""
 
-_ONLY_WRITTEN = {outcome.__name__, stats.__name__}
+_ONLY_WRITTEN = {module.__name__ for module in (outcome, stats, events, marker)}
 _NULL = {"type": "null"}
 _EMPTY: dict[Any, Schema] = {
     "object": {"type": "array", "maxItems": 0},
@@ -67,7 +75,7 @@ _EMPTY: dict[Any, Schema] = {
 
 _KINDS = {
     name: kind
-    for module in (control, job, notification, outcome, recipient, stats)
+    for module in (control, job, notification, outcome, recipient, stats, events, marker)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and kind.__module__ == module.__name__
 }
@@ -76,7 +84,7 @@ _KINDS = {
 _NAMES = {"EncodedKeys": "Keys"}
 """Types that are published under another name than their own."""
 
-_OPEN = {"Status"}
+_OPEN = {"Status", "EventKind"}
 """Enums to which later versions may add values: published as strings, with today's values as examples."""
 
 _UNDESCRIBED = {("LaterRecipient", "id")}
@@ -188,6 +196,13 @@ _MESSAGES: dict[str, tuple[str, str, str]] = {
     "outcome-batch": ("OutcomeBatch", "What became of some of a job's recipients.", _JOB_KEY),
     "expired": ("Expired", "A subscription that is gone.", _SUBSCRIPTION_KEY),
     "campaign-stats": ("CampaignStats", "What happened in a campaign since the last one.", _CAMPAIGN_KEY),
+    "launch-marker": ("LaunchMarker", "How far the writing of a launch has come.", "The launch's id."),
+    "batch-marker": (
+        "BatchMarker",
+        "The newest batch of small sends that a relay has written.",
+        "The relay.",
+    ),
+    "event-record": ("EventRecord", "What a browser reports of a push.", "The subscriber's id."),
 }
 
 _CHANNELS: dict[str, tuple[str, str, str]] = {
@@ -208,6 +223,7 @@ _CHANNELS: dict[str, tuple[str, str, str]] = {
     OUTCOMES: ("outcome-batch", "send", "Every recipient of every valid job ends here, in one final status."),
     EXPIRED: ("expired", "send", "Subscriptions to delete."),
     STATS: ("campaign-stats", "send", "For live views; the outcomes are the record."),
+    EVENTS: ("event-record", "send", "What browsers report to the campaign service."),
 }
 
 _HEADER = "# Written from the code's own types by `python -m k8s.tools.render`: change those, not this.\n"
@@ -266,7 +282,7 @@ def _document() -> dict[str, Any]:
 
 
 def _channels() -> tuple[dict[str, Any], dict[str, Any]]:
-    configs = {topic.name: topic.config for topic in TOPICS}
+    configs = {topic.name: topic.config for topic in ALL_TOPICS}
     channels, operations = {}, {}
     for topic, (name, action, about) in _CHANNELS.items():
         channel = _identifier(topic)
@@ -283,6 +299,11 @@ def _channels() -> tuple[dict[str, Any], dict[str, Any]]:
     }
     operations["sendLaterJob"] = _operation("send", "later", "LaterJob")
     operations["receiveLaterJob"] = _operation("receive", "later", "LaterJob")
+    about = "How far the campaign service has come with writing; it alone writes and reads this."
+    channels["launches"] = _channel(f"push.{LAUNCHES}", "LaunchMarker", about, configs[LAUNCHES])
+    channels["launches"]["messages"] |= {"BatchMarker": {"$ref": "#/components/messages/BatchMarker"}}
+    operations["sendLaunchMarker"] = _operation("send", "launches", "LaunchMarker")
+    operations["sendBatchMarker"] = _operation("send", "launches", "BatchMarker")
     about = "Records that could not be handled, byte for byte, with the reason in their headers."
     channels["deadLetters"] = _channel(f"push.{DEAD_LETTERS}", "DeadLetter", about, configs[DEAD_LETTERS])
     operations["sendDeadLetter"] = _operation("send", "deadLetters", "DeadLetter")

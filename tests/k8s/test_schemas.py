@@ -12,6 +12,8 @@ import yaml
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from pydantic import ValidationError
 
+from campaigns.model.events import decode_event
+from campaigns.model.marker import decode_batch_marker, decode_launch_marker
 from k8s.tools import render
 from k8s.tools.schemas import EXAMPLES, TYPES, examples
 from tests.k8s.support import PAGES, ROOT, lost
@@ -22,7 +24,7 @@ from worker.records.control import decode_control
 from worker.records.job import decode_job, decode_later
 from worker.records.outcome import Status, decode_expired, decode_outcomes
 from worker.records.stats import decode_stats
-from worker.records.topics import TIERS, TOPICS
+from worker.records.topics import ALL_TOPICS, TIERS
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "asyncapi.yaml").read_text())
 DECODERS: dict[str, Callable[[bytes], Any]] = {
@@ -32,6 +34,9 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "outcome-batch": decode_outcomes,
     "expired": decode_expired,
     "campaign-stats": decode_stats,
+    "launch-marker": decode_launch_marker,
+    "batch-marker": decode_batch_marker,
+    "event-record": decode_event,
 }
 EACH_VALUE = pytest.mark.parametrize("name", TYPES)
 
@@ -177,7 +182,7 @@ def test_it_has_exactly_the_topics_that_are_created():
         for address in addresses
         for tier in (tiers if "{" in address else [""])
     }
-    assert written_out == {f"push.{topic.name}" for topic in TOPICS}
+    assert written_out == {f"push.{topic.name}" for topic in ALL_TOPICS}
 
 
 def test_every_channel_is_used_and_every_message_has_an_example():
