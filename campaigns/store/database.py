@@ -31,6 +31,7 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.OperatorInterventionError,  # shut down, starting up, a statement that took too long
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionRollbackError,  # a deadlock: whoever tries again gets through
     TimeoutError,
     ConnectionError,
 )

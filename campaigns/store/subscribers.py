@@ -22,15 +22,23 @@ FIND = """
 SELECT subscriber.* FROM subscriber JOIN site ON site.id = subscriber.site
 WHERE subscriber.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
 """
-FIND_IN_SITE = "SELECT * FROM subscriber WHERE id = $1 AND site = $2"
+# What may be changed is locked: imports and outcomes change rows, too, and counts follow each change once.
+FIND_TO_CHANGE = FIND + "FOR UPDATE OF subscriber"
+FIND_IN_SITE = "SELECT * FROM subscriber WHERE id = $1 AND site = $2 FOR UPDATE"
 FIND_BY_ENDPOINT = """
 SELECT subscriber.* FROM subscriber_endpoint JOIN subscriber ON subscriber.id = subscriber_endpoint.subscriber
 WHERE subscriber_endpoint.site = $1 AND digest = $2
+FOR UPDATE OF subscriber
 """
-FIND_BY_KEY = """
+FIND_BY_HWID = """
 SELECT subscriber.* FROM subscriber_key JOIN subscriber ON subscriber.id = subscriber_key.subscriber
-WHERE subscriber_key.site = $1 AND kind = $2 AND value = $3 AND subscriber.id > $4
-ORDER BY subscriber.id LIMIT $5
+WHERE subscriber_key.site = $1 AND kind = 'hwid' AND value = $2
+FOR UPDATE OF subscriber
+"""
+LIST_BY_EXTERNAL_ID = """
+SELECT subscriber.* FROM subscriber_key JOIN subscriber ON subscriber.id = subscriber_key.subscriber
+WHERE subscriber_key.site = $1 AND kind = 'external_id' AND value = $2 AND subscriber.id > $3
+ORDER BY subscriber.id LIMIT $4
 """
 # By the index on site, status and id: one walk for each status.
 LIST = """
@@ -80,13 +88,23 @@ def digest_of(endpoint: str) -> bytes:
 # ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def find_subscriber(connection: Connection, scope: Scope, number: int) -> Subscriber | None:
-    """Find a subscriber within a scope."""
-    return _found(await connection.fetchrow(FIND, number, scope.account, scope.site))
+async def find_subscriber(
+    connection: Connection, scope: Scope, number: int, *, to_change: bool = False
+) -> Subscriber | None:
+    """Find a subscriber within a scope.
+
+    Args:
+        connection: A connection.
+        scope: Who asks.
+        number: Its number.
+        to_change: Whether nobody else may change it until the transaction ends.
+    """
+    statement = FIND_TO_CHANGE if to_change else FIND
+    return _found(await connection.fetchrow(statement, number, scope.account, scope.site))
 
 
 async def find_subscriber_of_site(connection: Connection, site: int, number: int) -> Subscriber | None:
-    """Find a site's subscriber, for a browser that shows its token."""
+    """Find a site's subscriber, to change it: its browser shows its token."""
     return _found(await connection.fetchrow(FIND_IN_SITE, number, site))
 
 
@@ -109,15 +127,15 @@ async def find_known(
 
 
 async def find_by_hwid(connection: Connection, site: int, hwid: str) -> Subscriber | None:
-    """Find the subscriber with a hwid."""
-    return _found(await connection.fetchrow(FIND_BY_KEY, site, "hwid", hwid, -1, 1))
+    """Find the subscriber with a hwid, to change it."""
+    return _found(await connection.fetchrow(FIND_BY_HWID, site, hwid))
 
 
 async def list_by_external_id(
     connection: Connection, site: int, external_id: str, after: int, limit: int
 ) -> list[Subscriber]:
     """List a user's subscribers, one for each browser, by number, beginning behind `after`."""
-    rows = await connection.fetch(FIND_BY_KEY, site, "external_id", external_id, after, limit)
+    rows = await connection.fetch(LIST_BY_EXTERNAL_ID, site, external_id, after, limit)
     return [_subscriber(row) for row in rows]
 
 
