@@ -5,6 +5,7 @@ and one huge launch does not stand in Kafka before a small one. Decides only whe
 holds nor how it is written. Times are seconds since the epoch.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from math import inf
 
@@ -20,6 +21,9 @@ AHEAD_SECONDS = 20.0
 AHEAD_LEAST = 20_000
 AHEAD_MOST = 500_000
 """Bounds of what is written ahead, in recipients: a pace that is not known yet, and one that is enormous."""
+
+PACE_SECONDS = 60.0
+"""Over how long a pace is measured."""
 
 LATE_SHARE = 20
 """One of so many recipients may be without an outcome for long (it waits for another attempt, or its outcome
@@ -76,3 +80,18 @@ class Turns:
             return None
         self._last = min((launch for launch in ready if launch > self._last), default=min(ready))
         return self._last
+
+
+class Pace:
+    """Outcomes a second over the last minute, from looks at how many there are."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque()
+
+    def look(self, settled: int, now: float) -> float:
+        """Note how many recipients have an outcome, and return the pace; 0 at the first look."""
+        self._looks.append((now, settled))
+        while len(self._looks) > 2 and self._looks[1][0] <= now - PACE_SECONDS:
+            self._looks.popleft()
+        then, before = self._looks[0]
+        return (settled - before) / (now - then) if now > then else 0.0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.launch.pace import AHEAD_LEAST, AHEAD_MOST, Standing, Turns, ahead, may_write_at
+from campaigns.launch.pace import AHEAD_LEAST, AHEAD_MOST, Pace, Standing, Turns, ahead, may_write_at
 
 NOON = 1_795_776_000.0
 
@@ -85,3 +85,21 @@ def test_nobody_waits_for_more_than_one_turn_of_each_other(ready_at):
         assert whose in ready
         waited = Counter({launch: waited[launch] + 1 for launch in ready if launch != whose})
         assert all(turns_waited < 5 for turns_waited in waited.values())
+
+
+def test_a_pace_is_that_of_the_last_minute():
+    pace = Pace()
+    assert pace.look(500, NOON) == 0.0
+    assert pace.look(500, NOON) == 0.0
+    assert pace.look(1500, NOON + 10) == 100.0
+    assert [pace.look(1500, NOON + second) for second in (40, 70)] == [25.0, 0.0]
+    assert pace.look(7500, NOON + 130) == 100.0
+
+
+@given(st.lists(st.floats(0.01, 20), max_size=60))
+def test_a_steady_pace_is_found_whenever_one_looks(steps):
+    pace, at = Pace(), NOON
+    pace.look(0, at)
+    for seconds in steps:
+        at += seconds
+        assert pace.look(round((at - NOON) * 1000), at) == pytest.approx(1000, rel=0.1, abs=60)
