@@ -1,0 +1,105 @@
+"""Launches, as their launcher sees them: what is to be written, how far that is, what the worker is told.
+
+Of a launch's two cursors, the newest marker in Kafka is right; the one in its row may be a chunk behind.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from campaigns.model.ids import LaunchId
+from campaigns.model.launch import Launch
+from campaigns.model.marker import LaunchMarker
+from campaigns.store.database import Connection
+from campaigns.store.launches import read_launch
+
+OPEN = """
+SELECT launch.*, site.zone AS site_zone, coalesce((site.defaults ->> 'sdk')::boolean, true) AS site_sdk,
+    (SELECT coalesce(sum(count), 0)::bigint FROM launch_count AS c WHERE c.launch = launch.id) AS settled
+FROM launch JOIN site ON site.id = launch.site
+WHERE launch.slot = $1 AND launch.state = 'writing'
+ORDER BY launch.id
+"""
+# Small sends, which a relay writes, have no cursor.
+NEWEST = "SELECT coalesce(max(marker_offset), 0) FROM launch WHERE slot = $1 AND cursor >= 0"
+KEEP = """
+WITH kept AS (
+    UPDATE launch SET cursor = $3, job = $4, written = $5, marker_offset = $6
+    WHERE id = $1 AND nonce = $2 AND cursor < $3
+    RETURNING campaign, written
+)
+UPDATE campaign SET status = 'sending', updated_at = now()
+FROM kept WHERE campaign.id = kept.campaign AND campaign.status = 'queued' AND kept.written > 0
+"""
+LAST_DUE = "UPDATE launch SET last_due_at = greatest(last_due_at, $2) WHERE id = $1"
+FINISH = """
+UPDATE launch SET state = 'written', written_at = now(), last_due_at = coalesce(last_due_at, start_at)
+WHERE id = $1 AND state = 'writing'
+"""
+CONTROL_DUE = "SELECT * FROM launch WHERE control_due ORDER BY wanted_at LIMIT 100"
+# Whoever has just said something that is out of date by now has still to say what is right.
+CONTROLLED = """
+UPDATE launch SET control_due = (wanted, wanted_at, shift) IS DISTINCT FROM ($2, $3, $4) WHERE id = $1
+"""
+
+
+class OpenLaunch(NamedTuple):
+    """A launch that is being written.
+
+    Attributes:
+        launch: The launch.
+        cursor: As in `LaunchMarker`.
+        job: Number of the next job.
+        settled: Recipients that have an outcome.
+        site_zone: Where subscribers without a zone are.
+        site_sdk: Whether the site's service worker is ours.
+    """
+
+    launch: Launch
+    cursor: int
+    job: int
+    settled: int
+    site_zone: str
+    site_sdk: bool
+
+
+async def open_launches(connection: Connection, slot: int) -> list[OpenLaunch]:
+    """List the launches of a slot that are not written to their end, paused and cancelled ones, too."""
+    return [
+        OpenLaunch(
+            read_launch(row),
+            *(row["cursor"], row["job"], row["settled"], row["site_zone"], row["site_sdk"]),
+        )
+        for row in await connection.fetch(OPEN, slot)
+    ]
+
+
+async def newest_marker_offset(connection: Connection, slot: int) -> int:
+    """Return the offset of the newest marker that has been kept for a slot; 0 if there is none."""
+    offset: int = await connection.fetchval(NEWEST, slot)
+    return offset
+
+
+async def keep_cursor(connection: Connection, launch: LaunchId, marker: LaunchMarker, offset: int) -> None:
+    """Write down how far a launch has come, unless it is known to have come further."""
+    await connection.execute(KEEP, *launch, marker.cursor, marker.job, marker.written, offset)
+
+
+async def keep_last_due(connection: Connection, number: int, last_due_at: datetime) -> None:
+    """Write down when the last recipient is due who is being written, as planned before any pause."""
+    await connection.execute(LAST_DUE, number, last_due_at)
+
+
+async def finish_launches(connection: Connection, numbers: Iterable[int]) -> None:
+    """Say of launches that nothing more will be written."""
+    await connection.executemany(FINISH, [(number,) for number in numbers])
+
+
+async def launches_to_control(connection: Connection) -> list[Launch]:
+    """List launches of which the worker has still to be told what is wanted."""
+    return [read_launch(row) for row in await connection.fetch(CONTROL_DUE)]
+
+
+async def keep_controlled(connection: Connection, launch: Launch) -> None:
+    """Write down that the worker has been told of a launch as it was read."""
+    await connection.execute(CONTROLLED, launch.id, launch.wanted, launch.wanted_at, launch.shift)

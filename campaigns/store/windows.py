@@ -1,0 +1,107 @@
+"""The subscribers in a target, a window of their ids at a time, with all that a push to them needs."""
+
+from typing import NamedTuple
+
+from campaigns.model.ids import SUBSCRIBER_END
+from campaigns.model.target import (
+    Everyone,
+    ExternalIds,
+    InSegment,
+    Meeting,
+    Subscribers,
+    Tagged,
+    Target,
+    condition_of,
+)
+from campaigns.store.condition_sql import Parameters, condition_sql
+from campaigns.store.database import Connection, Row
+
+SCANNED = 50_000
+"""Subscribers that a statement looks at, about: as long as it runs, it keeps PostgreSQL from cleaning up."""
+
+NAMED = """
+s.id IN (
+    SELECT k.subscriber FROM subscriber_key AS k
+    WHERE k.site = $1 AND k.kind = 'external_id' AND k.value = ANY({values})
+)
+"""
+ACTIVE = """
+SELECT coalesce(sum(count), 0)::bigint FROM subscriber_count WHERE site = $1 AND status = 'active'
+"""
+
+
+class InZones(NamedTuple):
+    """Subscribers by their zones.
+
+    Attributes:
+        names: The zones.
+        elsewhere: Whether all others are meant instead, those without a zone included.
+    """
+
+    names: tuple[str, ...]
+    elsewhere: bool = False
+
+
+ANYWHERE = InZones((), elsewhere=True)
+
+
+class Window(NamedTuple):
+    """A span of ids, `begin` included and `end` not, and how many subscribers are wanted of it."""
+
+    begin: int
+    end: int
+    limit: int
+
+
+async def window_length(connection: Connection, site: int, target: Target) -> int:
+    """Return how many ids a statement may look at."""
+    if isinstance(target, Subscribers | ExternalIds):
+        return SUBSCRIBER_END  # few, and each is found by an index
+    active: int = await connection.fetchval(ACTIVE, site)
+    return SUBSCRIBER_END if active <= SCANNED else SUBSCRIBER_END * SCANNED // active
+
+
+async def read_window(
+    connection: Connection, site: int, target: Target, zones: InZones, window: Window
+) -> list[Row]:
+    """Return the active subscribers of a target within a window, the first ones if there are too many."""
+    parameters = Parameters((site, *window))
+    statement = window_sql(_target_sql(target, parameters), _zones_sql(zones, parameters))
+    return await connection.fetch(statement, *parameters.values)
+
+
+def window_sql(target: str, zones: str) -> str:
+    """Return a window's statement; its parameters are the site, the first id, the one behind, and the limit.
+
+    Args:
+        target: Who is in the target, as an expression over `s`.
+        zones: Who is in the zones.
+    """
+    return f"""
+        SELECT s.id, s.endpoint, s.p256dh, s.auth, s.vapid_key, s.payload_format, s.language, s.platform,
+            s.attributes
+        FROM subscriber AS s
+        WHERE s.site = $1 AND s.status = 'active' AND s.id >= $2 AND s.id < $3 AND s.endpoint IS NOT NULL
+            AND s.p256dh IS NOT NULL AND s.auth IS NOT NULL AND s.vapid_key IS NOT NULL
+            AND {target} AND {zones}
+        ORDER BY s.id LIMIT $4
+    """  # noqa: S608 - both are made of parameters alone
+
+
+def _target_sql(target: Target, parameters: Parameters) -> str:
+    match target:
+        case Subscribers(numbers):
+            return f"s.id = ANY({parameters.add(list(numbers), 'bigint[]')})"
+        case ExternalIds(values):
+            return NAMED.format(values=parameters.add(list(values), "text[]"))
+        case InSegment():
+            raise AssertionError("a launch has its segment's condition instead")
+        case Everyone() | Tagged() | Meeting():
+            return condition_sql(condition_of(target), parameters)
+
+
+def _zones_sql(zones: InZones, parameters: Parameters) -> str:
+    if zones == ANYWHERE:
+        return "true"
+    names = parameters.add(list(zones.names), "text[]")
+    return f"coalesce(s.zone <> ALL({names}), true)" if zones.elsewhere else f"s.zone = ANY({names})"
