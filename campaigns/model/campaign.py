@@ -218,6 +218,15 @@ def come_due(campaign: Campaign, now: datetime) -> Step | None:
     return Step(moved(campaign, CampaignStatus.QUEUED, now), launch_for=due_at)
 
 
+def refuse(campaign: Campaign, now: datetime) -> Step:
+    """End a campaign that cannot be launched, though its time has come.
+
+    Raises:
+        ConflictError: It is launched, or has ended.
+    """
+    return Step(moved(campaign, CampaignStatus.REFUSED, now))
+
+
 def pause(campaign: Campaign, now: datetime) -> Step:
     """Stop a campaign until it is resumed.
 

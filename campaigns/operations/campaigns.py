@@ -16,22 +16,25 @@ from campaigns.model.campaign import (
     Step,
     plan_problems,
 )
-from campaigns.model.ids import make_nonce
-from campaigns.model.launch import Launch, controlled, launch_of
-from campaigns.model.problems import ConflictError, invalid, reject
+from campaigns.model.launch import Launch
+from campaigns.model.problems import invalid, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
 from campaigns.model.target import Target
 from campaigns.model.texts import name_problems
-from campaigns.operations.audience import check_target, count_targeted, resolved
+from campaigns.operations.audience import check_target
 from campaigns.operations.checking import checked
 from campaigns.operations.finding import the_campaign, the_site, the_template
+from campaigns.operations.launching import take
 from campaigns.operations.service import Page, Service, page_of
-from campaigns.store.campaigns import add_campaign, delete_campaign, list_campaigns, replace_campaign
+from campaigns.store.campaigns import (
+    add_campaign,
+    delete_campaign,
+    list_campaigns,
+    replace_campaign,
+)
 from campaigns.store.database import Connection
-from campaigns.store.launches import add_launch, control_launches, launches_of, open_launches
-
-NONCE_BYTES = 5
+from campaigns.store.launches import launches_of, open_launches
 
 
 class CampaignDraft(Struct, frozen=True, kw_only=True):
@@ -267,7 +270,7 @@ async def launch_campaign(scope: Scope, service: Service, number: int, now: date
         campaign = await the_campaign(connection, scope, number, to_change=True)
         model.require(campaign, Action.LAUNCH)
         reject(plan_problems(campaign.plan, now))
-        return await _take(connection, scope, service, model.launch(campaign, now), now)
+        return await _taken(connection, scope, service, model.launch(campaign, now), now)
 
 
 async def pause_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
@@ -281,7 +284,7 @@ async def pause_campaign(scope: Scope, service: Service, number: int, now: datet
     scope.require(Permission.SEND)
     async with service.begin() as connection:
         campaign = await the_campaign(connection, scope, number, to_change=True)
-        return await _take(connection, scope, service, model.pause(campaign, now), now)
+        return await _taken(connection, scope, service, model.pause(campaign, now), now)
 
 
 async def resume_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
@@ -298,7 +301,7 @@ async def resume_campaign(scope: Scope, service: Service, number: int, now: date
         open_ones = await open_launches(connection, campaign.id, campaign.site)
         written = sum(launch.written for launch in open_ones)
         step = model.resume(campaign, now, len(open_ones), written)
-        return await _take(connection, scope, service, step, now)
+        return await _taken(connection, scope, service, step, now)
 
 
 async def cancel_campaign(scope: Scope, service: Service, number: int, now: datetime) -> CampaignView:
@@ -312,44 +315,10 @@ async def cancel_campaign(scope: Scope, service: Service, number: int, now: date
     scope.require(Permission.SEND)
     async with service.begin() as connection:
         campaign = await the_campaign(connection, scope, number, to_change=True)
-        return await _take(connection, scope, service, model.cancel(campaign, now), now)
+        return await _taken(connection, scope, service, model.cancel(campaign, now), now)
 
 
-async def _take(
+async def _taken(
     connection: Connection, scope: Scope, service: Service, step: Step, now: datetime
 ) -> CampaignView:
-    """Write what a step comes to."""
-    campaign = step.campaign
-    if step.launch_for is not None:
-        nonce = make_nonce(service.random(NONCE_BYTES))
-        await begin_launch(connection, scope, campaign, moment=step.launch_for, now=now, nonce=nonce)
-    if step.control is not None:
-        open_ones = await open_launches(connection, campaign.id, campaign.site)
-        await control_launches(connection, [controlled(each, step.control, now) for each in open_ones])
-    await replace_campaign(connection, campaign)
-    return await _view(connection, campaign)
-
-
-async def begin_launch(
-    connection: Connection, scope: Scope, campaign: Campaign, *, moment: datetime, now: datetime, nonce: str
-) -> Launch:
-    """Make a campaign's launch for a planned moment.
-
-    Raises:
-        ConflictError: There is one for this moment, or the segment is gone.
-    """
-    site = await the_site(connection, scope, campaign.site)
-    target = await resolved(connection, scope, site.id, campaign.target)
-    new = launch_of(
-        campaign,
-        defaults=site.defaults,
-        target=target,
-        moment=moment,
-        now=now,
-        nonce=nonce,
-        targeted=await count_targeted(connection, site.id, target),
-    )
-    launch = await add_launch(connection, new, now)
-    if launch is None:
-        raise ConflictError("The campaign has been launched for this moment already.")
-    return launch
+    return await _view(connection, await take(connection, scope, service, step, now))

@@ -13,9 +13,9 @@ from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
 from campaigns.model.target import Target
 from campaigns.operations.audience import check_target, few_members, resolved
-from campaigns.operations.campaigns import NONCE_BYTES
 from campaigns.operations.checking import checked
 from campaigns.operations.finding import the_campaign, the_site
+from campaigns.operations.launching import NONCE_BYTES
 from campaigns.operations.service import Service
 from campaigns.store.database import Connection
 from campaigns.store.launches import add_launch

@@ -53,6 +53,15 @@ UPDATE campaign SET status = $3, adapter = $4, name = $5, content = $6, template
     track_clicks = $16, options = $17, updated_at = $18
 WHERE id = $1 AND site = $2
 """
+# Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
+DUE_TO_CHANGE = """
+SELECT campaign.*, site.account FROM campaign JOIN site ON site.id = campaign.site
+WHERE status = 'scheduled'
+    AND (start_at <= $1 OR local_time <= $1::timestamptz AT TIME ZONE 'UTC' + interval '14 hours')
+ORDER BY coalesce(start_at, local_time AT TIME ZONE 'UTC'), campaign.id
+LIMIT 1
+FOR UPDATE OF campaign SKIP LOCKED
+"""
 DELETE = "DELETE FROM campaign WHERE id = $1 AND site = $2"
 
 
@@ -98,6 +107,16 @@ async def list_campaigns(
         limit: At most so many.
     """
     return [_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
+
+
+async def find_due_campaign(connection: Connection, now: datetime) -> tuple[int, Campaign] | None:
+    """Find a scheduled campaign whose time has come, and which nobody else is about to launch.
+
+    Returns:
+        Whose it is, by the number of the account, and the campaign; None if there is none.
+    """
+    row = await connection.fetchrow(DUE_TO_CHANGE, now)
+    return None if row is None else (row["account"], _campaign(row))
 
 
 async def replace_campaign(connection: Connection, campaign: Campaign) -> None:

@@ -22,6 +22,7 @@ from campaigns.model.campaign import (
     moved,
     pause,
     plan_problems,
+    refuse,
     require,
     resume,
 )
@@ -127,6 +128,12 @@ def test_a_scheduled_campaign_comes_due_for_its_planned_moment_however_late():
     step = come_due(campaign, LATER + timedelta(days=3))
     assert (step.campaign.status, step.launch_for) == (S.QUEUED, LATER)
     assert come_due(made(S.DRAFT, start_at=NOW), LATER) is None
+
+
+def test_what_cannot_be_launched_is_refused():
+    assert refuse(made(S.SCHEDULED, start_at=NOW), LATER).campaign.status is S.REFUSED
+    with pytest.raises(ConflictError):
+        refuse(made(S.SENDING), LATER)
 
 
 def test_pause_resume_and_cancel_tell_the_launches():
