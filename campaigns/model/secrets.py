@@ -147,6 +147,16 @@ def unseal(keys: Keys, name: str, sealed: bytes) -> bytes:
         raise SealError(f"{name} cannot be opened: it was sealed under another name, or is damaged") from None
 
 
+def identity_name(account: int) -> str:
+    """Return the name under which the identity secrets of an account's sites are sealed."""
+    return f"identity:{account}"
+
+
+def vapid_key_name(key: str) -> str:
+    """Return the name under which the private half of a VAPID key is sealed."""
+    return f"vapid_key:{key}"
+
+
 # ── proofs of identity ──────────────────────────────────────────────────────────────────────────────────────
 
 

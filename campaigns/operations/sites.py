@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from campaigns.model.ids import make_nonce
 from campaigns.model.problems import ConflictError, NotFoundError, invalid, reject
 from campaigns.model.scope import Permission, Scope
-from campaigns.model.secrets import NONCE_BYTES, Purpose, seal
+from campaigns.model.secrets import NONCE_BYTES, Purpose, identity_name, seal, vapid_key_name
 from campaigns.model.site import Defaults, NewSite, Site, origin_of, site_problems
 from campaigns.operations.finding import the_site, there
 from campaigns.operations.service import Page, Service, page_of
@@ -97,7 +97,7 @@ async def create_site(scope: Scope, service: Service, draft: SiteDraft) -> Keyed
     if scope.site is not None:
         raise NotFoundError("site")
     identity = None if draft.open_identity else base64url.encode(service.random(IDENTITY_BYTES))
-    site = _new_site(service, draft, identity)
+    site = _new_site(scope, service, draft, identity)
     reject(site_problems(site, service.zones))
     async with service.begin() as connection:
         key = await _create_key(connection, scope, service, site.vapid_key, draft.private_key)
@@ -105,12 +105,12 @@ async def create_site(scope: Scope, service: Service, draft: SiteDraft) -> Keyed
     return KeyedSite(added, base64url.encode(key.public), identity)
 
 
-def _new_site(service: Service, draft: SiteDraft, identity: str | None) -> NewSite:
+def _new_site(scope: Scope, service: Service, draft: SiteDraft, identity: str | None) -> NewSite:
     host = urlsplit(draft.url).hostname if origin_of(draft.url) else None
     name = draft.vapid_key or f"{_NOT_IN_NAMES.sub('-', host or 'site')[:64]}-{make_nonce(service.random(5))}"
     if re.fullmatch(ID_PATTERN, name) is None:
         raise invalid("vapid_key", "must be letters, digits, . _ : and -; at most 128")
-    sealed = None if identity is None else _sealed(service, f"identity:{name}", identity.encode())
+    sealed = None if identity is None else _sealed(service, identity_name(scope.account), identity.encode())
     return NewSite(
         url=draft.url,
         origins=((origin_of(draft.url) or "",) if draft.origins is None else draft.origins),
@@ -134,7 +134,7 @@ async def _create_key(
         pair = generate_vapid_key() if private_key is None else read_vapid_key(private_key)
     except VapidKeyError as error:
         raise invalid("private_key", str(error)) from None
-    sealed = _sealed(service, f"vapid_key:{name}", pair.to_pem())
+    sealed = _sealed(service, vapid_key_name(name), pair.to_pem())
     key = await add_vapid_key(connection, scope.account, name=name, public=pair.public, sealed=sealed)
     if key is None:
         raise ConflictError(f"There is a key {name} already; give this one another name.")

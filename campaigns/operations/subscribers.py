@@ -11,7 +11,7 @@ from campaigns.model.device import Device, device_of
 from campaigns.model.membership import displaced, newcomer, own_hwid, subscribed, unsubscribed
 from campaigns.model.problems import IdentityError, NotFoundError, reject
 from campaigns.model.scope import Permission, Scope
-from campaigns.model.secrets import Purpose, proves_identity, unseal
+from campaigns.model.secrets import Purpose, identity_name, proves_identity, unseal
 from campaigns.model.site import Site
 from campaigns.model.subscriber import (
     RANDOM_BYTES,
@@ -142,7 +142,7 @@ def _named(service: Service, site: int, token: str | None) -> int | None:
 def _check_identity(service: Service, site: Site, external_id: str | None, proof: str | None) -> None:
     if external_id is None or site.identity_secret is None:
         return
-    secret = unseal(service.secrets.keys(Purpose.SEAL), f"identity:{site.vapid_key}", site.identity_secret)
+    secret = unseal(service.secrets.keys(Purpose.SEAL), identity_name(site.account), site.identity_secret)
     if not proves_identity(secret, external_id, proof or ""):
         raise IdentityError("The proof is not right for this external id.")
 

@@ -3,7 +3,7 @@ import pytest
 
 from campaigns.model.problems import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from campaigns.model.scope import Permission
-from campaigns.model.secrets import Purpose, unseal
+from campaigns.model.secrets import Purpose, identity_name, unseal, vapid_key_name
 from campaigns.model.site import Defaults
 from campaigns.operations.sites import (
     SiteChanges,
@@ -26,7 +26,7 @@ async def test_a_site_gets_a_key_whose_private_half_is_sealed(database, scope, s
     assert site.vapid_key.startswith("shop-example-")
     async with database.connection() as connection:
         key = await find_vapid_key(connection, scope.account, site.vapid_key)
-    pem = unseal(service.secrets.keys(Purpose.SEAL), f"vapid_key:{site.vapid_key}", key.sealed)
+    pem = unseal(service.secrets.keys(Purpose.SEAL), vapid_key_name(site.vapid_key), key.sealed)
     assert load_vapid_key(pem).public_text == added.public_key
     assert b"PRIVATE" not in key.sealed
 
@@ -47,7 +47,7 @@ async def test_a_secret_to_prove_identities_with_is_told_once(scope, service):
     added = await make_site(scope, service)
     assert len(added.identity_secret) == 43
     sealed = added.site.identity_secret
-    opened = unseal(service.secrets.keys(Purpose.SEAL), f"identity:{added.site.vapid_key}", sealed)
+    opened = unseal(service.secrets.keys(Purpose.SEAL), identity_name(scope.account), sealed)
     assert opened.decode() == added.identity_secret
     assert (await get_site(scope, service, added.site.id)).identity_secret is None
     assert (await make_site(scope, service, open_identity=True)).site.identity_secret is None
