@@ -30,6 +30,12 @@ def headers(origin: str, *, allowed: bool) -> Mapping[str, str]:
     }
 
 
+def is_refused(request: HttpRequest, route: Route, origin_headers: Mapping[str, str]) -> bool:
+    """Whether a page calls that may not. Browsers say from where they come; other programs need not."""
+    asked = route.origin is not None and "origin" in request.headers
+    return asked and "Access-Control-Allow-Origin" not in origin_headers
+
+
 def preflight(request: HttpRequest, route: Route, origin_headers: Mapping[str, str]) -> HttpAnswer:
     """Answer a browser that asks whether a page may call a route."""
     if "Access-Control-Allow-Origin" not in origin_headers:

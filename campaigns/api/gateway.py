@@ -115,6 +115,8 @@ class Gateway:
         credential = await self._let_in(request, route, now, headers)
         parameters = match.parameters()
         headers.update(await self._origin_headers(request, route, parameters))
+        if route.writes and cross_origin.is_refused(request, route, headers):
+            raise RefusedError(Reason.FORBIDDEN, "Pages of this origin may not do this.")
         request = replace(request, body=await read_body())
         call = Call(
             request=request,

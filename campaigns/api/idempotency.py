@@ -6,7 +6,7 @@ Decides what a repeat is answered. A refusal undoes everything, the key included
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
@@ -15,24 +15,11 @@ import msgspec
 from campaigns.adapters.messages import HttpAnswer
 from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.adapters.routes import Call
+from campaigns.store.idempotency import KeptAnswer
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255
 REPLAYED = {"Idempotency-Replayed": "true"}
-
-
-class Entry(NamedTuple):
-    """What is kept of a request.
-
-    Attributes:
-        body: SHA-256 of its path, query and body.
-        answer: What it was answered, as `encode` writes it.
-        created_at: When it came.
-    """
-
-    body: bytes
-    answer: bytes
-    created_at: datetime
 
 
 class Key(NamedTuple):
@@ -49,10 +36,10 @@ class Keys(Protocol):
     async def lock(self, key: Key) -> bool:
         """Keep everybody else from a key until the transaction ends; False if somebody has it."""
 
-    async def find(self, key: Key) -> Entry | None:
+    async def find(self, key: Key) -> KeptAnswer | None:
         """Look a key up."""
 
-    async def keep(self, key: Key, entry: Entry) -> None:
+    async def keep(self, key: Key, kept: KeptAnswer) -> None:
         """Keep an answer, in place of an older one."""
 
 
@@ -89,11 +76,11 @@ class Repeats:
             if found is not None and call.now < found.created_at + KEPT:
                 return _again(found, digest)
             answer = await run(replace(call, service=service))
-            await keys.keep(key, Entry(digest, encode(answer), call.now))
+            await keys.keep(key, KeptAnswer(digest, encode(answer), call.now))
             return answer
 
 
-def _again(found: Entry, digest: bytes) -> HttpAnswer:
+def _again(found: KeptAnswer, digest: bytes) -> HttpAnswer:
     if found.body != digest:
         raise RefusedError(
             Reason.KEY_REUSED, "This idempotency key came with another request before: make a new one."
@@ -103,9 +90,7 @@ def _again(found: Entry, digest: bytes) -> HttpAnswer:
 
 def _digest(call: Call[Any, Any]) -> bytes:
     request = call.request
-    return sha256(
-        b"\0".join((request.path.encode(), request.query_string.encode(), request.body)), usedforsecurity=True
-    ).digest()
+    return sha256(b"\0".join((request.path.encode(), request.query_string.encode(), request.body))).digest()
 
 
 def encode(answer: HttpAnswer) -> bytes:

@@ -3,6 +3,7 @@
 Types are described by msgspec, as JSON Schema 2020-12, which OpenAPI 3.1 takes as it is.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from campaigns.adapters.refusals import STATUSES, Reason
 from campaigns.adapters.routes import NoQuery, Route
 
 OPENAPI_VERSION = "3.1.1"
+_ATTRIBUTE = r"^ {8}(\w+): (.+(?:\n {10,}.+)*)"
 _REF = "#/components/schemas/{name}"
 _EVERYWHERE = (Reason.TOO_MANY_REQUESTS, Reason.UNAVAILABLE, Reason.INTERNAL)
 _WITH_CREDENTIAL = (Reason.UNAUTHENTICATED, Reason.FORBIDDEN)
@@ -72,7 +74,32 @@ def _is_json(kind: Any) -> bool:
 def _schemas(types: list[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
     unique = list({_key(kind): kind for kind in types}.values())
     found, components = msgspec.json.schema_components(unique, ref_template=_REF)
-    return {_key(kind): schema for kind, schema in zip(unique, found, strict=True)}, dict(components)
+    described = {name: _described(schema) for name, schema in components.items()}
+    return {_key(kind): _published(schema) for kind, schema in zip(unique, found, strict=True)}, described
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take a type's docstring apart: what it says of an attribute becomes that property's description."""
+    about, _, attributes = schema.get("description", "").partition("Attributes:\n")
+    described: dict[str, Any] = _published(schema)
+    if about:
+        described["description"] = " ".join(about.split())
+    for name, text in re.findall(_ATTRIBUTE, attributes, re.MULTILINE):
+        if name in described.get("properties", {}):
+            described["properties"][name].setdefault("description", " ".join(text.split()))
+    return described
+
+
+def _published(value: Any, key: str = "") -> Any:
+    """Copy a schema, with the anchors of ECMA 262 in its patterns."""
+    match value:
+        case dict():
+            return {name: _published(each, name) for name, each in value.items()}
+        case list():
+            return [_published(each) for each in value]
+        case str() if key == "pattern":
+            return re.sub(r"^\\A(.*)\\Z$", r"^\1$", value)
+    return value
 
 
 def _key(kind: Any) -> str:

@@ -116,7 +116,9 @@ def _too_large() -> RefusedError:
 
 
 def _response(answer: HttpAnswer) -> web.Response:
-    headers = {**answer.headers, **({"Content-Type": answer.media_type} if answer.media_type else {})}
+    headers = {"Server": "pushmill", **answer.headers}
+    if answer.media_type:
+        headers["Content-Type"] = answer.media_type
     return web.Response(status=answer.status, body=answer.body or None, headers=headers)
 
 

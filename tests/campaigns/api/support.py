@@ -14,16 +14,18 @@ from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.routes import Call, Route
 from campaigns.api.authentication import Authenticator
 from campaigns.api.gateway import Gateway, Handled
-from campaigns.api.idempotency import Entry, Key, Repeats
+from campaigns.api.idempotency import Key, Repeats
 from campaigns.api.limits import IN_MEMORY, Limiter
 from campaigns.api.matching import Table
 from campaigns.model.credential import Credential, CredentialKind, digest_of
 from campaigns.model.problems import ConflictError, NotFoundError, invalid
 from campaigns.model.scope import Permission
+from campaigns.store.idempotency import KeptAnswer
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 KEY = "pm_key"
 READER = "pm_reader"
+OWN_KEY = "(the client's own)"
 SHOP = "https://shop.example"
 
 
@@ -118,8 +120,42 @@ def credential(token: str, account: int, *scopes: Permission, **more: Any) -> tu
     return digest_of(token), made
 
 
-class World:
-    """A gateway with all that it needs; `ask` sends it a request."""
+class Client:
+    """Sends requests to a gateway, as from one address with one key."""
+
+    gateway: Gateway
+    token: str | None = KEY
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = b"",
+        *,
+        token: str | None = OWN_KEY,
+        address: str = "192.0.2.1",
+        read: Callable[[], Any] | None = None,
+        **headers: str,
+    ) -> Handled:
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        given = {"content-type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        shown = self.token if token == OWN_KEY else token
+        if shown is not None:
+            given["authorization"] = f"Bearer {shown}"
+        path, _, query = path.partition("?")
+
+        async def read_body() -> bytes:
+            return raw
+
+        return await self.gateway.answer(
+            HttpRequest(method, path, query, given, address=address), read or read_body
+        )
+
+
+class World(Client):
+    """A gateway with all that it needs, but a database."""
 
     def __init__(self, routes: tuple[Route, ...] = ROUTES, *, time_limit: float = 60.0) -> None:
         self.service = Service()
@@ -132,7 +168,7 @@ class World:
         self.lookups = 0
         self.seconds = 0.0
         self.now = NOW
-        self.kept: dict[Key, Entry] = {}
+        self.kept: dict[Key, KeptAnswer] = {}
         self.locked: set[Key] = set()
         limiter = Limiter(IN_MEMORY)
         self.gateway = Gateway(
@@ -164,37 +200,11 @@ class World:
         finally:
             self.locked -= keys.locked
 
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        body: object = b"",
-        *,
-        token: str | None = KEY,
-        address: str = "192.0.2.1",
-        read: Callable[[], Any] | None = None,
-        **headers: str,
-    ) -> Handled:
-        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        given = {"content-type": "application/json"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
-        if token is not None:
-            given["authorization"] = f"Bearer {token}"
-        path, _, query = path.partition("?")
-
-        async def read_body() -> bytes:
-            return raw
-
-        return await self.gateway.answer(
-            HttpRequest(method, path, query, given, address=address), read or read_body
-        )
-
 
 class Keys:
     def __init__(self, world: World) -> None:
         self._world = world
-        self.new: dict[Key, Entry] = {}
+        self.new: dict[Key, KeptAnswer] = {}
         self.locked: set[Key] = set()
 
     async def lock(self, key: Key) -> bool:
@@ -204,11 +214,11 @@ class Keys:
         self.locked.add(key)
         return True
 
-    async def find(self, key: Key) -> Entry | None:
+    async def find(self, key: Key) -> KeptAnswer | None:
         return self._world.kept.get(key)
 
-    async def keep(self, key: Key, entry: Entry) -> None:
-        self.new[key] = entry
+    async def keep(self, key: Key, kept: KeptAnswer) -> None:
+        self.new[key] = kept
 
 
 def said(handled: Handled) -> Any:

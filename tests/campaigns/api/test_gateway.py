@@ -211,6 +211,7 @@ async def test_a_page_of_elsewhere_may_not(world):
     handled = await world.ask(
         "POST", "/v1/open", token=None, origin="https://evil.example", content_type="text/plain"
     )
+    assert handled.answer.status == 403
     assert "Access-Control-Allow-Origin" not in handled.answer.headers
 
 

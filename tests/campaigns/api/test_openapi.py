@@ -42,6 +42,12 @@ def test_every_schema_is_one():
         Draft202012Validator.check_schema(schema)
 
 
+def test_what_a_type_says_of_its_attributes_stands_at_the_properties():
+    problem = DOCUMENT["components"]["schemas"]["Problem"]
+    assert problem["description"] == "The body of every refusal (RFC 9457 section 3.1)."
+    assert problem["properties"]["detail"]["description"] == "What it is about here."
+
+
 def test_an_operation_is_described_by_its_row():
     get = operations(DOCUMENT)["GET", "/v1/sites/{site}"]
     assert get["security"] == [{"key": []}]
