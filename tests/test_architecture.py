@@ -72,7 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.store": ("worker.records", "campaigns.model"),
     "campaigns.embedded_postgres": (),
     "campaigns.operations": (*CONTRACT, "campaigns.model", "campaigns.store"),
-    "campaigns.adapters": ("worker.records", "campaigns.model", "campaigns.operations"),
+    "campaigns.adapters": ("worker.records", "campaigns.model", "campaigns.operations", "campaigns.sdk"),
     "campaigns.sdk": (),
     "campaigns.api": (
         *(*CONTRACT, *PROGRAM),
@@ -122,6 +122,7 @@ SHARED = (
 EXTRAS = {
     "asyncpg": "campaigns.store",
     "limits": "campaigns.api",
+    "ua_parser": "campaigns.api",
     "noida_db": "worker.demo",
     "trustme": "worker.simulator",
     "aws_msk_iam_sasl_signer": "worker.edges",
