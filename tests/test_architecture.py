@@ -80,10 +80,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("campaigns.sdk", "campaigns.config", "campaigns.metrics"),
     ),
     "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
+    "campaigns.roles": (*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.api"),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
+        *("campaigns.config", "campaigns.roles"),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and

@@ -2,9 +2,15 @@
 
 import typer
 
+from campaigns.commands import migrate, run
+
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _campaigns() -> None:
     """The campaign service: who gets what, when, and what came of it."""
+
+
+app.command("run")(run.run)
+app.command("migrate")(migrate.migrate)

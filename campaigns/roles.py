@@ -1,0 +1,112 @@
+"""Which process does what: one for each role, each under the supervisor or by itself."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
+from socket import socket
+from typing import Protocol
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from campaigns.api.process import Readiness, serve
+from campaigns.config import CampaignSettings
+from campaigns.metrics import Metrics
+from worker.config import CAMPAIGNS_PREFIX
+from worker.edges.process.channel import ProcessEnd
+from worker.edges.process.status import StatusServer
+from worker.edges.process.supervisor import STOP_MARGIN, Supervisor
+
+log = structlog.get_logger(__name__)
+
+
+class Run(Protocol):
+    """Runs a role until `stop` is set, keeping its readiness up to date."""
+
+    def __call__(
+        self,
+        settings: CampaignSettings,
+        metrics: Metrics,
+        readiness: Readiness,
+        stop: asyncio.Event,
+        *,
+        dev: bool,
+    ) -> Awaitable[None]:
+        """Run it; `dev` is the option of that name."""
+
+
+RUNS: Mapping[str, Run] = {"api": serve}
+"""What this release has of the roles."""
+
+API = "api"
+
+
+def processes(settings: CampaignSettings) -> tuple[str, ...]:
+    """Return the role of each process, by the process's number."""
+    here = [role for role in settings.role_names if role in RUNS]
+    return tuple(role for role in here for _ in range(settings.processes if role == API else 1))
+
+
+def command(number: int, *, dev: bool) -> Sequence[str]:
+    """Return the command line of a process."""
+    own = ("--process", str(number), *(["--dev"] if dev else []))
+    return (sys.executable, "-m", "worker.cli", "campaigns", "run", *own)
+
+
+async def supervise(settings: CampaignSettings, stop: asyncio.Event, *, dev: bool) -> int:
+    """Run all processes until `stop` is set; return the exit status for all."""
+    stop_limit = settings.drain_timeout + STOP_MARGIN
+    supervisor = Supervisor(
+        len(processes(settings)), stop_limit=stop_limit, command=partial(command, dev=dev)
+    )
+    async with supervisor.status(settings.status_host, settings.status_port, prefix=CAMPAIGNS_PREFIX):
+        return await supervisor.run(stop)
+
+
+async def work(
+    settings: CampaignSettings,
+    role: str,
+    stop: asyncio.Event,
+    *,
+    dev: bool,
+    supervisor: socket | None = None,
+) -> None:
+    """Run one role in this process until `stop` is set.
+
+    Args:
+        settings: The settings.
+        role: Which one.
+        stop: Starts the drain.
+        dev: Whether pages of http://localhost may subscribe to every site.
+        supervisor: This process's end of the channel to it; None if the status port is this process's own.
+    """
+    registry = _registry()
+    metrics, readiness = Metrics(registry), Readiness()
+    render = partial(generate_latest, registry)
+
+    def ready() -> str | None:
+        return f"{role}: {readiness.reason}" if readiness.reason else None
+
+    status: ProcessEnd | StatusServer
+    if supervisor is not None:
+        status = ProcessEnd(supervisor, ready=ready, render=render)
+    else:
+        status = StatusServer(
+            settings.status_host, settings.status_port, ready=ready, render=render, prefix=CAMPAIGNS_PREFIX
+        )
+    async with status:
+        await RUNS[role](settings, metrics, readiness, stop, dev=dev)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry

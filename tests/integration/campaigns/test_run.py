@@ -1,0 +1,159 @@
+"""`pushmill campaigns run` and `migrate`: a process for each role, one status port, clean ends."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from campaigns.store.database import connect
+from tests.harness.campaigns_process import CampaignsProcess, campaigns_environment
+from tests.harness.waiting import until_seen
+from tests.harness.worker_process import RUN, get
+
+Start = Callable[..., CampaignsProcess]
+
+
+@pytest.fixture
+async def start(database_url: str, tmp_path: Path) -> AsyncIterator[Start]:
+    """Makes services on a database of the test's own, and kills them at its end."""
+    made: list[CampaignsProcess] = []
+
+    def start(**settings: str) -> CampaignsProcess:
+        environment = campaigns_environment(settings.pop("DATABASE_URL", database_url), **settings)
+        made.append(CampaignsProcess(environment, tmp_path / f"campaigns-{len(made)}.log"))
+        return made[-1]
+
+    yield start
+    for each in made:
+        await each.kill()
+
+
+async def run(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """Run `pushmill campaigns`; return its status and all that it has said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *RUN,
+        "campaigns",
+        *arguments,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def last_line(said: str) -> str:
+    return said.strip().splitlines()[-1]
+
+
+async def test_a_service_answers_and_ends_cleanly(start: Start):
+    service = start()
+    await service.start()
+    status, body = get(f"{service.api}/openapi.json")
+    assert (status, json.loads(body)["openapi"]) == (200, "3.1.1")
+    assert get(f"{service.api}/v1/nothing")[0] == 404
+    assert service.status("/healthz") == 200
+    requests = "pushmill_campaigns_http_requests_total"
+    assert service.metric(requests, route="/openapi.json", code="200") == 1
+    assert service.metric(requests, route="unknown", code="404") == 1
+    assert service.metric("pushmill_campaigns_database_pool") >= 1
+    assert await service.terminate() == 0
+
+
+async def test_several_processes_share_the_port(start: Start):
+    service = start(PROCESSES="2")
+    await service.start()
+
+    def answers() -> bool:
+        get(f"{service.api}/docs")
+        log = service.log.read_text().splitlines()
+        return {line["process"] for line in map(json.loads, log) if line["event"] == "request"} == {0, 1}
+
+    await until_seen(answers, "both processes have answered")
+    asked = sum('"event": "request"' in line for line in service.log.read_text().splitlines())
+    assert service.metric("pushmill_campaigns_http_requests_total") == asked
+    assert await service.terminate() == 0
+
+
+async def test_a_process_that_dies_is_restarted(start: Start):
+    service = start(PROCESSES="2")
+    await service.start()
+    os.kill(children(service.pid)[0], signal.SIGKILL)
+    await until_seen(lambda: "restarting it" in service.log.read_text(), "the death is seen")
+    await until_seen(lambda: service.status("/readyz") == 200, "the service is ready again")
+    assert await service.terminate() == 0
+
+
+async def test_a_database_that_goes_away_is_waited_for(postgresql_servers, start: Start, database_url: str):
+    service = start()
+    await service.start()
+    name = unquote(urlsplit(database_url).path.removeprefix("/"))
+    connection = await connect(postgresql_servers.databases().url_of("postgres"))
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
+        await until_seen(lambda: service.status("/readyz") == 503, "the service is not ready")
+        assert service.get("/readyz")[1].startswith("api: the database cannot be used")
+        assert service.status("/healthz") == 200
+        await connection.execute(f'ALTER DATABASE "{name}_away" RENAME TO "{name}"')
+        await until_seen(lambda: service.status("/readyz") == 200, "the service is ready again")
+    finally:
+        await connection.close()
+
+
+async def test_a_database_without_the_schema_is_told_of(postgresql_servers, start: Start):
+    databases = postgresql_servers.databases()
+    name = await databases.create(migrated=False)
+    environment = start(DATABASE_URL=databases.url_of(name)).environment
+    try:
+        status, said = await run(environment, "run")
+        assert status == 1
+        assert last_line(said) == (
+            "pushmill: the database's schema is older than this release: run `pushmill campaigns migrate`"
+        )
+        assert await run(environment, "migrate") == (0, "applied  0001  initial\n")
+        assert await run(environment, "migrate") == (0, "the schema is up to date\n")
+    finally:
+        await databases.drop(name)
+
+
+@pytest.mark.parametrize("command", ["run", "migrate"])
+async def test_a_database_that_is_not_there_is_told_of_in_one_line(start: Start, command: str):
+    url = "postgresql://push:hunter2@127.0.0.1:9/push"
+    status, said = await run(start(DATABASE_URL=url).environment, command)
+    assert status == 1
+    assert last_line(said).startswith("pushmill: the database cannot be used")
+    assert "hunter2" not in said
+    assert "Traceback" not in said
+
+
+async def test_settings_that_are_wrong_are_told_of_at_once(start: Start):
+    status, said = await run(start(PORT="x", ROLES="cook").environment, "run")
+    assert status == 2
+    assert [line.split()[0] for line in said.strip().splitlines()[1:]] == [
+        "PUSHMILL_CAMPAIGNS_ROLES",
+        "PUSHMILL_CAMPAIGNS_PORT",
+    ]
+
+
+async def test_a_port_that_is_taken_is_named_with_its_setting(start: Start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = await run(start(PORT=str(port)).environment, "run")
+    assert status == 1
+    assert last_line(said).startswith(f"pushmill: PUSHMILL_CAMPAIGNS_PORT is {port}: cannot listen there")
