@@ -200,7 +200,6 @@ class Meaning:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_imports_mean_what_the_model_says(database_url, steps):
     """Batches of lines, and between them single subscribers who change their status, or are erased (None)."""
-    draw = count(1_000)
     async with Database(database_url, size=1) as database, database.transaction() as connection:
         meaning = Meaning((await make_site(connection)).id)
         numbers = count(meaning.site * 1_000)
