@@ -2,7 +2,7 @@
 
     python -m benchmarks.worker_run [--count 10000] [--a-record 100] [--sites 1] [--campaigns 1] [--size 300]
                                     [--services 1] [--processes 1] [--transport httptools] [--texts 0]
-                                    [--watch COMMAND]
+                                    [--agreement openssl] [--watch COMMAND]
 
 A real `pushmill run`, measured from the last outcome of the warm-up to the last outcome of all. Then every
 recipient must have one outcome and one push. `--watch` starts a command during the measurement, such as a
@@ -52,6 +52,7 @@ class Case:
     services: int = 1
     processes: int = 1
     transport: str = "httptools"
+    agreement: str = "openssl"
     texts: int = 0
     watch: str = ""
 
@@ -131,6 +132,7 @@ async def pushmill(
     settings = broker.environment | {
         "PUSHMILL_CA_FILE": str(services[0].ca),
         "PUSHMILL_TRANSPORT": case.transport,
+        "PUSHMILL_AGREEMENT": case.agreement,
         "PUSHMILL_PROCESSES": str(case.processes),
         "PUSHMILL_LOG_LEVEL": "warning",
     }

@@ -93,8 +93,7 @@ class Lanes:
         points += [_BASE_POINT] * (COUNT - len(points))
         self._receivers.raw = _POINTS.pack(*points)[::-1]
         self._draw()
-        status = self._library.public_keys(*self._to_senders, self._to_scalars)
-        status |= self._library.secrets(self._to_secrets, self._to_scalars, *self._to_receivers)
+        status = self._compute()
         senders, secrets = _POINTS.unpack(self._senders.raw[::-1]), _NUMBERS.unpack(self._secrets.raw)
         agreed = map(Agreed, senders[: len(receivers)], secrets)
         if not status:
@@ -104,6 +103,11 @@ class Lanes:
     def wipe(self) -> None:
         """Overwrite scalars and secrets."""
         ctypes.memset(self._scalars, 0, len(self._scalars) + len(self._secrets))
+
+    def _compute(self) -> int:
+        """Return the status of both functions, four bits for each lane."""
+        failed = self._library.public_keys(*self._to_senders, self._to_scalars)
+        return failed | self._library.secrets(self._to_secrets, self._to_scalars, *self._to_receivers)
 
     def _draw(self) -> None:
         """Draw scalars, uniform from 1 to n - 1: all again if one is not in between (FIPS 186-5, A.2.2)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from k8s.tools.dashboard import dashboard
 from k8s.tools.schemas import asyncapi, json_schemas
-from worker.commands.capacity import rates_table, tiers_table
+from worker.commands.capacity import KeyAgreement, rates_table, tiers_table
 from worker.config import settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,9 @@ def rendered() -> dict[Path, str]:
     return {
         K8S / "alerts/prometheus-rule.yaml": _prometheus_rule(),
         K8S / "dashboards/pushmill.json": _json(dashboard()),
-        SIZING: _with_tables(SIZING, capacity=rates_table(), tiers=tiers_table()),
+        SIZING: _with_tables(
+            SIZING, tiers=tiers_table(), **{f"capacity {each}": rates_table(each) for each in KeyAgreement}
+        ),
         SETTINGS: _with_tables(SETTINGS, settings=_settings()),
         ROOT / "asyncapi.yaml": asyncapi(),
         **{path: _json(schema) for path, schema in json_schemas().items()},

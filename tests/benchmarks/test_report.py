@@ -2,7 +2,17 @@
 
 import json
 
-from benchmarks.report import FLOOR_CRYPTO, FLOOR_WIRE, OURS, QUOTIENTS, Figure, quotients, write
+from benchmarks.report import (
+    FLOOR_CRYPTO,
+    FLOOR_CRYPTO_OF_EIGHT,
+    FLOOR_WIRE,
+    OURS,
+    OURS_OF_EIGHT,
+    QUOTIENTS,
+    Figure,
+    quotients,
+    write,
+)
 
 RIVAL = QUOTIENTS[0].above
 
@@ -43,3 +53,17 @@ def test_a_run_is_written_with_its_quotients_and_its_floor(tmp_path):
     assert "| the worker / the floor | at most 2 | 1.50 | 1.50 | 1.50 |" in told
     assert "1 recipient a record" not in told
     assert json.loads((tmp_path / "results.json").read_text())["figures"]["floor"]["rounds"] == [80.0, 100.0]
+
+
+def test_each_way_to_agree_on_keys_has_a_floor_of_its_own(tmp_path):
+    figures = {
+        FLOOR_CRYPTO_OF_EIGHT: Figure([10.0, 12.0]),
+        FLOOR_WIRE: Figure([20.0, 28.0]),
+        OURS_OF_EIGHT: Figure([60.0, 100.0]),
+    }
+    write(figures, tmp_path, rounds=2, count=10)
+    told = (tmp_path / "results.md").read_text()
+    assert "| the worker, multibuffer / its floor |  | 2.25 | 2.00 | 2.50 |" in told
+    found = json.loads((tmp_path / "results.json").read_text())["figures"]
+    assert found["floor of multibuffer"]["rounds"] == [30.0, 40.0]
+    assert "floor" not in found

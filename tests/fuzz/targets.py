@@ -31,6 +31,7 @@ from crypto.key_forms import read_vapid_key
 from crypto.keys import parse_subscription_keys
 from crypto.vapid import load_vapid_key, sign, verify
 from tests.fuzz import oracles
+from tests.fuzz.agreement import agreement
 from tests.fuzz.journey import travel
 from tests.harness.agreement import agreed_with
 from tests.worker.support import AGREEMENT, JOBS, NOW, RECEIVER, URGENT, VAPID_KEY
@@ -541,6 +542,6 @@ TARGETS: dict[str, Target] = {
         *(job, tier, schema, check, control, stats, metadata),
         *(answer, headers, verdict, request),
         *(subscription, endpoint, address, keys, template),
-        *(key_file, key_form, authorization, body),
+        *(key_file, key_form, authorization, agreement, body),
     )
 }

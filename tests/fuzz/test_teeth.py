@@ -6,8 +6,10 @@ from datetime import datetime
 import pytest
 
 from crypto import aes128gcm, key_forms
+from crypto.agreement import lanes
 from tests.fuzz.kept import kept
 from tests.fuzz.targets import TARGETS
+from tests.harness.agreement import crypto_mb
 from worker.commands import send
 from worker.edges.http.http1 import AnswerParser
 from worker.pipeline import publication
@@ -41,12 +43,15 @@ MISTAKES = {
         lambda file: send.end(file, 2),
     ),
     "a number that is no key": ("key_form", key_forms, "_ORDER", 1 << 256),
+    "a coordinate that is not checked": ("agreement", lanes, "_may_be_point", lambda receiver: True),
     "padding that is not taken off": ("body", aes128gcm, "_unpad", lambda record, delimiter: record),
 }
 
 
 @pytest.mark.parametrize(("target", "holder", "name", "mistake"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_found_and_leaves_nothing_behind(monkeypatch, target, holder, name, mistake):
+    if holder is lanes:
+        crypto_mb()
     with monkeypatch.context() as patch:
         patch.setattr(holder, name, mistake)
         with pytest.raises((AssertionError, LookupError, ValueError)):

@@ -1,5 +1,6 @@
 """`pushmill capacity`: sizes a deployment for a rate of pushes, before any of it exists."""
 
+from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 import typer
@@ -12,6 +13,7 @@ from worker.commands.sizing import (
     IN_FLIGHT,
     IN_FLIGHT_MAX,
     KEPT_SECONDS,
+    MULTIBUFFER_CPU_MICROSECONDS,
     OUTCOME_BYTES,
     OWN_TEXT_MICROSECONDS,
     RECIPIENT_BYTES,
@@ -33,6 +35,18 @@ CAMPAIGN = 100_000_000
 """Recipients in a day: the campaign of the sizing page's table of tiers."""
 
 
+class KeyAgreement(StrEnum):
+    """What `PUSHMILL_AGREEMENT` comes to on the processors of a deployment."""
+
+    OPENSSL = "openssl"
+    MULTIBUFFER = "multibuffer"
+
+    @property
+    def cpu(self) -> float:
+        """Microseconds of CPU time for one push from a record of 100."""
+        return CPU_MICROSECONDS if self is KeyAgreement.OPENSSL else MULTIBUFFER_CPU_MICROSECONDS
+
+
 class _Amount(NamedTuple):
     unit: str
     size: float
@@ -45,7 +59,12 @@ def capacity(
     *,
     rate: Annotated[float | None, typer.Option(help="Pushes a second that are needed.")] = None,
     latency: Annotated[float, typer.Option(help="Seconds that push services take to answer.")] = 0.1,
-    cpu: Annotated[float, typer.Option(help="Microseconds of CPU time per push.")] = CPU_MICROSECONDS,
+    agreement: Annotated[
+        KeyAgreement, typer.Option(help="What computes key agreements; see PUSHMILL_AGREEMENT.")
+    ] = KeyAgreement.OPENSSL,
+    cpu: Annotated[
+        float | None, typer.Option(help="Microseconds of CPU time per push; else as measured.")
+    ] = None,
     cores_per_pod: Annotated[int, typer.Option(help="Cores of a pod, and so its PUSHMILL_PROCESSES.")] = 1,
     in_flight: Annotated[int, typer.Option(help="PUSHMILL_MAX_IN_FLIGHT of each process.")] = IN_FLIGHT,
     recipients_per_record: Annotated[int, typer.Option(help="Recipients in each record of push.jobs.")] = 100,
@@ -61,7 +80,8 @@ def capacity(
 ) -> None:
     """Work out how many processes, pods and partitions a rate needs, and what decides it."""
     if tables:
-        typer.echo(f"{rates_table()}\n{tiers_table()}", nl=False)
+        tables_of_rates = "\n".join(rates_table(each) for each in KeyAgreement)
+        typer.echo(f"{tables_of_rates}\n{tiers_table()}", nl=False)
         return
     if rate is None:
         end("--rate is missing: how many pushes a second are needed, such as --rate 20000", MISUSED)
@@ -69,7 +89,7 @@ def capacity(
         demand = Demand(
             rate=rate,
             latency=latency,
-            cpu=cpu,
+            cpu=agreement.cpu if cpu is None else cpu,
             cores_per_pod=cores_per_pod,
             in_flight=in_flight,
             recipients_per_record=recipients_per_record,
@@ -86,7 +106,8 @@ def capacity(
     for table_of in (_bounds, _answer):
         Console().print(table_of(sizing), highlight=False)
         typer.echo("")
-    typer.echo("assumed:\n" + "\n".join(f"- {line}" for line in _assumptions(sizing)))
+    assumed = _assumptions(sizing, agreement if cpu is None else None)
+    typer.echo("assumed:\n" + "\n".join(f"- {line}" for line in assumed))
 
 
 # ── for a terminal ──────────────────────────────────────────────────────────────────────────────────────
@@ -131,12 +152,13 @@ def _answer(sizing: Sizing) -> Table:
     return table
 
 
-def _assumptions(sizing: Sizing) -> tuple[str, ...]:
+def _assumptions(sizing: Sizing, agreement: KeyAgreement | None) -> tuple[str, ...]:
     demand = sizing.demand
     extra = sizing.cpu - demand.cpu
     slots = f"{usable_slots(demand.in_flight):,} requests at once in each process"
+    measured = f" with PUSHMILL_AGREEMENT={agreement}" if agreement else ""
     return (
-        f"{sizing.cpu:,.0f} us of CPU a push, {extra:,.0f} of them for tiers and small records",
+        f"{sizing.cpu:,.0f} us of CPU a push{measured}, {extra:,.0f} of them for tiers and small records",
         f"records of a campaign share a notification: else {OWN_TEXT_MICROSECONDS:.0f} us more a record",
         "one core for each process",
         f"{slots}: a push service gets three quarters of the slots, and at most {IN_FLIGHT_MAX:,} are used",
@@ -165,9 +187,10 @@ def _bytes(count: float) -> str:
 # ── for the sizing page ─────────────────────────────────────────────────────────────────────────────────
 
 
-def rates_table() -> str:
+def rates_table(agreement: KeyAgreement) -> str:
     """Return pods and partitions for some rates and latencies, in Markdown."""
-    rows = [_rate_row(Demand(rate, latency)) for rate in RATES for latency in LATENCIES]
+    demands = (Demand(rate, latency, agreement.cpu) for rate in RATES for latency in LATENCIES)
+    rows = [_rate_row(demand) for demand in demands]
     return _markdown(
         "pushes a second",
         "answered after",

@@ -23,6 +23,10 @@ CPU_MICROSECONDS = 169.0
 """CPU time of a push in the whole worker: the median of `worker: 100 a record` in
 benchmarks/results/results.json. A test holds it to that file; the sizing page's tables follow from it."""
 
+MULTIBUFFER_CPU_MICROSECONDS = 87.0
+"""The same with `PUSHMILL_AGREEMENT=multibuffer`: `CPU_MICROSECONDS` times the quotient of both in turns, for
+benchmarks/results has no run of `worker: 100 a record, multibuffer` yet."""
+
 ALONE_MICROSECONDS = 260.0
 """The same with one recipient a record: the median of `worker: 1 a record` there."""
 

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from worker.commands.capacity import LATENCIES, RATES, capacity
+from worker.commands.capacity import LATENCIES, RATES, KeyAgreement, capacity
 
 app = typer.Typer()
 app.command("capacity")(capacity)
@@ -38,6 +38,13 @@ def test_it_says_what_is_assumed():
     assert "- 300 us of CPU a push, 0 of them for tiers and small records" in told
     assert "- records of a campaign share a notification: else 58 us more a record" in told
     assert "- 50% headroom, for retries and for a pod that is down" in told
+
+
+@pytest.mark.parametrize("agreement", KeyAgreement)
+def test_the_cpu_of_a_push_follows_from_what_agrees_on_keys(agreement):
+    told = lines("--rate", 1000, "--agreement", agreement)
+    cpu = f"- {agreement.cpu:.0f} us of CPU a push with PUSHMILL_AGREEMENT={agreement}, "
+    assert any(line.startswith(cpu) for line in told)
 
 
 def test_tiers_are_told_where_there_are_any():
@@ -75,7 +82,7 @@ def test_without_a_rate_it_asks_for_one():
 
 
 def test_the_runbooks_tables_are_printed_and_have_every_rate_and_latency():
-    told = lines("--tables")
+    told = run("--tables").stdout.splitlines()
     rows = [line for line in told if line.startswith("| 1") and "s |" in line]
-    assert len(rows) == len(RATES) * len(LATENCIES)
+    assert len(rows) == len(RATES) * len(LATENCIES) * len(KeyAgreement)
     assert any(line.startswith("| with `slice` | 0.21 |") for line in told)
