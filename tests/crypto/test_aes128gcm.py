@@ -23,7 +23,7 @@ from crypto.aes128gcm import (
 from crypto.agreement.openssl import OpenSSL
 from crypto.errors import DecryptionError, PayloadTooLargeError
 from crypto.keys import ReceiverKeys, generate_receiver_keys, parse_subscription_keys
-from tests.harness.agreement import agreed_with
+from tests.harness.agreement import agreed_with, chosen_agreement
 
 patient = settings(deadline=None)  # a busy machine is no failure
 VECTORS = Path(__file__).parent / "vectors"
@@ -151,6 +151,20 @@ def test_largest_payload_makes_the_largest_body():
 def test_salt_of_another_length_is_refused(salt):
     with pytest.raises(ValueError, match="salt must be 16 bytes"):
         push(b"hello", salt)
+
+
+@patient
+@given(st.lists(plaintexts, max_size=40))
+def test_a_burst_is_read_message_by_message(texts):
+    receivers = [generate_receiver_keys() for _ in texts]
+    keys = [parse_subscription_keys(each.p256dh, each.auth_text) for each in receivers]
+    agreed = chosen_agreement().agree([each.p256dh for each in keys])
+    bodies = [encrypt(*each, SALT) for each in zip(texts, keys, agreed, strict=True)]
+    assert [decrypt(*each) for each in zip(bodies, receivers, strict=True)] == texts
+    assert [
+        http_ece.decrypt(body, private_key=to.private_key, auth_secret=to.auth)
+        for body, to in zip(bodies, receivers, strict=True)
+    ] == texts
 
 
 class TestTampering:

@@ -1,12 +1,14 @@
 """Key agreement for tests and benchmarks: with one receiver, and with the library where it can be used."""
 
+import os
 from functools import cache
 
-from crypto.agreement.interface import Agreed
+from crypto.agreement.interface import Agreed, Agreement
 from crypto.agreement.lanes import Library
 from crypto.agreement.openssl import OpenSSL
 from crypto.keys import SubscriptionKeys
 from tests.harness import requirements
+from worker.edges.agreement.choice import choose
 from worker.edges.agreement.library import CryptoMb, LibraryError
 
 
@@ -15,6 +17,12 @@ def agreed_with(keys: SubscriptionKeys) -> Agreed:
     [agreed] = OpenSSL().agree([keys.p256dh])
     assert agreed is not None
     return agreed
+
+
+@cache
+def chosen_agreement() -> Agreement:
+    """Return what PUSHMILL_AGREEMENT chooses in the environment of pytest, as it does for workers."""
+    return choose(os.environ.get("PUSHMILL_AGREEMENT") or "auto").agreement
 
 
 def crypto_mb() -> Library:
