@@ -71,7 +71,8 @@ def _stop_limit(settings: Settings) -> float:
 
 
 async def _supervise(settings: Settings, count: int) -> None:
-    choose(settings.agreement)  # refused here, it is refused once
+    if settings.agreement == "multibuffer":
+        choose(settings.agreement)  # refused here, it is refused once
     supervisor = Supervisor(count, stop_limit=_stop_limit(settings))
     with stop_on_signal() as stop:
         async with supervisor.status(settings.status_host, settings.status_port):

@@ -105,7 +105,8 @@ class RequestBuilder:
             return iter(())
         began = self._stopwatch()
         agreed = self._agreement.agree([each.keys.p256dh for each in plains])
-        bodies = list(map(_body, plains, agreed, self._entropy.salts(count)))
+        salts = self._entropy.salts(count)
+        bodies = [_body(*each) for each in zip(plains, agreed, salts, strict=True)]
         self._on_encrypted((self._stopwatch() - began) / count, count)
         return iter(bodies)
 
