@@ -58,7 +58,11 @@ SMALL_X = bytes.fromhex(
     "040000000000000000000000000000000000000000000000000000000000000005"
     "459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbcc"
 )
-"""A point whose x coordinate is small enough for p to be added to it in 32 bytes."""
+SMALL_Y = bytes.fromhex(
+    "04d7325d7646cd60d80a92738ceb345f844cffaf35841022cab176f692de8de1d7"
+    "0000000000000000000000000000000000000000000000000000000000000005"
+)
+"""Points with a coordinate so small that p can be added to it in 32 bytes."""
 
 
 def failure(library: Library, fill: Fill) -> str | None:
@@ -148,7 +152,7 @@ _NO_SCALARS = (0, ORDER, ORDER + 5, 2**256 - 1)
 _NO_POINTS = (
     _with(SMALL_X, y=1),  # off the curve
     _with(SMALL_X, x=0, y=0),
-    _with(SMALL_X, x=P + 5),  # taken for its remainder, it would be a point
-    _with(SMALL_X, y=P),
+    _with(SMALL_X, x=P + 5),  # taken for their remainders, these two would be points
+    _with(SMALL_Y, y=P + 5),
     _with(SMALL_X, x=2**256 - 1, y=2**256 - 1),
 )

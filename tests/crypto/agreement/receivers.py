@@ -2,10 +2,9 @@
 
 from hypothesis import strategies as st
 
+from crypto.agreement.lanes import P
+from crypto.agreement.self_test import SMALL_X, SMALL_Y
 from crypto.keys import ReceiverKeys
-
-P = 2**256 - 2**224 + 2**192 + 2**96 - 1
-"""The field's prime (SP 800-186, section 3.2.1.3)."""
 
 RECEIVERS = [ReceiverKeys.from_bytes(bytes([number]) * 48) for number in range(1, 41)]
 GOOD = [each.public for each in RECEIVERS]
@@ -19,19 +18,8 @@ def coordinates(encoded):
     return int.from_bytes(encoded[1:33], "big"), int.from_bytes(encoded[33:], "big")
 
 
-def small_x():
-    """A point whose x coordinate leaves room for p in 256 bits."""
-    a, b = -3, 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-    for x in range(1000):
-        square = (x**3 + a * x + b) % P
-        y = pow(square, (P + 1) // 4, P)
-        if y * y % P == square:
-            return x, y
-    raise AssertionError("there is one")
-
-
 X, Y = coordinates(GOOD[0])
-SMALL = small_x()
+SMALL_X_AT, SMALL_Y_AT = coordinates(SMALL_X), coordinates(SMALL_Y)
 
 BAD = {
     "empty": b"",
@@ -48,7 +36,8 @@ BAD = {
     "turned round": point(Y, X),
     "x of p": point(P, Y),
     "y of p": point(X, P),
-    "x and p": point(SMALL[0] + P, SMALL[1]),
+    "x and p": point(SMALL_X_AT[0] + P, SMALL_X_AT[1]),
+    "y and p": point(SMALL_Y_AT[0], SMALL_Y_AT[1] + P),
     "x of p - 1": point(P - 1, Y),
     "highest": point(2**256 - 1, 2**256 - 1),
 }

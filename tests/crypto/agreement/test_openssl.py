@@ -4,8 +4,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.agreement.openssl import OpenSSL
+from crypto.agreement.self_test import SMALL_X, SMALL_Y
 from crypto.keys import load_point
-from tests.crypto.agreement.receivers import BAD, GOOD, RECEIVERS, SMALL, point
+from tests.crypto.agreement.receivers import BAD, GOOD, RECEIVERS
 
 
 def test_both_sides_have_the_same_secret():
@@ -31,7 +32,7 @@ def test_what_is_no_point_costs_nobody_else(bad):
 
 
 def test_a_point_with_a_small_coordinate_is_one():
-    assert None not in OpenSSL().agree([point(*SMALL)])
+    assert None not in OpenSSL().agree([SMALL_X, SMALL_Y])
 
 
 def test_nothing_secret_is_shown():

@@ -5,7 +5,7 @@ import pytest
 from crypto.agreement import lanes
 from crypto.agreement.interface import Agreed
 from crypto.agreement.openssl import OpenSSL
-from crypto.agreement.self_test import EXAMPLES, SMALL_X, _private_key, failure
+from crypto.agreement.self_test import EXAMPLES, SMALL_X, SMALL_Y, _private_key, failure
 from crypto.keys import load_point
 from tests.crypto.agreement.test_lanes import system
 
@@ -20,9 +20,11 @@ def test_openssl_knows_the_examples(example):
     assert agreed == [Agreed(example.sender, example.secret)]
 
 
-def test_a_small_x_leaves_room_for_p():
+def test_small_coordinates_leave_room_for_p():
     assert load_point(SMALL_X)
+    assert load_point(SMALL_Y)
     assert int.from_bytes(SMALL_X[1:33], "big") + lanes.P < 2**256
+    assert int.from_bytes(SMALL_Y[33:], "big") + lanes.P < 2**256
 
 
 class Mistaken:
