@@ -131,6 +131,7 @@ def _job(tree: dict[str, Any], longest: Mapping[str, int]) -> dict[str, Any]:
         "campaign_id": _JOB_ID.partition(".")[0],
         "site_id": spell(Kind.SITE, END - 1),
         "notification": tree,
+        "mutable": True,
         "recipients": [
             {
                 "id": spell(Kind.SUBSCRIBER, SUBSCRIBER_END - 1),

@@ -38,9 +38,11 @@ async def the_site(connection: Connection, scope: Scope, number: int) -> Site:
     return there(await find_site(connection, scope, number), "site")
 
 
-async def the_subscriber(connection: Connection, scope: Scope, number: int) -> Subscriber:
-    """Find a subscriber, or raise NotFoundError."""
-    return there(await find_subscriber(connection, scope, number), "subscriber")
+async def the_subscriber(
+    connection: Connection, scope: Scope, number: int, *, to_change: bool = False
+) -> Subscriber:
+    """Find a subscriber, or raise NotFoundError; `to_change` keeps others from it in this transaction."""
+    return there(await find_subscriber(connection, scope, number, to_change=to_change), "subscriber")
 
 
 async def the_segment(connection: Connection, scope: Scope, number: int) -> Segment:

@@ -1,5 +1,6 @@
 """Subscribers: browsers that subscribe and unsubscribe, and what customers read and change of them."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,14 @@ from msgspec import UNSET, Struct, UnsetType
 from campaigns.model.attribute import seen
 from campaigns.model.device import Device, device_of
 from campaigns.model.membership import displaced, newcomer, own_hwid, subscribed, unsubscribed
-from campaigns.model.problems import IdentityError, NotFoundError, reject
+from campaigns.model.problems import FieldProblem, IdentityError, NotFoundError, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.secrets import Purpose, identity_name, proves_identity, unseal
 from campaigns.model.site import Site
 from campaigns.model.subscriber import (
+    KEY_MAX,
     RANDOM_BYTES,
+    TAG_MAX,
     BrowserSubscription,
     Profile,
     Subscriber,
@@ -26,6 +29,7 @@ from campaigns.model.subscriber import (
     read_subscription,
     subscriber_number,
 )
+from campaigns.model.texts import text_problem
 from campaigns.model.tokens import read_subscriber_token, subscriber_token
 from campaigns.operations.finding import the_site, the_subscriber, there
 from campaigns.operations.service import Page, Service, page_of
@@ -171,6 +175,7 @@ async def _enter(
         await add_subscriber(connection, new)
     else:
         new = subscribed(old, subscription, site.vapid_key, profile, now)
+        reject(profile_problems(new.profile, service.zones))  # what is known and what is said may be too much
         await replace_subscriber(connection, old, new)
     return new
 
@@ -230,9 +235,11 @@ async def get_subscribers(
 
     Raises:
         ForbiddenError: The credential may not.
+        InvalidError: No subscriber can have such a tag or external id.
         NotFoundError: There is no such site.
     """
     scope.require(Permission.READ)
+    reject((*_text_problems("tag", tag, TAG_MAX), *_text_problems("external_id", external_id, KEY_MAX)))
     async with service.begin() as connection:
         await the_site(connection, scope, site)
         if external_id is not None:
@@ -245,6 +252,12 @@ async def get_subscribers(
             connection, site, statuses=statuses, tag=tag, after=after, limit=limit + 1
         )
     return page_of(found, limit, lambda each: each.id)
+
+
+def _text_problems(field: str, text: str | None, most: int) -> Iterator[FieldProblem]:
+    problem = None if text is None else text_problem(text, most, least=1)
+    if problem:
+        yield FieldProblem(field, problem)
 
 
 def _is_wanted(subscriber: Subscriber, status: SubscriberStatus | None, tag: str | None) -> bool:
@@ -276,14 +289,12 @@ async def edit_subscriber(
     """
     scope.require(Permission.SUBSCRIBERS)
     async with service.begin() as connection:
-        site = (await the_subscriber(connection, scope, number)).site
-        await lock_subscribers(connection, site, number=number)
-        old = await the_subscriber(connection, scope, number)
+        old = await the_subscriber(connection, scope, number, to_change=True)
         profile = folded(_changed(old.profile, changes))
         reject(profile_problems(profile, service.zones))
         new = msgspec.structs.replace(old, profile=profile, updated_at=now)
         await replace_subscriber(connection, old, new)
-        await register_attributes(connection, site, seen(profile.attributes or {}))
+        await register_attributes(connection, old.site, seen(profile.attributes or {}))
     return new
 
 
@@ -304,9 +315,8 @@ async def delete_subscriber(scope: Scope, service: Service, number: int) -> None
     """
     scope.require(Permission.SUBSCRIBERS)
     async with service.begin() as connection:
-        found = await the_subscriber(connection, scope, number)
-        await lock_subscribers(connection, found.site, number=number)
-        await erase_subscriber(connection, await the_subscriber(connection, scope, number))
+        found = await the_subscriber(connection, scope, number, to_change=True)
+        await erase_subscriber(connection, found)
 
 
 async def erase_user(scope: Scope, service: Service, site: int, external_id: str) -> list[int]:
@@ -314,13 +324,16 @@ async def erase_user(scope: Scope, service: Service, site: int, external_id: str
 
     Raises:
         ForbiddenError: The credential may not.
+        InvalidError: No subscriber can have such an external id.
         NotFoundError: There is no such site.
     """
     scope.require(Permission.SUBSCRIBERS)
+    reject(_text_problems("external_id", external_id, KEY_MAX))
     async with service.begin() as connection:
         await the_site(connection, scope, site)
         found = await list_by_external_id(connection, site, external_id, -1, ERASED_AT_ONCE)
         for each in found:
-            await lock_subscribers(connection, site, number=each.id)
-            await erase_subscriber(connection, each)
+            await erase_subscriber(
+                connection, await the_subscriber(connection, scope, each.id, to_change=True)
+            )
     return [each.id for each in found]

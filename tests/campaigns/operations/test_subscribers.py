@@ -175,6 +175,27 @@ async def test_what_is_wrong_is_named_and_nothing_is_kept(database, service, sit
     assert await contents(database) == before
 
 
+async def test_what_browser_and_customer_say_at_once_is_both_kept(scope, service, site):
+    given = subscription()
+    number = (await enter(service, site, given)).number
+    for turn in range(10):
+        name = f"a{turn}"
+        await asyncio.gather(
+            enter(service, site, given, attributes={name: 1}),
+            edit_subscriber(scope, service, number, SubscriberChanges(tags=(name,)), NOW),
+        )
+        profile = (await get_subscriber(scope, service, number)).profile
+        assert (profile.tags, profile.attributes[name]) == ((name,), 1)
+
+
+async def test_what_is_known_and_what_is_said_together_is_bounded(scope, service, site):
+    given = subscription()
+    number = (await enter(service, site, given, attributes={"a": "x" * 5000})).number
+    with pytest.raises(InvalidError, match="8,192"):
+        await enter(service, site, given, attributes={"b": "x" * 5000})
+    assert [*(await get_subscriber(scope, service, number)).profile.attributes] == ["a"]
+
+
 # ── customers ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -215,6 +236,15 @@ async def test_subscribers_are_listed_by_status_tag_and_user(scope, service):
     second = await get_subscribers(scope, service, site.id, after=first.next, limit=2)
     assert len(first.items) == 2
     assert ({each.id for each in (*first.items, *second.items)}, second.next) == (await listed(), None)
+
+
+async def test_what_nobody_can_have_is_not_looked_for(scope, service, site):
+    for wanted in ({"tag": "a\0"}, {"external_id": "\0"}, {"external_id": ""}, {"tag": "x" * 256}):
+        with pytest.raises(InvalidError) as raised:
+            await get_subscribers(scope, service, site.id, after=-1, limit=9, **wanted)
+        assert [each.field for each in raised.value.problems] == [*wanted]
+    with pytest.raises(InvalidError):
+        await erase_user(scope, service, site.id, "\0")
 
 
 async def test_a_user_is_erased_with_all_browsers(scope, service):
