@@ -32,7 +32,7 @@ class Scope(Struct, frozen=True):
 
     Attributes:
         account: Whose data it is. Every statement filters by it.
-        credential: Which credential was shown; None for a browser, which shows none.
+        credential: Which credential was shown; None for a command or a schedule, which need none.
         site: The only site that it may touch; None for all of the account's.
         scopes: What it may do.
     """
@@ -67,8 +67,3 @@ class Scope(Struct, frozen=True):
         """
         if not self.covers(site):
             raise NotFoundError("site")
-
-
-def browser_scope(account: int, site: int) -> Scope:
-    """Make the scope of a browser, which may do one thing only: say of itself who it is."""
-    return Scope(account, None, site, frozenset())

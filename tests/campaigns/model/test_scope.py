@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.model.problems import ForbiddenError, NotFoundError
-from campaigns.model.scope import GRANTS, Permission, Scope, browser_scope
+from campaigns.model.scope import GRANTS, Permission, Scope
 
 
 def scope(*scopes, site=None):
@@ -32,9 +32,3 @@ def test_a_scope_of_one_site_covers_no_other():
     scope().require_site(8)
     with pytest.raises(NotFoundError, match="site"):
         scope(site=7).require_site(8)
-
-
-def test_a_browser_may_do_nothing_that_needs_a_credential():
-    asked = browser_scope(1, 7)
-    assert (asked.account, asked.credential, asked.site) == (1, None, 7)
-    assert not any(asked.allows(each) for each in Permission)
