@@ -1,0 +1,80 @@
+import pytest
+
+from campaigns.adapters.own.adapter import OWN
+from campaigns.api.limits import OPEN
+from campaigns.api.matching import Table
+from campaigns.api.openapi import document
+from campaigns.api.routes import ADAPTERS, routes
+
+URL = "https://push.example"
+ROUTES = routes(URL)
+SITE = "/v1/sites/{site}"
+CAMPAIGN = "/v1/campaigns/{campaign}"
+
+CONTRACT = {
+    "/v1/sites": "GET POST",
+    SITE: "GET PATCH",
+    f"{SITE}/subscribers": "GET POST",
+    f"{SITE}/subscribers/unsubscribe": "POST",
+    "/v1/subscribers/{subscriber}": "GET PATCH DELETE",
+    f"{SITE}/segments": "GET POST",
+    f"{SITE}/segments/preview": "POST",
+    "/v1/segments/{segment}": "GET PATCH DELETE",
+    f"{SITE}/attributes": "GET",
+    f"{SITE}/templates": "GET POST",
+    "/v1/templates/{template}": "GET PATCH DELETE",
+    f"{SITE}/campaigns": "GET POST",
+    CAMPAIGN: "GET PATCH DELETE",
+    **{f"{CAMPAIGN}/{word}": "POST" for word in ("launch", "pause", "resume", "cancel", "copy", "test")},
+    f"{CAMPAIGN}/statistics": "GET",
+    "/v1/launches/{launch}/statistics": "GET",
+    f"{SITE}/send": "POST",
+    "/v1/events": "POST",
+    "/c/{token}/{button}": "GET",
+    "/i/{hash}": "GET",
+    "/sdk/{file}": "GET",
+    "/openapi.json": "GET",
+    "/docs": "GET",
+}
+
+
+def test_the_table_is_the_contracts():
+    found: dict[str, set[str]] = {}
+    for route in ROUTES:
+        found.setdefault(route.path, set()).add(route.method)
+    assert found == {path: {*methods.split()} for path, methods in CONTRACT.items()}
+
+
+def test_every_route_can_be_matched():
+    table = Table(ROUTES, OWN)
+    for route in ROUTES:
+        path = route.path.replace("{", "x").replace("}", "x")
+        assert table.match(route.method, path).route is route
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_a_row_is_complete(route):
+    assert {*route.parameters} <= route.adapter.parameters.keys()
+    assert route.summary.endswith(".")
+    assert route.limit is None or route.limit in OPEN
+    assert not (route.permission and route.limit), "who shows a credential is limited by it"
+    assert route.status in {200, 201, 204, 302}
+    assert (route.status == 204) <= (route.answer is None)
+
+
+@pytest.mark.parametrize("rows", ADAPTERS)
+def test_no_name_is_there_twice(rows):
+    names = [route.name for route in rows]
+    assert len({*names}) == len(names)
+
+
+def test_no_path_that_browsers_ask_for_looks_like_an_advertisement():
+    for route in ROUTES:
+        if route.permission is None:
+            assert "push" not in route.path
+
+
+def test_the_document_has_every_route():
+    described = document([route for route in ROUTES if route.adapter is OWN], URL)
+    found = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+    assert found == {(route.method, route.path) for route in ROUTES}
