@@ -1,0 +1,153 @@
+"""The relay of one slot: small sends, from the outbox to Kafka.
+
+Rows become a batch, the batch is written in a transaction with a marker that names it, and its rows are
+deleted. Whoever finds a batch that is not deleted looks for its marker: where there is one, only the deleting
+is left to be done. Urgent sends go without a transaction, so that nobody's open one holds them up: at least
+once, and mostly once.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from campaigns.launch.blueprints import row_of
+from campaigns.launch.markers import FoundMarker
+from campaigns.launch.records import EVERYBODY, Row, make_jobs
+from campaigns.launch.service import Service
+from campaigns.launch.transaction import MarkedWriter
+from campaigns.model.ids import LaunchId, read_launch
+from campaigns.model.marker import BatchMarker, decode_batch_marker, relay_key
+from campaigns.store.database import Connection, Database
+from campaigns.store.relaying import (
+    delete_batch,
+    delete_rows,
+    draw_jobs,
+    launches_of_rows,
+    newest_batch_offset,
+    recipients_of_rows,
+    rows_of_batch,
+    stamp_batch,
+    stamped_batch,
+    urgent_rows,
+)
+from worker.edges.kafka.producer import RecordProducer
+from worker.records.envelope import Publication
+from worker.records.topics import JOBS, LAUNCHES, URGENT_JOBS
+from worker.records.values import encode_json
+
+
+class _Send(NamedTuple):
+    """A record, whose it is, and how many recipients it has."""
+
+    launch: LaunchId
+    record: Publication
+    recipients: int
+
+
+class BatchCursors:
+    """The batches of a slot, as they lie in the outbox: to keep a marker is to delete its batch."""
+
+    def __init__(self, database: Database, slot: int) -> None:
+        self._database = database
+        self._slot = slot
+
+    async def begin(self) -> int:
+        """Return where the newest marker is that has been kept: at most one more is behind it."""
+        async with self._database.connection() as connection:
+            return await newest_batch_offset(connection, self._slot)
+
+    async def keep(self, markers: Sequence[FoundMarker]) -> None:
+        """Delete the batches that these markers name."""
+        for found in markers:
+            if found.key == relay_key(self._slot):
+                marker = decode_batch_marker(found.value)
+                written = {
+                    launch.number: count
+                    for name, count in marker.written.items()
+                    if (launch := read_launch(name)) is not None
+                }
+                async with self._database.transaction() as connection:
+                    await delete_batch(connection, self._slot, marker.batch, written, found.offset)
+
+
+class SlotRelay:
+    """Writes the small sends of one slot; its lease must be held."""
+
+    def __init__(self, service: Service, slot: int, urgent: RecordProducer) -> None:
+        self._service = service
+        self._slot = slot
+        self._urgent = urgent
+        self._writer = MarkedWriter(
+            service.settings, f"relay-{slot}", slot, BatchCursors(service.database, slot)
+        )
+
+    async def step(self) -> bool:
+        """Write what waits, urgent sends first; return whether anything did.
+
+        Raises:
+            ClaimLostError: What became of the batch, the next step finds out.
+            DatabaseAwayError: Nothing can be read or deleted.
+            KafkaStuckError: Kafka refuses an urgent job.
+        """
+        urgent = await self._write_urgent()
+        return await self._write_batch() or urgent
+
+    async def release(self) -> None:
+        """Let go of Kafka."""
+        await self._writer.release()
+
+    async def _write_batch(self) -> bool:
+        async with self._service.database.connection() as connection:
+            batch = await stamped_batch(connection, self._slot)
+            if batch is None:
+                batch = await stamp_batch(connection, self._slot)
+        if batch is None:
+            return False
+        if not self._writer.claimed:
+            await self._writer.claim()
+            return True  # it may be gone now, for it was written: look again
+        async with self._service.database.transaction() as connection:
+            sends = await self._sends(connection, await rows_of_batch(connection, self._slot, batch), JOBS)
+        written = {str(launch): count for launch, count in _count(sends).items()}
+        marker = BatchMarker(relay=self._slot, batch=batch, written=written)
+        await self._writer.write(
+            [send.record for send in sends],
+            Publication(LAUNCHES, relay_key(self._slot).encode(), encode_json(marker)),
+        )
+        return True
+
+    async def _write_urgent(self) -> bool:
+        async with self._service.database.transaction() as connection:
+            rows = await urgent_rows(connection, self._slot)
+            if not rows:
+                return False
+            sends = await self._sends(connection, rows, URGENT_JOBS)
+        await self._urgent.publish(send.record for send in sends)
+        written = {launch.number: count for launch, count in _count(sends).items()}
+        async with self._service.database.transaction() as connection:
+            await delete_rows(connection, rows, written)
+        return True
+
+    async def _sends(self, connection: Connection, rows: Sequence[int], topic: str) -> list[_Send]:
+        """Make the records of the recipients of rows, with numbers of their own."""
+        of_launch: defaultdict[int, list[Row]] = defaultdict(list)
+        for columns in await recipients_of_rows(connection, rows):
+            of_launch[columns["launch"]].append(row_of(columns, columns["variables"]))
+        sends = []
+        for number, (launch, own_worker) in (await launches_of_rows(connection, [*of_launch])).items():
+            recipients = of_launch[number]
+            blueprint = self._service.blueprint_of(launch, own_worker=own_worker)
+            # Each has a recipient, so that there are no more jobs than these.
+            first = await draw_jobs(connection, number, len(recipients))
+            for job in make_jobs(blueprint, recipients, EVERYBODY, launch.start_at, first):
+                record = Publication(topic, job.job_id.encode(), encode_json(job))
+                sends.append(_Send(LaunchId(number, launch.nonce), record, len(job.recipients)))
+        return sends
+
+
+def _count(sends: Iterable[_Send]) -> Counter[LaunchId]:
+    """Count recipients by launch."""
+    counts = Counter[LaunchId]()
+    for send in sends:
+        counts[send.launch] += send.recipients
+    return counts
