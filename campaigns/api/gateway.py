@@ -194,8 +194,10 @@ def _repeat_key(request: HttpRequest, route: Route, credential: Credential | Non
     if name is None or route.method != "POST" or credential is None or name not in request.headers:
         return None
     text = request.headers[name]
-    if not 0 < len(text) <= KEY_MAX:
-        raise RefusedError(Reason.MALFORMED, f"The idempotency key should have 1 to {KEY_MAX} characters.")
+    if not (0 < len(text) <= KEY_MAX and text.isascii() and text.isprintable()):
+        raise RefusedError(
+            Reason.MALFORMED, f"The idempotency key should be 1 to {KEY_MAX} printable characters of ASCII."
+        )
     return Key(credential.id, f"{route.method} {route.path}", text)
 
 

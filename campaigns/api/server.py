@@ -81,11 +81,16 @@ class ApiServer:
     def _request(self, request: web.BaseRequest) -> HttpRequest:
         path, _, query = _target(request.raw_path)
         headers: dict[str, str] = {}
-        for name, value in request.headers.items():
-            key = name.lower()
+        for name, raw in request.headers.items():
+            key, value = name.lower(), _text(raw)
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
         address = client_address(request.remote or "", headers.get("x-forwarded-for", ""), self._proxies)
         return HttpRequest(request.method, path, query, headers, address=address)
+
+
+def _text(raw: str) -> str:
+    """Return the value of a header; aiohttp keeps bytes that are no UTF-8 as halves of pairs."""
+    return raw if raw.isascii() else raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _target(raw: str) -> tuple[str, str, str]:

@@ -1,5 +1,6 @@
 """The manners of the own API: where its key stands, how bodies are read, what a problem looks like."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,8 @@ from worker.records.values import field_and_problem
 
 PROBLEM_JSON = "application/problem+json"
 _BEARER = "bearer "
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = "A text has a NUL character, which cannot be kept."
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,13 +56,19 @@ class OwnAdapter:
 
     def decode_query(self, request: HttpRequest, kind: type[Any]) -> Any:
         """Read the query; see `Adapter`."""
+        query = request.query
+        for name, value in query.items():
+            if "\0" in name + value:
+                raise RefusedError(Reason.MALFORMED, _NUL)
         try:
-            return msgspec.convert(request.query, kind, strict=False)
+            return msgspec.convert(query, kind, strict=False)
         except msgspec.ValidationError as error:
             raise _invalid(error, "query") from None
 
     def decode_body(self, request: HttpRequest, kind: Any) -> Any:
         """Read JSON; see `Adapter`. A field that nobody knows is refused, for it may have been meant."""
+        if _ESCAPED_NUL.search(request.body):
+            raise RefusedError(Reason.MALFORMED, _NUL)
         try:
             return msgspec.json.decode(request.body, type=kind)
         except msgspec.ValidationError as error:

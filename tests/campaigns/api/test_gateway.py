@@ -95,6 +95,21 @@ async def test_what_is_not_json_is_refused(world, body):
     assert said(handled)["type"] == "/docs#malformed"
 
 
+@pytest.mark.parametrize("text", ["\\u0000", "x\\\\\\u0000", "\\\\\\\\\\u0000"])
+async def test_a_text_with_a_nul_is_refused(world, text):
+    handled = await world.ask("POST", "/v1/notices", f'{{"title": "{text}"}}'.encode())
+    assert (handled.answer.status, said(handled)["type"]) == (400, "/docs#malformed")
+
+
+async def test_a_text_may_speak_of_a_nul(world):
+    handled = await world.ask("POST", "/v1/notices", b'{"title": "\\\\u0000"}')
+    assert said(handled)["title"] == "\\u0000"
+
+
+async def test_a_query_with_a_nul_is_refused(world):
+    assert (await world.ask("GET", "/v1/sites/site_7?limit=%00")).answer.status == 400
+
+
 async def test_a_body_may_be_nested_as_deep_as_it_likes(world):
     assert (await world.ask("POST", "/v1/notices", b"[" * 100_000)).answer.status == 400
 
@@ -289,8 +304,8 @@ async def test_a_key_is_free_again_after_a_day(world):
     assert len(world.service.made) == 2
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256])
-async def test_a_key_has_a_length(world, key):
+@pytest.mark.parametrize("key", ["", "k" * 256, "k\ufffd", "k\x07"])
+async def test_a_key_is_short_and_plain(world, key):
     handled = await world.ask("POST", "/v1/notices", {"title": "a"}, idempotency_key=key)
     assert handled.answer.status == 400
     assert world.service.made == []

@@ -124,6 +124,14 @@ async def test_logs_and_metrics_have_routes_and_no_ids(served, http):
     assert f'{name}{{adapter="own",code="400",route="/v1/sites/{{site}}"}} 1.0' in served.metrics()
 
 
+async def test_a_header_that_is_no_text_stops_nothing(served):
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+    end = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+    writer.write(b"POST //twice HTTP/1.1\r\nHost: x\r\nUser-Agent: \xff\xfe\r\n" + end)
+    assert b" 200 " in (await reader.read()).splitlines()[0]
+    writer.close()
+
+
 async def test_what_is_no_http_is_refused_quietly(served):
     with capture_logs() as logs:
         assert " 400 " in (await served.raw("HELLO\r\n\r\n")).splitlines()[0]

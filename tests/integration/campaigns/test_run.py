@@ -6,33 +6,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from campaigns.store.database import connect
-from tests.harness.campaigns_process import CampaignsProcess, campaigns_environment
 from tests.harness.waiting import until_seen
 from tests.harness.worker_process import RUN, get
-
-Start = Callable[..., CampaignsProcess]
-
-
-@pytest.fixture
-async def start(database_url: str, tmp_path: Path) -> AsyncIterator[Start]:
-    """Makes services on a database of the test's own, and kills them at its end."""
-    made: list[CampaignsProcess] = []
-
-    def start(**settings: str) -> CampaignsProcess:
-        environment = campaigns_environment(settings.pop("DATABASE_URL", database_url), **settings)
-        made.append(CampaignsProcess(environment, tmp_path / f"campaigns-{len(made)}.log"))
-        return made[-1]
-
-    yield start
-    for each in made:
-        await each.kill()
+from tests.integration.campaigns.conftest import Start
 
 
 async def run(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
