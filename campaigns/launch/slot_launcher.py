@@ -27,6 +27,7 @@ from campaigns.store.launching import (
 )
 from worker.edges import clock
 from worker.records.control import State
+from worker.records.values import RecordError
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +45,21 @@ class LaunchCursors:
             return await newest_marker_offset(connection, self._slot)
 
     async def keep(self, markers: Sequence[FoundMarker]) -> None:
-        """Keep the markers of launches; other slots' are as right, and a relay's are none."""
+        """Keep the markers of launches; other slots' are as right, and a relay's are none.
+
+        What only looks like one was written by another program: everything of ours can be read.
+        """
         async with self._database.transaction() as connection:
             for found in sorted(markers):
                 launch = read_launch(found.key)
-                if launch is not None:
+                if launch is None:
+                    continue
+                try:
                     marker = decode_launch_marker(found.value)
-                    await keep_cursor(connection, launch, marker, found.offset)
+                except RecordError as error:
+                    log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
+                    continue
+                await keep_cursor(connection, launch, marker, found.offset)
 
 
 class SlotLauncher:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from campaigns.model.ids import Kind, spell
+from tests.chaos.campaigns.cursors import FileCursors
 from tests.chaos.campaigns.verdict import Verdict, judge
 from tests.chaos.campaigns.writer import STEPS, subscriber
 from tests.harness.worker_process import ROOT
@@ -49,12 +50,22 @@ class Launcher:
 
 
 class LaunchRun:
-    """One launch of `count` recipients on a broker; its launchers share a cursor."""
+    """One launch of `count` recipients on a broker; its launchers share a cursor.
+
+    Attributes:
+        killed: How many launchers were killed before they had written all that was left.
+    """
 
     def __init__(self, settings: KafkaSettings, folder: Path, count: int, size: int) -> None:
         self._settings, self._file = settings, folder / "cursor.sqlite"
         self._count, self._size = count, size
         self._launchers: list[Launcher] = []
+        self.killed = 0
+
+    @property
+    def written(self) -> int:
+        """How many recipients have been written, as far as the cursor tells."""
+        return FileCursors(self._file).newest().written
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,13 +95,14 @@ class LaunchRun:
         """Let a launcher write until it dies at a step, or has nothing left to write."""
         status = await (await self.launcher("--die", step, "--at-chunk", str(chunk))).end()
         assert status in {0, -signal.SIGKILL}
+        self.killed += status != 0
 
     async def kill_within(self, chunks: int, seconds: float) -> None:
         """Kill a launcher some time after it has written so many chunks."""
         launcher = await self.launcher()
         await launcher.until_written(chunks)
         await asyncio.sleep(seconds)
-        await launcher.kill()
+        self.killed += await launcher.kill() != 0
 
     async def verdict(self) -> Verdict:
         everybody = {spell(Kind.SUBSCRIBER, subscriber(n, self._count).id) for n in range(self._count)}

@@ -65,6 +65,7 @@ async def test_a_launcher_that_dies_at_any_step_has_written_nothing_twice(settin
 async def test_launchers_that_are_killed_again_and_again(settings, tmp_path):
     async with LaunchRun(settings, tmp_path, COUNT, SIZE) as run:
         await kill_often(run, 12, random.Random(7))
+        assert run.killed > 6
         await run.finish()
         verdict = await run.verdict()
     assert verdict.exactly_once, verdict
