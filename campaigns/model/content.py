@@ -21,6 +21,7 @@ from campaigns.model.variables import filled, find, mapped, names
 from worker.checks.finding import Severity
 from worker.checks.rules import findings
 from worker.push.services import Endpoints
+from worker.records.job import decode_job
 from worker.records.notification import Notification
 from worker.records.values import encode_json
 
@@ -69,7 +70,7 @@ def check_content(
     problems = [*_problems(tree, longest, field)]
     if problems:
         raise InvalidError(problems)
-    content = with_defaults(msgspec.convert(tree, Notification), site.defaults)
+    content = with_defaults(_read(tree), site.defaults)
     sent = as_sent(content, track_clicks, public_url)
     problems = [*_problems(msgspec.to_builtins(sent), longest, field)]
     if track_clicks is TrackClicks.REDIRECT and not problems:
@@ -102,6 +103,14 @@ def variables_of(content: Notification) -> frozenset[str]:
     return frozenset(names(msgspec.to_builtins(content)) - RESERVED)
 
 
+def _read(tree: object) -> Notification:
+    """Read content that has no problems as the worker does, which tolerates what is harmless."""
+    notification = decode_job(encode_json(_job(tree, {}))).job.notification
+    if notification is None:
+        raise AssertionError("a job without a payload has a notification")
+    return notification
+
+
 # ── what is wrong ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -123,7 +132,7 @@ def _problems(tree: object, longest: Mapping[str, int], field: str) -> Iterator[
         yield FieldProblem(f"{field}.actions", f"has more than {ACTIONS_MAX} actions; browsers show two")
 
 
-def _job(tree: dict[str, Any], longest: Mapping[str, int]) -> dict[str, Any]:
+def _job(tree: object, longest: Mapping[str, int]) -> dict[str, Any]:
     """Make a job for one recipient, all of whose values are as long as they get."""
     return {
         "v": 1,
@@ -142,7 +151,7 @@ def _job(tree: dict[str, Any], longest: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _values(tree: dict[str, Any], longest: Mapping[str, int]) -> dict[str, str]:
+def _values(tree: object, longest: Mapping[str, int]) -> dict[str, str]:
     values = {name: "x" * longest[name] for name in names(tree) - RESERVED if longest.get(name)}
     values["t"] = "x" * TOKEN_LENGTH
     for name in _leading(tree):
@@ -151,10 +160,11 @@ def _values(tree: dict[str, Any], longest: Mapping[str, int]) -> dict[str, str]:
     return values
 
 
-def _leading(tree: dict[str, Any]) -> Iterator[str]:
+def _leading(tree: object) -> Iterator[str]:
     """Yield the variables with which a URL begins."""
-    actions = tree.get("actions")
-    urls = [tree.get("url")]
+    members = tree if isinstance(tree, dict) else {}
+    actions = members.get("actions")
+    urls = [members.get("url")]
     if isinstance(actions, list):
         urls += [action.get("url") for action in actions if isinstance(action, dict)]
     for url in urls:

@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.model.attribute import Seen, Type, as_variable, attribute_problems, seen, type_of
+from tests.campaigns.anything import json_values
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,12 @@ def test_anything_else_is_told(attributes, field, problem):
     [(at, text)] = problems(attributes)
     assert at == field
     assert problem in text
+
+
+NAMES = st.sampled_from(["a", "b", "t", "", "x y", "a" * 65])
+
+
+@given(st.dictionaries(NAMES, json_values(NAMES), max_size=4))
+def test_whatever_they_are_they_can_be_kept_or_have_a_problem(attributes):
+    if not problems(attributes):
+        assert seen(attributes).keys() == attributes.keys()

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.model import condition as subject
 from campaigns.model.condition import (
@@ -17,6 +18,7 @@ from campaigns.model.condition import (
     parse_condition,
 )
 from campaigns.model.problems import InvalidError
+from tests.campaigns.anything import attempt, json_values
 from tests.campaigns.conditions import conditions, holds
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -214,3 +216,20 @@ def test_attributes_of_a_condition_are_listed():
     }
     assert [*attribute_names(parse_condition(tree))] == ["plan", "x"]
     assert isinstance(parse_condition(tree), Or)
+
+
+WORDS = st.sampled_from(["and", "or", "not", "field", "op", "value", "attribute.x"])
+ALMOST = st.fixed_dictionaries(
+    {
+        "field": st.sampled_from([*subject.FIELDS, "attribute.x"]) | json_values(WORDS),
+        "op": st.sampled_from([*Op]) | json_values(WORDS),
+        "value": json_values(WORDS),
+    }
+)
+
+
+@given(json_values(WORDS) | ALMOST | st.lists(ALMOST).map(lambda parts: {"and": parts}))
+def test_whatever_it_is_it_is_a_condition_or_a_problem_with_a_path(tree):
+    condition, found = attempt(parse_condition, tree)
+    assert all(each.field.startswith("condition") for each in found)
+    assert found or parse_condition(condition_tree(condition)) == condition

@@ -7,6 +7,7 @@ from campaigns.model.attribute import RESERVED
 from campaigns.model.content import check_content, variables_of, with_campaign_id
 from campaigns.model.problems import InvalidError
 from campaigns.model.site import Defaults, NewSite, TrackClicks
+from tests.campaigns.anything import attempt, nearly
 from worker.push.message import compile_message
 from worker.records.job import SendJob
 from worker.records.notification import Action, Notification
@@ -82,6 +83,10 @@ def test_content_that_cannot_be_sent_is_refused_by_field(changes, field, problem
     found = problems({**HELLO, **changes})
     assert problem in found[field]
     assert "recipients" not in str(found)
+
+
+def test_what_other_serializers_write_for_nothing_is_read_as_nothing():
+    assert checked({**HELLO, "actions": {}, "data": [], "body": None}) == msgspec.convert(HELLO, Notification)
 
 
 @pytest.mark.parametrize("tree", [None, [], "x"])
@@ -177,3 +182,24 @@ def test_what_is_a_variable_to_the_worker_is_one_here(parts):
     shown = {name for name, sign in (("a", "☀"), ("b_1", "☂")) if sign in rendered}
     assert variables_of(job.notification) & {"a", "b_1"} == shown
     assert not variables_of(job.notification) & RESERVED
+
+
+FULL = {
+    **HELLO,
+    "body": "{{story}}",
+    "icon": "/i.png",
+    "actions": [{"action": "a", "title": "b", "url": "https://a.example/"}],
+    "data": {"a": 1},
+    "timestamp": "2026-11-21T09:00:00Z",
+    "vibrate": [1],
+}
+NAMES = st.sampled_from([*Notification.__struct_fields__, "action", "pushmill", "{{a}}"])
+
+
+@given(nearly(FULL, NAMES), st.sampled_from(TrackClicks))
+def test_whatever_it_is_it_can_be_sent_or_has_a_problem_with_a_path(tree, track_clicks):
+    content, found = attempt(checked, tree, track_clicks, story=10)
+    assert all(each.field.startswith("content") for each in found)
+    if content is not None:
+        assert isinstance(with_campaign_id(content, "camp_7"), Notification)
+        assert isinstance(variables_of(content), frozenset)

@@ -14,6 +14,7 @@ from campaigns.model.events import (
 )
 from campaigns.model.ids import LaunchId
 from campaigns.model.problems import InvalidError
+from tests.campaigns.anything import attempt, nearly
 from worker.records.values import RecordError, encode_json
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -87,3 +88,12 @@ def test_what_is_no_record_is_refused():
 
 def test_no_token_is_shown():
     assert "secret" not in repr(BrowserEvent("secret", EventKind.SHOWN, START))
+
+
+NAMES = st.sampled_from(["events", "t", "kind", "button", "at"])
+
+
+@given(st.binary(max_size=50) | st.lists(nearly(CLICK, NAMES), max_size=3).map(lambda events: body(*events)))
+def test_whatever_it_is_it_is_a_report_or_a_problem(sent):
+    events, _ = attempt(read_events, sent)
+    assert all(isinstance(each, BrowserEvent) for each in events or ())

@@ -26,6 +26,7 @@ from campaigns.model.subscriber import (
 )
 from campaigns.model.zones import Zones
 from crypto.keys import ReceiverKeys
+from tests.campaigns.anything import attempt, nearly
 from worker.push.services import Endpoints
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -233,3 +234,13 @@ def test_nobody_is_taken_over_without_a_token_or_the_keys(by_token, by_endpoint,
     assert taken.status in REVIVED
     works = taken.subscription is not None and taken.status is SubscriberStatus.ACTIVE
     assert taken is by_token or taken.subscription == SUBSCRIPTION or not works
+
+
+NAMES = st.sampled_from(["endpoint", "keys", "p256dh", "auth", "expirationTime"])
+
+
+@given(nearly(GIVEN, NAMES) | nearly(GIVEN["keys"], NAMES).map(lambda keys: {**GIVEN, "keys": keys}))
+def test_whatever_it_is_it_can_be_sent_to_or_has_a_problem_with_a_path(given_):
+    read, found = attempt(read_subscription, Endpoints(), given_)
+    assert all(each.field.startswith("subscription") for each in found)
+    assert found or read.endpoint == given_["endpoint"]

@@ -1,5 +1,6 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from campaigns.model.condition import Comparison, Op
 from campaigns.model.problems import InvalidError
@@ -14,6 +15,7 @@ from campaigns.model.target import (
     parse_target,
     target_tree,
 )
+from tests.campaigns.anything import attempt, json_values
 from tests.campaigns.conditions import conditions
 
 TAG = {"field": "tag", "op": "eq", "value": "a"}
@@ -71,3 +73,13 @@ def test_what_is_not_named_one_by_one_is_a_condition():
     assert condition_of(Everyone()) is None
     assert condition_of(Tagged(("a", "b"))) == Comparison("tag", Op.IN, ("a", "b"))
     assert condition_of(Meeting(Comparison("tag", Op.SET))) == Comparison("tag", Op.SET)
+
+
+WORDS = st.sampled_from(["all", "subscribers", "external_ids", "tags", "segment", "condition"])
+
+
+@given(json_values(WORDS) | st.dictionaries(WORDS, json_values(WORDS), min_size=1, max_size=1))
+def test_whatever_it_is_it_is_a_target_or_a_problem_with_a_path(tree):
+    target, found = attempt(parse_target, tree)
+    assert all(each.field.startswith("target") for each in found)
+    assert found or parse_target(target_tree(target)) == target
