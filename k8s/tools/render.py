@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from campaigns.config import campaign_settings_table
 from k8s.tools.dashboard import dashboard
 from k8s.tools.schemas import asyncapi, json_schemas
 from worker.commands.capacity import KeyAgreement, rates_table, tiers_table
@@ -36,7 +37,9 @@ def rendered() -> dict[Path, str]:
         SIZING: _with_tables(
             SIZING, tiers=tiers_table(), **{f"capacity {each}": rates_table(each) for each in KeyAgreement}
         ),
-        SETTINGS: _with_tables(SETTINGS, settings=_settings()),
+        SETTINGS: _with_tables(
+            SETTINGS, settings=_settings(settings_table()), campaigns=_settings(campaign_settings_table())
+        ),
         ROOT / "asyncapi.yaml": asyncapi(),
         **{path: _json(schema) for path, schema in json_schemas().items()},
     }
@@ -70,8 +73,8 @@ def _between(text: str, begin: str, inside: str, end: str) -> str:
     return f"{before}{begin}{inside}{end}{rest.split(end)[1]}"
 
 
-def _settings() -> str:
-    rows = "".join(f"| `{name}` | {default} | {about} |\n" for name, default, about in settings_table())
+def _settings(table: list[tuple[str, str, str]]) -> str:
+    rows = "".join(f"| `{name}` | {default} | {about} |\n" for name, default, about in table)
     return f"| name | default | meaning |\n|---|---|---|\n{rows}"
 
 

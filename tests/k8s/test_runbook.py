@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.config import IN_FILES, CampaignSettings, campaign_settings_table
 from tests.k8s.support import (
     DASHBOARD,
     INSTALL,
@@ -26,9 +27,13 @@ from worker.records.topics import TOPICS
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 README = ROOT / "README.md"
-SETTINGS = {name for name, _, _ in settings_table()}
-OTHERS = {"PUSHMILL_TEST_BROKER"}
-"""Read by tests and by nothing else."""
+TABLES = (*settings_table(), *campaign_settings_table())
+SETTINGS = {name for name, _, _ in TABLES}
+OTHERS = {
+    "PUSHMILL_TEST_BROKER",
+    *(f"{CampaignSettings.variable(field)}_FILE" for field in IN_FILES),
+}
+"""Read by tests and by nothing else, or instead of a setting."""
 
 NAMING_SETTINGS = [
     path
@@ -93,7 +98,7 @@ def test_every_variable_that_the_code_reads_is_explained():
 
 def test_the_page_of_settings_says_of_each_what_the_code_says():
     rows = set(SETTINGS_PAGE.read_text().splitlines())
-    for name, default, meaning in settings_table():
+    for name, default, meaning in TABLES:
         assert f"| `{name}` | {default} | {meaning} |" in rows
 
 
