@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.harness.browsers.chromium import Chromium, Page
-from tests.harness.browsers.desktop import Desktop
 
 from tests.campaigns.sdk import world
+from tests.harness.browsers.chromium import Chromium, Page
+from tests.harness.browsers.desktop import Desktop
 from tests.harness.requirements import require
 
 PUSH_MANAGER = (Path(__file__).parent / "push_manager.js").read_text()
