@@ -42,13 +42,15 @@ QUOTIENTS = (
         "plain worker, one token kept",
         OURS_OF_EIGHT,
     ),
-    Quotient("Go's webpush-go / the worker", "Go webpush-go", OURS),
-    Quotient("Rust's web-push / the worker", "Rust web-push", OURS),
-    Quotient("webpush-rs / the worker", "webpush-rs", OURS),
-    Quotient("node's web-push / the worker", "node web-push", OURS),
+    *(
+        Quotient(f"{peer} / the worker{mode}", peer, ours)
+        for mode, ours in {"": OURS, ", multibuffer": OURS_OF_EIGHT}.items()
+        for peer in ("Go webpush-go", "Rust web-push", "webpush-rs", "node web-push")
+    ),
     Quotient("pywebpush's async path / the worker, multibuffer", "pywebpush async", OURS_OF_EIGHT),
     Quotient("the worker / the floor", OURS, FLOOR, "at most 2"),
-    Quotient("the worker, multibuffer / its floor", OURS_OF_EIGHT, FLOOR_OF_EIGHT),
+    Quotient("the worker, multibuffer / the floor", OURS_OF_EIGHT, FLOOR, "at most 0.8"),
+    Quotient("the worker, multibuffer / its own floor", OURS_OF_EIGHT, FLOOR_OF_EIGHT),
     Quotient(
         "a receiver's key loaded, key generation and ECDH / `encrypt`",
         "stage: the same, the receiver's key loaded",
@@ -60,6 +62,12 @@ QUOTIENTS = (
     Quotient("1,000 campaigns / one", "worker: 1,000 campaigns, 10 a record", OURS_OF_TEN, "at most 1.2"),
     Quotient("two processes / one", "worker: 2 processes", OURS, "at most 1.2"),
     Quotient("1 recipient a record / 100", "worker: 1 a record", OURS, "at most 2"),
+    Quotient(
+        "1 recipient a record / 100, multibuffer",
+        "worker: 1 a record, multibuffer",
+        OURS_OF_EIGHT,
+        "at most 2",
+    ),
     Quotient(
         "1 recipient a record, each its own text / 100",
         "worker: 1 a record, each its own text",

@@ -63,7 +63,7 @@ def test_each_way_to_agree_on_keys_has_a_floor_of_its_own(tmp_path):
     }
     write(figures, tmp_path, rounds=2, count=10)
     told = (tmp_path / "results.md").read_text()
-    assert "| the worker, multibuffer / its floor |  | 2.25 | 2.00 | 2.50 |" in told
+    assert "| the worker, multibuffer / its own floor |  | 2.25 | 2.00 | 2.50 |" in told
     found = json.loads((tmp_path / "results.json").read_text())["figures"]
     assert found["floor of multibuffer"]["rounds"] == [30.0, 40.0]
     assert "floor" not in found
