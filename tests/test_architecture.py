@@ -27,7 +27,7 @@ WORKER_CORE = (
 CORE_ROOMS = (*WORKER_CORE, "campaigns.model")
 """Everything that decides: no I/O, no clock, no randomness, no async; values come in as arguments."""
 
-CORE_MODULES = ("campaigns.launch.pace", "campaigns.launch.records")
+CORE_MODULES = ("campaigns.launch.pace", "campaigns.launch.records", "campaigns.collect.outcomes")
 """Modules of other rooms that are held to the same."""
 
 CONTRACT = ("crypto", "worker.records", "worker.push")
@@ -81,6 +81,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
     "campaigns.roles": (*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.api"),
+    "campaigns.collect": (
+        *(*CONTRACT, *PROGRAM),
+        *("campaigns.model", "campaigns.store", "campaigns.config", "campaigns.metrics"),
+    ),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),

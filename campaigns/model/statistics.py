@@ -25,6 +25,22 @@ class Engagement(Struct, frozen=True):
         return Engagement(self.first + other.first, self.total + other.total)
 
 
+class Counted(Struct, frozen=True):
+    """What is to be added to the counts of a launch.
+
+    Attributes:
+        launch: Its number.
+        status: Of the outcomes.
+        recipients: How many more have it.
+        attempted: How many of these were attempted.
+    """
+
+    launch: int
+    status: str
+    recipients: int
+    attempted: int
+
+
 class Counts(Struct, frozen=True, kw_only=True):
     """What is kept of a launch.
 

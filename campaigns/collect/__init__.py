@@ -1,0 +1,1 @@
+"""What came of launches: outcomes, expirations and what browsers report, each counted exactly once."""
