@@ -134,6 +134,7 @@ CREATE TABLE subscriber_15 PARTITION OF subscriber FOR VALUES WITH (MODULUS 16, 
     WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX subscriber_active ON subscriber (site, id) WHERE status = 'active';
 CREATE INDEX subscriber_status ON subscriber (site, status, id);
+CREATE INDEX subscriber_unsubscribed ON subscriber (status_at) WHERE status = 'unsubscribed';
 
 -- What must be unique is unique here: a partitioned table can promise it only with its partition key.
 CREATE TABLE subscriber_endpoint (
@@ -272,11 +273,14 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (relay, id) WHERE batch IS NULL;
 CREATE INDEX outbox_batch ON outbox (relay, batch) WHERE batch IS NOT NULL;
 
--- How far the collector has come; the transaction that applies records moves it, or applies nothing.
+-- How far the collector has come; the transaction that applies records moves it, or applies nothing. Who holds
+-- a partition saves others the work; that nothing is counted twice is up to `next` alone.
 CREATE TABLE collector_offset (
     topic      text NOT NULL,
     partition  integer NOT NULL,
     next       bigint NOT NULL,
+    holder     text,
+    until      timestamptz,
     PRIMARY KEY (topic, partition)
 ) WITH (fillfactor = 20);
 
@@ -298,6 +302,14 @@ CREATE TABLE job_outcome (
     PRIMARY KEY (launch, job)
 ) WITH (fillfactor = 70);
 
+-- The same of outcomes that have no number.
+CREATE TABLE unnumbered_outcome (
+    launch     bigint NOT NULL,
+    job        integer NOT NULL,
+    recipient  text NOT NULL,
+    PRIMARY KEY (launch, job, recipient)
+);
+
 -- What browsers reported, a row for each launch, subscriber and kind; partitions by the launch's month.
 CREATE TABLE engagement (
     month       date NOT NULL,
@@ -309,6 +321,7 @@ CREATE TABLE engagement (
     PRIMARY KEY (month, launch, subscriber, kind)
 ) PARTITION BY RANGE (month);
 CREATE TABLE engagement_rest PARTITION OF engagement DEFAULT;
+CREATE INDEX engagement_subscriber ON engagement (subscriber, first_at);
 
 CREATE TABLE engagement_count (
     launch     bigint NOT NULL,
