@@ -166,3 +166,18 @@ async def test_a_url_that_cannot_be_read(url):
                 await opening
             assert "hunter2" not in str(told.value)
             assert told.value.__cause__ is None
+
+
+async def test_whose_transaction_is_in_anothers_way_may_try_again(database):
+    """Two transactions that wait for each other: PostgreSQL ends one of them."""
+    both = asyncio.Barrier(2)
+
+    async def lock(*keys: int) -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", keys[0])
+            await both.wait()
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", keys[1])
+
+    ends = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    assert [type(each) for each in ends if each] == [DatabaseAwayError]
+    assert ends.count(None) == 1
