@@ -15,6 +15,9 @@ from crypto import base64url
 TOKEN_LENGTH = 34
 """Characters of either token."""
 
+_LAST = "AQgw"
+"""How a token can end: 25 bytes leave four bits of its last character unused, which must be zero."""
+
 _OWNER_BYTES = 5
 _SUBSCRIBER_BYTES = 7
 _MAC_BYTES = 12
@@ -74,7 +77,7 @@ def _begun(key: bytes) -> hmac.HMAC:
 
 
 def _verify(keys: Keys, text: str) -> tuple[int, int] | None:
-    if len(text) != TOKEN_LENGTH:
+    if len(text) != TOKEN_LENGTH or text[-1] not in _LAST:
         return None
     try:
         raw = base64url.decode(text)

@@ -46,6 +46,22 @@ def test_a_token_with_any_bit_changed_says_nothing(launch, subscriber, bit):
     assert tokens.read_recipient_token(KEYS, base64.urlsafe_b64encode(raw).rstrip(b"=").decode()) is None
 
 
+@given(LAUNCHES, SUBSCRIBERS, st.integers(0, 33), st.characters(codec="ascii"))
+def test_a_token_has_one_spelling(launch, subscriber, place, character):
+    token = tokens.recipient_token(KEY, launch, subscriber)
+    other = token[:place] + character + token[place + 1 :]
+    assert (tokens.read_recipient_token(KEYS, other) is None) == (other != token)
+
+
+@pytest.mark.parametrize("last", "BCDEFGHIJKLMNOP-_")
+def test_not_even_its_unused_bits_may_differ(last):
+    token = next(
+        token for token in (tokens.recipient_token(KEY, 1, n) for n in range(100)) if token.endswith("A")
+    )
+    assert tokens.read_recipient_token(KEYS, token) is not None
+    assert tokens.read_recipient_token(KEYS, token[:-1] + last) is None
+
+
 @given(st.text(max_size=40) | st.text("abcXYZ019-_", min_size=34, max_size=34))
 def test_anything_else_is_no_token(text):
     assert tokens.read_recipient_token(KEYS, text) is None
