@@ -1,10 +1,11 @@
 """Which process does what: one for each role, each under the supervisor or by itself."""
 
 import asyncio
+import os
+import socket
 import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
-from socket import socket
 from typing import Protocol
 
 import structlog
@@ -16,9 +17,15 @@ from prometheus_client import (
     generate_latest,
 )
 
-from campaigns.api.process import Readiness, serve
+from campaigns.api.process import make_service, now, serve
 from campaigns.config import CampaignSettings
+from campaigns.launch.launcher import Launcher
+from campaigns.launch.service import Service as LaunchService
 from campaigns.metrics import Metrics
+from campaigns.model.secrets import Purpose
+from campaigns.process import Readiness, run_beside, watch_database
+from campaigns.schedule.due import launch_what_is_due
+from campaigns.store.database import Database
 from worker.config import CAMPAIGNS_PREFIX
 from worker.edges.process.channel import ProcessEnd
 from worker.edges.process.status import StatusServer
@@ -42,10 +49,48 @@ class Run(Protocol):
         """Run it; `dev` is the option of that name."""
 
 
-RUNS: Mapping[str, Run] = {"api": serve}
+async def launch(
+    settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
+) -> None:
+    """Write launches and small sends until `stop` is set.
+
+    Raises:
+        KafkaUnreachableError: No broker answers at the start.
+    """
+    del dev
+    url = settings.database_url.get_secret_value()
+    async with Database(
+        url, size=settings.database_pool, statement_seconds=LAUNCH_STATEMENT_SECONDS
+    ) as database:
+        key = settings.secrets.keys(Purpose.RECIPIENT_TOKEN).signing
+        service = LaunchService(database, settings, settings.public_url, key)
+        launcher = Launcher(service, f"{socket.gethostname()}-{os.getpid()}")
+        await run_beside(launcher.run(stop), watch_database(database, metrics, readiness))
+
+
+async def schedule(
+    settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
+) -> None:
+    """Launch campaigns when their time comes, until `stop` is set."""
+    del dev
+    async with Database(settings.database_url.get_secret_value(), size=SCHEDULER_POOL) as database:
+        service = make_service(settings, database)
+        await run_beside(
+            stop.wait(),
+            launch_what_is_due(service, metrics, now),
+            watch_database(database, metrics, readiness),
+        )
+
+
+RUNS: Mapping[str, Run] = {"api": serve, "launcher": launch, "scheduler": schedule}
 """What this release has of the roles."""
 
 API = "api"
+
+LAUNCH_STATEMENT_SECONDS = 5.0
+"""How long a launcher's statement may take: its lease is no longer."""
+
+SCHEDULER_POOL = 2
 
 
 def processes(settings: CampaignSettings) -> tuple[str, ...]:
@@ -76,7 +121,7 @@ async def work(
     stop: asyncio.Event,
     *,
     dev: bool,
-    supervisor: socket | None = None,
+    supervisor: socket.socket | None = None,
 ) -> None:
     """Run one role in this process until `stop` is set.
 

@@ -77,13 +77,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.api": (
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
-        *("campaigns.sdk", "campaigns.config", "campaigns.metrics"),
+        *("campaigns.sdk", "campaigns.config", "campaigns.metrics", "campaigns.process"),
     ),
     "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
-    "campaigns.roles": (*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.api"),
     "campaigns.collect": (
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.config", "campaigns.metrics"),
+    ),
+    "campaigns.process": ("campaigns.metrics", "campaigns.store"),
+    "campaigns.schedule": ("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
+    "campaigns.roles": (
+        *(*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.process", "campaigns.model"),
+        *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
     ),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),

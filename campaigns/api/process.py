@@ -1,12 +1,11 @@
 """The role `api`: wires up what answers requests, and runs it until it is asked to stop."""
 
 import asyncio
+import dataclasses
 import os
 import socket
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
@@ -25,34 +24,23 @@ from campaigns.api.stored_keys import transactions
 from campaigns.config import CampaignSettings
 from campaigns.metrics import Metrics
 from campaigns.model.credential import Credential
+from campaigns.operations.service import Service
+from campaigns.process import DRAINING, Readiness, run_beside, watch_database
 from campaigns.store.credentials import find_credential
 from campaigns.store.database import Database, DatabaseAwayError
 from campaigns.store.idempotency import delete_answers
-from campaigns.store.migrate import SchemaError, check_schema
 from worker.edges import clock
 from worker.edges.process.listening import HostError, PortError, listen
 from worker.push.services import Endpoints
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 2.0
-"""How often it is looked whether the database is there."""
-
 SWEEP_SECONDS = 600.0
 """How often old idempotency keys are deleted."""
-
-NOT_LOOKED = "the database has not been looked at yet"
 
 
 class ListenError(RuntimeError):
     """The API's port cannot be listened on; the message names the settings."""
-
-
-class Readiness:
-    """Why a process is not ready, as its role last knew."""
-
-    def __init__(self, reason: str | None = NOT_LOOKED) -> None:
-        self.reason = reason
 
 
 def now() -> datetime:
@@ -99,8 +87,8 @@ async def serve(
             )
         )
         log.info("answering requests", port=server.port)
-        await _until(stop, _watch(database, metrics, readiness), _sweep(database))
-        readiness.reason = "draining"
+        await run_beside(stop.wait(), watch_database(database, metrics, readiness), _sweep(database))
+        readiness.reason = DRAINING
 
 
 def _gateway(settings: CampaignSettings, database: Database, events: EventWriter, *, dev: bool) -> Gateway:
@@ -125,12 +113,18 @@ def _gateway(settings: CampaignSettings, database: Database, events: EventWriter
 def _service(
     settings: CampaignSettings, database: Database, events: EventWriter, limiter: Limiter, *, dev: bool
 ) -> ApiService:
-    rules, any_host = settings.host_rules
-
     async def admit_subscriber(site: int) -> None:
         await limiter.take(SITE, site)
 
-    return ApiService(
+    plain = make_service(settings, database)
+    fields = {each.name: getattr(plain, each.name) for each in dataclasses.fields(plain)}
+    return ApiService(**fields, write_events=events.write, admit_subscriber=admit_subscriber, dev=dev)
+
+
+def make_service(settings: CampaignSettings, database: Database) -> Service:
+    """Return what operations need."""
+    rules, any_host = settings.host_rules
+    return Service(
         begin=database.transaction,
         secrets=settings.secrets,
         endpoints=Endpoints(rules, any_host=any_host),
@@ -138,9 +132,6 @@ def _service(
         public_url=settings.public_url,
         random=os.urandom,
         read_user_agent=read_user_agent,
-        write_events=events.write,
-        admit_subscriber=admit_subscriber,
-        dev=dev,
     )
 
 
@@ -167,23 +158,6 @@ def _shared(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.soc
     return made
 
 
-async def _watch(database: Database, metrics: Metrics, readiness: Readiness) -> None:
-    while True:
-        readiness.reason = await _problem(database)
-        for state, number in database.connections.items():
-            metrics.database_pool.labels(state).set(number)
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _problem(database: Database) -> str | None:
-    try:
-        async with database.connection() as connection:
-            await check_schema(connection)
-    except (DatabaseAwayError, SchemaError) as error:
-        return str(error)
-    return None
-
-
 async def _sweep(database: Database) -> None:
     while True:
         try:
@@ -192,17 +166,3 @@ async def _sweep(database: Database) -> None:
         except DatabaseAwayError as error:
             log.warning("cannot delete old idempotency keys; trying again later", problem=str(error))
         await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _until(stop: asyncio.Event, *loops: Coroutine[Any, Any, None]) -> None:
-    """Run endless loops until `stop` is set; one that fails is a bug, and ends the process."""
-    stopping = asyncio.create_task(stop.wait())
-    tasks = [asyncio.create_task(each) for each in loops]
-    try:
-        done, _ = await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
-        for each in done:
-            each.result()
-    finally:
-        for each in (stopping, *tasks):
-            each.cancel()
-        await asyncio.gather(stopping, *tasks, return_exceptions=True)

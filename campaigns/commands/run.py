@@ -3,7 +3,8 @@
 import os
 import socket
 import sys
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -14,12 +15,13 @@ from campaigns.roles import RUNS, processes, supervise, work
 from campaigns.store.database import Database, DatabaseAwayError, DatabaseUrlError
 from campaigns.store.migrate import SchemaError, check_schema
 from worker.commands import FAILED, MISUSED, end, run_async
+from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError
 from worker.edges.process.supervisor import UNBEGUN
 from worker.logs import configure
 
-CANNOT_BEGIN = (DatabaseAwayError, SchemaError, ListenError, StatusPortError)
+CANNOT_BEGIN = (DatabaseAwayError, SchemaError, ListenError, StatusPortError, KafkaUnreachableError)
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +59,7 @@ async def _begin(settings: CampaignSettings, roles: tuple[str, ...], *, dev: boo
         await check_schema(connection)
     with stop_on_signal() as stop:
         if len(roles) == 1:
-            await work(settings, roles[0], stop, dev=dev)
+            await _run(work(settings, roles[0], stop, dev=dev))
             return
         status = await supervise(settings, stop, dev=dev)
     if status:
@@ -68,7 +70,16 @@ async def _work(settings: CampaignSettings, role: str, process: int, *, dev: boo
     structlog.contextvars.bind_contextvars(role=role, process=process)
     channel = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with stop_on_signal() as stop:
-        await work(settings, role, stop, dev=dev, supervisor=channel)
+        await _run(work(settings, role, stop, dev=dev, supervisor=channel))
+
+
+async def _run(working: Coroutine[Any, Any, None]) -> None:
+    try:
+        await working
+    except* KafkaStuckError as error:
+        # No flush, no cleanup: a record that is still in transit must not arrive after the next start.
+        log.critical("exiting at once without cleanup", problem=str(error.exceptions[0]))
+        os._exit(FAILED)
 
 
 def _tell(settings: CampaignSettings) -> None:

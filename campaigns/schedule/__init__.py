@@ -1,0 +1,1 @@
+"""What becomes due: campaigns whose time has come."""

@@ -1,0 +1,48 @@
+"""Launches campaigns when their time comes; any number of processes may look at once.
+
+Decides how often it is looked. What may be launched, and when, the model decides.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from campaigns.metrics import Metrics
+from campaigns.model.campaign import CampaignStatus
+from campaigns.model.ids import Kind, spell
+from campaigns.operations.launching import launch_due_campaign
+from campaigns.operations.service import Service
+from campaigns.store.database import DatabaseAwayError
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+CAMPAIGN = "campaign"
+"""The kind of what is due, in metrics."""
+
+
+async def launch_what_is_due(service: Service, metrics: Metrics, now: Callable[[], datetime]) -> None:
+    """Launch one campaign after another as their times come, until cancelled."""
+    while True:
+        overdue = 0.0
+        try:
+            while (late := await _launch_one(service, now())) is not None:
+                overdue = max(overdue, late)
+        except DatabaseAwayError as error:
+            log.warning("cannot look for campaigns whose time has come", problem=str(error))
+        else:
+            metrics.due_overdue.labels(CAMPAIGN).set(overdue)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _launch_one(service: Service, now: datetime) -> float | None:
+    """Launch a campaign; return how late it was, in seconds, or None if there was none."""
+    campaign = await launch_due_campaign(service, now)
+    if campaign is None:
+        return None
+    if campaign.status is CampaignStatus.REFUSED:
+        log.warning("a campaign could not be launched", campaign=spell(Kind.CAMPAIGN, campaign.id))
+    due_at = campaign.plan.due_at or now
+    return max(0.0, (now - due_at).total_seconds())
