@@ -1,4 +1,4 @@
-"""The files that browsers load, and how they are served.
+"""The files that browsers load: the SDK's, and those of the page with which `pushmill try` shows it.
 
 Decides names, media types and headers; knows nothing of HTTP servers.
 """
@@ -21,6 +21,14 @@ MEDIA_TYPES: Final = {
 }
 """Each file that is served as `/sdk/NAME`."""
 
+TRIAL_MEDIA_TYPES: Final = {
+    "page.html": "text/html; charset=utf-8",
+    "page.js": JAVASCRIPT,
+    "style.css": "text/css; charset=utf-8",
+    "worker.js": JAVASCRIPT,
+}
+"""Each file that is served as `/try/NAME`, and `page.html` as `/try`."""
+
 HEADERS: Final = {
     "Cache-Control": "no-cache",  # a browser keeps it, and asks each time whether it has changed
     "Access-Control-Allow-Origin": "*",  # modules are loaded by CORS
@@ -28,6 +36,19 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Vary": "Accept-Encoding",
 }
+"""With each file of the SDK."""
+
+TRIAL_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; worker-src 'self';"
+        " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept-Encoding",
+}
+"""With each file of the trial."""
 
 
 class SdkFile(Struct, frozen=True, kw_only=True):
@@ -48,13 +69,21 @@ class SdkFile(Struct, frozen=True, kw_only=True):
     gzipped_etag: str
 
 
-@cache
 def sdk_file(name: str) -> SdkFile | None:
-    """Read a file of the SDK once; None if there is none of that name."""
+    """Return a file of the SDK; None if there is none of that name."""
     media_type = MEDIA_TYPES.get(name)
-    if media_type is None:
-        return None
-    body = (files(__package__) / name).read_bytes()
+    return _read(name, media_type) if media_type else None
+
+
+def trial_file(name: str) -> SdkFile | None:
+    """Return a file of the trial; None if there is none of that name."""
+    media_type = TRIAL_MEDIA_TYPES.get(name)
+    return _read(f"trial/{name}", media_type) if media_type else None
+
+
+@cache
+def _read(path: str, media_type: str) -> SdkFile:
+    body = (files(__package__) / path).read_bytes()
     digest = hashlib.sha256(body).hexdigest()[:32]
     return SdkFile(
         media_type=media_type,

@@ -13,6 +13,12 @@ from tests.harness.requirements import require
 PUSH_MANAGER = (Path(__file__).parent / "push_manager.js").read_text()
 
 
+@pytest.fixture
+def push_manager() -> str:
+    """A script to run before those of a page."""
+    return PUSH_MANAGER
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desktop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desktop]:
     async with Desktop(tmp_path_factory.mktemp("desktop")) as desktop:

@@ -156,13 +156,14 @@ async def opened() -> AsyncIterator[Shop]:
     service = Service()
     shop = Shop(service)
     async with contextlib.AsyncExitStack() as stack:
-        service.url = await stack.enter_async_context(_served(service.application, "127.0.0.1"))
-        shop.url = await stack.enter_async_context(_served(shop.application, "localhost"))
+        service.url = await stack.enter_async_context(served(service.application, "127.0.0.1"))
+        shop.url = await stack.enter_async_context(served(shop.application, "localhost"))
         yield shop
 
 
 @contextlib.asynccontextmanager
-async def _served(application: web.Application, host: str) -> AsyncIterator[str]:
+async def served(application: web.Application, host: str) -> AsyncIterator[str]:
+    """Serve on loopback, under this name of it; yields the origin."""
     runner = web.AppRunner(application, shutdown_timeout=1)
     await runner.setup()
     try:
