@@ -97,13 +97,12 @@
     return found?.scope === scopeUrl() ? found : null;
   }
 
-  function scriptOf({ active, waiting, installing }) {
-    return new URL((active ?? waiting ?? installing).scriptURL);
-  }
+  const workerOf = ({ active, waiting, installing }) => active ?? waiting ?? installing;
+  const scriptOf = (registration) => new URL(workerOf(registration).scriptURL);
 
   function activated(registration) {
-    if (registration.active) return registration;
-    const worker = registration.installing ?? registration.waiting;
+    const worker = workerOf(registration);
+    if (worker.state === "activated") return registration;
     return new Promise((resolve, reject) => {
       worker.addEventListener("statechange", () => {
         if (worker.state === "activated") resolve(registration);

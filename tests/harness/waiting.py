@@ -33,6 +33,17 @@ async def until_seen(condition: Callable[[], object], what: str, seconds: float 
     await _poll(lambda: asyncio.to_thread(condition), what, seconds, 0.05)
 
 
+async def until_told(
+    ask: Callable[[], Awaitable[object]], what: str = "the answer is yes", seconds: float = GENEROUS
+) -> None:
+    """Wait until somebody who has to be asked, and answers in this event loop, says that something is true.
+
+    Raises:
+        AssertionError: It has not become true in time.
+    """
+    await _poll(ask, what, seconds, 0.05)
+
+
 async def _poll(look: Callable[[], Awaitable[object]], what: str, seconds: float, pause: float) -> None:
     try:
         async with asyncio.timeout(seconds):

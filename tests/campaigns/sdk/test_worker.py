@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from tests.harness.waiting import until
+from tests.harness.waiting import until, until_told
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("chromium")]
 
@@ -138,12 +138,16 @@ async def test_others_do_not_get_ours(shared, shop, desktop):
 # ── clicks ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def has_tab(browser, url):
+    return url in await browser.addresses()
+
+
 async def test_a_click_opens_the_page_and_is_counted_once(page, shop, desktop, chromium):
     await page.deliver(shop.scope, message(shop, query="?size=9&_pm=token#top"))
     desktop.click(await desktop.shown("Sale"))
     await until(lambda: "/sale" in shop.paths)
     await until(lambda: shop.service.kinds() == ["shown", "clicked"])
-    assert f"{shop.url}/sale?size=9#top" in await chromium.addresses()
+    await until_told(lambda: has_tab(chromium, f"{shop.url}/sale?size=9#top"))
     assert shop.service.events[1]["button"] is None
     # Both the desktop's word that it has closed and the page's own report would have come before this.
     await page.deliver(shop.scope, message(shop, t="later", title="Later"))
@@ -308,9 +312,22 @@ async def test_a_changed_subscription_is_told_with_its_token(page, shop, chromiu
     assert told["token"] == "token-1"
 
 
-async def test_a_changed_subscription_that_is_not_the_sdks_is_left_alone(page, shop, chromium):
+@pytest.mark.parametrize("change", ["scope: 'elsewhere'", "token: null"])
+async def test_a_changed_subscription_that_is_not_the_sdks_is_left_alone(page, shop, chromium, change):
+    await page.run("Pushmill.subscribe()")
+    await page.run(
+        f"""new Promise((resolve) => {{
+          const opening = indexedDB.open("pushmill");
+          opening.onsuccess = () => {{
+            const store = opening.result.transaction("settings", "readwrite").objectStore("settings");
+            const known = store.get("browser");
+            known.onsuccess = () => store.put({{ ...known.result, {change} }}, "browser");
+            store.transaction.oncomplete = () => (opening.result.close(), resolve());
+          }};
+        }})"""
+    )
     await chromium.run_in_worker(f"{shop.url}/pm-worker.js", CHANGED)
-    assert shop.service.told == []
+    assert len(shop.service.told) == 1
 
 
 async def test_the_desktop_has_shown_nothing_else(desktop):

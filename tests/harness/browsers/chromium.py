@@ -87,6 +87,7 @@ class Page:
         self._target = target
         self._session = session
         self._registrations: dict[str, str] = {}
+        self._active: set[str] = set()
         self._loads = 0
         commands.listen(self._note)
 
@@ -123,7 +124,8 @@ class Page:
 
     async def deliver(self, scope: str, data: str | dict[str, Any]) -> None:
         """Have the push service deliver a message to the worker of a scope, given as a URL."""
-        await until(lambda: scope in self._registrations, f"{scope} has a worker")
+        # Chromium drops what comes to a worker that is not active yet.
+        await until(lambda: self._registrations.get(scope) in self._active, f"{scope} has an active worker")
         await self._call(
             "ServiceWorker.deliverPushMessage",
             origin="/".join(scope.split("/", 3)[:3]),
@@ -138,5 +140,8 @@ class Page:
         if event == "ServiceWorker.workerRegistrationUpdated":
             for registration in parameters["registrations"]:
                 self._registrations[registration["scopeURL"]] = registration["registrationId"]
+        elif event == "ServiceWorker.workerVersionUpdated":
+            active = (each for each in parameters["versions"] if each["status"] == "activated")
+            self._active.update(each["registrationId"] for each in active)
         elif event == "Page.loadEventFired":
             self._loads += 1
