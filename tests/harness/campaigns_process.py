@@ -12,6 +12,7 @@ def campaigns_environment(database_url: str, **settings: str) -> dict[str, str]:
     own = {
         "DATABASE_URL": database_url,
         "SECRET": SECRET,
+        "ROLES": "api",
         "HOST": "127.0.0.1",
         "PORT": str(free_port()),
         "STATUS_HOST": "127.0.0.1",

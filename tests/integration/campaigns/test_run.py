@@ -133,6 +133,16 @@ async def test_settings_that_are_wrong_are_told_of_at_once(start: Start):
     ]
 
 
+async def test_a_launcher_that_finds_no_kafka_is_not_ready_and_is_tried_again(start: Start):
+    service = start(ROLES="api,launcher")
+    await service.start(ready=False)
+    await until_seen(lambda: "restarting it" in service.log.read_text(), "the launcher has given up")
+    await until_seen(lambda: get(f"{service.api}/docs")[0] == 200, "the API is served all the same")
+    assert service.status("/readyz") == 503
+    assert service.status("/healthz") == 200
+    assert await service.terminate() == 0
+
+
 async def test_a_port_that_is_taken_is_named_with_its_setting(start: Start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
