@@ -2,7 +2,7 @@
 
 import typer
 
-from campaigns.commands import migrate, run
+from campaigns.commands import migrate, run, subscribers
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -14,3 +14,4 @@ def _campaigns() -> None:
 
 app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
+app.add_typer(subscribers.app, name="subscribers")
