@@ -138,6 +138,21 @@ async def test_too_many_connections(database, database_url):
     await use(database, f"DROP ROLE {role}")
 
 
+async def test_two_who_wait_for_each_other(database):
+    met = asyncio.Barrier(2)
+
+    async def lock(first, then):
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", first)
+            await met.wait()
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", then)
+
+    one, two = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    [lost] = filter(None, (one, two))
+    assert isinstance(lost, DatabaseAwayError)
+    assert "deadlock" in str(lost)
+
+
 async def test_a_pool_that_is_used_up(database_url, monkeypatch):
     monkeypatch.setattr("campaigns.store.database.CONNECT_SECONDS", 0.05)
     async with Database(database_url, size=1) as database, database.connection():
