@@ -218,17 +218,18 @@ def ends_at(launch: Launch) -> datetime | None:
     return end if launch.ends_at is None else min(end, launch.ends_at)
 
 
-def is_done(launch: Launch, outcomes: int, now: datetime) -> bool:
+def is_done(launch: Launch, outcomes: int, now: datetime, waiting: int = 0) -> bool:
     """Whether a launch has been counted to its end.
 
     Args:
         launch: The launch.
         outcomes: Recipients that have an outcome.
         now: The moment.
+        waiting: Recipients who wait in the outbox, if it is a small send.
     """
     if launch.state is LaunchState.DONE:
         return True
     if launch.state is LaunchState.WRITING:
         return False
     end = ends_at(launch)
-    return outcomes >= launch.written or (end is not None and now >= end + GRACE)
+    return (outcomes >= launch.written and not waiting) or (end is not None and now >= end + GRACE)

@@ -21,9 +21,9 @@ from worker.records.notification import Notification
 ADD = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
     stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, created_at, wanted_at,
-    state, written, written_at, last_due_at)
+    state, written_at, last_due_at)
 SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16,
-    $17, $18, $19, $19
+    $17, $18, $18
 FROM nextval(pg_get_serial_sequence('launch', 'id')) AS number
 ON CONFLICT (campaign, moment) DO NOTHING
 RETURNING *
@@ -81,10 +81,10 @@ async def add_launch(
         connection: A connection with a transaction.
         launch: What it sends.
         now: The moment.
-        by_outbox: Whether a relay writes it. To launchers it is written already, all of it; a relay takes
-            those off its `written` who have unsubscribed meanwhile.
+        by_outbox: Whether a relay writes it, from the outbox. To launchers it is written then; the relay
+            adds to its `written`, which has to be judged with what waits: `campaigns.model.launch.is_done`.
     """
-    state = (LaunchState.WRITTEN, launch.targeted, now) if by_outbox else (LaunchState.WRITING, 0, None)
+    state = (LaunchState.WRITTEN, now) if by_outbox else (LaunchState.WRITING, None)
     row = await connection.fetchrow(ADD, *_columns(launch), now, *state)
     return None if row is None else read_launch(row)
 

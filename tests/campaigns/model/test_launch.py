@@ -169,6 +169,13 @@ def test_a_launch_is_done_once_every_recipient_has_an_outcome():
     assert is_done(made(state=LaunchState.DONE), 0, NOW)
 
 
+def test_a_small_send_is_not_done_while_some_of_it_waits_in_the_outbox():
+    assert not is_done(written(written=0), 0, NOW, waiting=1)
+    assert not is_done(written(), 10, NOW, waiting=1)
+    assert is_done(written(written=0), 0, NOW)  # all have unsubscribed meanwhile
+    assert is_done(written(), 9, NOW + MINUTE + GRACE, waiting=1)
+
+
 def test_an_hour_after_its_end_what_is_open_is_unknown():
     end = NOW + MINUTE + GRACE
     assert not is_done(written(), 9, end - timedelta(seconds=1))

@@ -94,7 +94,7 @@ async def test_what_is_wanted_is_written_down_for_a_control_record(connection, s
 
 async def test_a_small_send_waits_in_the_outbox_and_no_launcher_writes_it(connection, site):
     made = await add_launch(connection, launch_of(site), NOON, by_outbox=True)
-    assert (made.state, made.written, made.last_due_at) == (LaunchState.WRITTEN, 2, NOON)
+    assert (made.state, made.written, made.last_due_at) == (LaunchState.WRITTEN, 0, NOON)
     await add_to_outbox(connection, made, [7, 8], urgent=True)
     rows = await connection.fetch("SELECT relay, launch, subscriber, urgent FROM outbox ORDER BY id")
     assert [tuple(row) for row in rows] == [(made.slot, made.id, 7, True), (made.slot, made.id, 8, True)]
