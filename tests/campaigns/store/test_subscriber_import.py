@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaigns.model.device import Device
-from campaigns.model.subscriber import Profile, SubscriberStatus, updated
+from campaigns.model.subscriber import PayloadFormat, Profile, SubscriberStatus, updated
 from campaigns.store.database import Database
 from campaigns.store.subscriber_counts import count_subscribers
 from campaigns.store.subscriber_import import (
@@ -43,23 +43,50 @@ async def everybody(connection, site):
     return await list_subscribers(connection, site, limit=1_000)
 
 
+TEXTS = ("hwid", "external_id", "language", "country", "region", "city", "zone", "landing_url")
+
+
+def everything(word, **more):
+    """What a line says that says something of each field."""
+    return {
+        **{name: f"{name} {word}" for name in TEXTS},
+        "tags": (word, "é"),
+        "attributes": {word: [1, "m"], "plan": word},
+        "device": Device(f"browser {word}", f"os {word}", f"platform {word}", f"device {word}"),
+        "payload_format": PayloadFormat.PUSHWOOSH,
+    } | more
+
+
 async def test_somebody_new_is_added_with_all_that_a_line_says(database):
-    said = {
-        "hwid": "h",
-        "external_id": "u",
-        "tags": ("a", "é"),
-        "attributes": {"plan": "pro", "gone": None, "sizes": [1, "m"]},
-        "device": Device("chrome", "android", "mobile", "Pixel 9"),
-        **{name: name for name in ("language", "country", "region", "city", "zone", "landing_url")},
-    }
+    said = everything("a", attributes={"plan": "a", "gone": None})
     async with database.transaction() as connection:
         site = await make_site(connection)
         assert await run(connection, site.id, line(7, **said), line(8)) == Imported(2, 0, [])
         first, second = await everybody(connection, site.id)
-    assert first.profile == Profile(**said | {"attributes": {"plan": "pro", "sizes": [1, "m"]}})
+    assert first.profile == Profile(**said | {"attributes": {"plan": "a"}})
     assert (first.id, first.vapid_key, first.subscription) == (1_000, "imported", subscription_of(7))
     assert {first.created_at, first.updated_at, first.seen_at, first.status_at} == {LATER}
     assert second.profile == Profile(tags=(), attributes={})
+
+
+@pytest.mark.parametrize("said", [{}, everything("b"), everything("b", device=Device(os="b"))])
+async def test_what_a_line_says_is_changed_and_all_else_stays(database, said):
+    async with database.transaction() as connection:
+        site = await make_site(connection)
+        fields = {"status": SubscriberStatus.EXPIRED, "profile": everything("a")}
+        before = await make_subscriber(connection, site.id, 1, **fields)
+        assert await run(connection, site.id, line(1, **said)) == Imported(0, 1, [])
+        [found] = await everybody(connection, site.id)
+        assert found == msgspec.structs.replace(
+            before,
+            status=SubscriberStatus.ACTIVE,
+            vapid_key="imported",
+            profile=updated(before.profile, Profile(**said)),
+            updated_at=LATER,
+            status_at=LATER,
+        )
+        counts = await count_subscribers(connection, site.id)
+        assert (counts[SubscriberStatus.ACTIVE], counts[SubscriberStatus.EXPIRED]) == (1, 0)
 
 
 async def test_the_last_of_several_lines_with_one_endpoint_counts(database):
@@ -125,7 +152,7 @@ async def test_whoever_unsubscribed_stays_so(database):
 
 # ── against their meaning ───────────────────────────────────────────────────────────────────────────────────
 
-ENDPOINTS = st.integers(0, 4)
+ENDPOINTS = st.integers(0, 2)
 HWIDS = st.none() | st.sampled_from("hij")
 PROFILES = st.builds(
     Profile,
