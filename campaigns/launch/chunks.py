@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from campaigns.launch.blueprints import row_of
 from campaigns.launch.parts import Part, part_after
 from campaigns.launch.records import Blueprint, Row, Span, due_at, make_jobs
 from campaigns.model.ids import SUBSCRIBER_END
@@ -86,7 +85,7 @@ async def _read(connection: Connection, opened: OpenLaunch, part: Part) -> tuple
     while position < SUBSCRIBER_END:
         window = Window(position, min(position + length, SUBSCRIBER_END), CHUNK - len(rows))
         found = await read_window(connection, launch.site, launch.target, part.zones, window)
-        rows += [row_of(columns) for columns in found]
+        rows += [Row(*columns) for columns in found]
         if len(rows) == CHUNK:
             return rows, Span(begin, rows[-1].id + 1)
         position = window.end

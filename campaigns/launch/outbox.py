@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from campaigns.launch.blueprints import row_of
+import msgspec
+
 from campaigns.launch.markers import FoundMarker
 from campaigns.launch.records import EVERYBODY, Row, make_jobs
 from campaigns.launch.service import Service
@@ -131,8 +132,10 @@ class SlotRelay:
     async def _sends(self, connection: Connection, rows: Sequence[int], topic: str) -> list[_Send]:
         """Make the records of the recipients of rows, with numbers of their own."""
         of_launch: defaultdict[int, list[Row]] = defaultdict(list)
-        for columns in await recipients_of_rows(connection, rows):
-            of_launch[columns["launch"]].append(row_of(columns, columns["variables"]))
+        for launch_number, variables, *columns in await recipients_of_rows(connection, rows):
+            known = Row(*columns)
+            row = msgspec.structs.replace(known, attributes={**known.attributes, **(variables or {})})
+            of_launch[launch_number].append(row)
         sends = []
         for number, (launch, own_worker) in (await launches_of_rows(connection, [*of_launch])).items():
             recipients = of_launch[number]

@@ -23,7 +23,7 @@ from crypto import base64url
 from worker.records.job import SendJob, Slice, Ttl, Urgency
 from worker.records.notification import Notification
 from worker.records.recipient import EncodedKeys, Recipient, Subscription
-from worker.records.values import Moment, Scalar, Seconds
+from worker.records.values import Moment, Scalar, Seconds, encode_json
 
 RECIPIENTS_A_RECORD = 100
 """At most; a push needs the notification of its record encoded again only once for all of them."""
@@ -44,7 +44,7 @@ class Row(Struct, frozen=True, gc=False):
         payload_format: Which form its service worker reads.
         language: As its browser says; None if unknown.
         platform: As its browser says; None if unknown.
-        variables: Its attributes, of which a job gets those that its content names.
+        attributes: What the site knows of it, of which a job gets what its content names.
     """
 
     id: int
@@ -55,7 +55,7 @@ class Row(Struct, frozen=True, gc=False):
     payload_format: str
     language: str | None
     platform: str | None
-    variables: Mapping[str, Scalar | None]
+    attributes: Mapping[str, Any]
 
     def __repr__(self) -> str:
         return f"Row({self.id})"
@@ -111,8 +111,8 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         content: What a variant gets.
         by_language: Whether the content differs by language.
         by_platform: Whether the content differs by platform.
-        variables: Names of the variables that the content needs; no other is copied into a job.
-        make_token: Makes a subscriber's token, for content that names `t`.
+        variables: Names of the attributes that the content shows; no other is copied into a job.
+        token_of: Makes a subscriber's token, the variable `t`; None where the content has none.
         stretch_time: Seconds over which the whole audience is spread; 0 if it is not.
         mutable: Whether a service worker of ours may change what is shown.
         ttl: Seconds that each message lives from its own due time.
@@ -127,7 +127,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     by_language: bool = False
     by_platform: bool = False
     variables: frozenset[str] = frozenset()
-    make_token: Callable[[int], str]
+    token_of: Callable[[int], str] | None
     stretch_time: float
     mutable: bool | None = None
     ttl: int
@@ -177,17 +177,15 @@ def _part(blueprint: Blueprint, span: Span, start: datetime, among: tuple[int, i
 
 def _records(blueprint: Blueprint, rows: Iterable[Row]) -> list[tuple[Variant, Sequence[Row]]]:
     """Divide rows into records of one variant each, those of different variants in turns."""
-    of_variant: defaultdict[Variant, list[Row]] = defaultdict(list)
+    by_language, by_platform = blueprint.by_language, blueprint.by_platform
+    of_variant: defaultdict[tuple[str, str, str | None, str | None], list[Row]] = defaultdict(list)
     for row in rows:
-        of_variant[_variant(blueprint, row)].append(row)
-    records = [(variant, part) for variant, members in of_variant.items() for part in _divided(members)]
+        language, platform = row.language if by_language else None, row.platform if by_platform else None
+        of_variant[row.vapid_key, row.payload_format, language, platform].append(row)
+    records = [
+        (Variant(*variant), part) for variant, members in of_variant.items() for part in _divided(members)
+    ]
     return sorted(records, key=lambda record: record[1][len(record[1]) // 2].id)
-
-
-def _variant(blueprint: Blueprint, row: Row) -> Variant:
-    language = row.language if blueprint.by_language else None
-    platform = row.platform if blueprint.by_platform else None
-    return Variant(row.vapid_key, row.payload_format, language, platform)
 
 
 def _divided(members: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -223,8 +221,16 @@ def _job(
 
 def _recipient(blueprint: Blueprint, row: Row) -> Recipient:
     keys = EncodedKeys(base64url.encode(row.p256dh), base64url.encode(row.auth))
-    variables = {name: row.variables[name] for name in blueprint.variables if name in row.variables}
-    if TOKEN in blueprint.variables:
-        variables[TOKEN] = blueprint.make_token(row.id)
+    attributes = row.attributes
+    variables = {name: _scalar(attributes[name]) for name in blueprint.variables if name in attributes}
+    if blueprint.token_of is not None:
+        variables[TOKEN] = blueprint.token_of(row.id)
     name = spell(Kind.SUBSCRIBER, row.id)
     return Recipient(name, Subscription(row.endpoint, keys), variables or None)
+
+
+def _scalar(value: Any) -> Scalar | None:
+    """Return an attribute as the value of a variable: a list becomes a text."""
+    if not isinstance(value, list):
+        return value if isinstance(value, Scalar) else None
+    return ", ".join(each if isinstance(each, str) else encode_json(each).decode() for each in value)

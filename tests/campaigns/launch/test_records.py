@@ -40,7 +40,7 @@ def row(number: int, **fields: object) -> Row:
         "payload_format": "notification",
         "language": None,
         "platform": None,
-        "variables": {},
+        "attributes": {},
     }
     return msgspec.convert({"id": number} | usual | fields, Row)
 
@@ -51,7 +51,7 @@ def blueprint(**fields: object) -> Blueprint:
         "site_id": "site_3",
         "content": lambda variant: Content(Notification("Hello", "https://shop.example/")),
         "by_language": True,
-        "make_token": lambda number: f"token-{number}",
+        "token_of": None,
         "stretch_time": HOUR,
         "ttl": 86_400,
     }
@@ -171,11 +171,22 @@ def test_a_record_is_of_one_variant_as_far_as_the_content_depends_on_it():
 
 
 def test_only_variables_that_the_content_names_are_copied():
-    rows = [row(1, variables={"name": "Ann", "secret": "x"}), row(2, variables={"secret": "y"})]
-    [job] = make_jobs(blueprint(variables=frozenset({"name", "t"})), rows, EVERYBODY, START, 0)
+    rows = [row(1, attributes={"name": "Ann", "secret": "x"}), row(2, attributes={"secret": "y"})]
+    plan = blueprint(variables=frozenset({"name"}), token_of=lambda number: f"token-{number}")
+    [job] = make_jobs(plan, rows, EVERYBODY, START, 0)
     assert [each.variables for each in job.recipients] == [{"name": "Ann", "t": "token-1"}, {"t": "token-2"}]
     [job] = make_jobs(blueprint(), rows, EVERYBODY, START, 0)
     assert [each.variables for each in job.recipients] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "variable"),
+    [("Ann", "Ann"), (7, 7), (True, True), (None, None), (["a", 1, True], "a, 1, true"), ({"a": 1}, None)],
+)
+def test_an_attribute_becomes_what_a_variable_can_be(attribute, variable):
+    plan = blueprint(variables=frozenset({"it"}))
+    [job] = make_jobs(plan, [row(1, attributes={"it": attribute})], EVERYBODY, START, 0)
+    assert job.recipients[0].variables == {"it": variable}
 
 
 def test_the_times_are_written_out_and_the_worker_reads_every_job():
