@@ -34,6 +34,7 @@ def _file(text: str) -> str | None:
 
 PARAMETERS: Mapping[str, Parameter] = {
     "site": _id(Kind.SITE, "Id of a site."),
+    "credential": _id(Kind.CREDENTIAL, "Id of a credential."),
     "subscriber": _id(Kind.SUBSCRIBER, "Id of a subscriber."),
     "campaign": _id(Kind.CAMPAIGN, "Id of a campaign."),
     "segment": _id(Kind.SEGMENT, "Id of a segment."),

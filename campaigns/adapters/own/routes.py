@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from campaigns.adapters.own import campaigns, segments, sites, subscribers, templates
+from campaigns.adapters.own import campaigns, credentials, segments, sites, subscribers, templates
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.own.browser_routes import BROWSERS
 from campaigns.adapters.own.campaign_wire import (
@@ -13,6 +13,7 @@ from campaigns.adapters.own.campaign_wire import (
     SendRequest,
     TestRequest,
 )
+from campaigns.adapters.own.credentials import CredentialAnswer, CredentialRequest, NewCredentialAnswer
 from campaigns.adapters.own.lists import ListAnswer, ListQuery
 from campaigns.adapters.own.segments import (
     AttributesAnswer,
@@ -35,7 +36,7 @@ from campaigns.model.statistics import Statistics
 from campaigns.operations import campaigns as operations
 
 _READ, _SEND, _SITES = Permission.READ, Permission.SEND, Permission.SITES
-_SUBSCRIBERS = Permission.SUBSCRIBERS
+_SUBSCRIBERS, _ADMIN = Permission.SUBSCRIBERS, Permission.ADMIN
 
 _get = partial(Route, adapter=OWN, method="GET", permission=_READ)
 _post = partial(Route, adapter=OWN, method="POST", permission=_SEND)
@@ -82,6 +83,34 @@ SITES = (
         permission=_SITES,
         request=SiteChange,
         answer=SiteAnswer,
+    ),
+)
+
+CREDENTIALS = (
+    _create(
+        name="createCredential",
+        path="/v1/credentials",
+        handle=credentials.create,
+        summary="Make a credential; its key is shown this once.",
+        permission=_ADMIN,
+        request=CredentialRequest,
+        answer=NewCredentialAnswer,
+    ),
+    _get(
+        name="listCredentials",
+        path="/v1/credentials",
+        handle=credentials.list_all,
+        summary="List credentials.",
+        permission=_ADMIN,
+        query=ListQuery,
+        answer=ListAnswer[CredentialAnswer],
+    ),
+    _delete(
+        name="deleteCredential",
+        path="/v1/credentials/{credential}",
+        handle=credentials.delete,
+        summary="Revoke a credential: it works no longer than five seconds.",
+        permission=_ADMIN,
     ),
 )
 
@@ -302,5 +331,5 @@ CAMPAIGNS = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*SITES, *SUBSCRIBERS, *SEGMENTS, *TEMPLATES, *CAMPAIGNS, *BROWSERS)
+ROUTES: tuple[Route, ...] = (*SITES, *CREDENTIALS, *SUBSCRIBERS, *SEGMENTS, *TEMPLATES, *CAMPAIGNS, *BROWSERS)
 """Every route under `/v1/`, and what browsers load."""

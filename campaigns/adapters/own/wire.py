@@ -10,6 +10,7 @@ from campaigns.model.problems import invalid
 Json = dict[str, Any]
 
 SiteId = Annotated[str, Meta(examples=["site_7"])]
+CredentialId = Annotated[str, Meta(examples=["cred_2"])]
 SubscriberId = Annotated[str, Meta(examples=["sub_4503599627370496"])]
 SegmentId = Annotated[str, Meta(examples=["seg_3"])]
 TemplateId = Annotated[str, Meta(examples=["tmpl_5"])]

@@ -14,6 +14,8 @@ CAMPAIGN = "/v1/campaigns/{campaign}"
 CONTRACT = {
     "/v1/sites": "GET POST",
     SITE: "GET PATCH",
+    "/v1/credentials": "GET POST",
+    "/v1/credentials/{credential}": "DELETE",
     f"{SITE}/subscribers": "GET POST",
     f"{SITE}/subscribers/unsubscribe": "POST",
     "/v1/subscribers/{subscriber}": "GET PATCH DELETE",

@@ -7,6 +7,7 @@ import pytest
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.routes import Route
 from campaigns.api.routes import routes
+from campaigns.model.scope import Permission
 from tests.campaigns.adapters.own.support import HELLO, PUBLIC_URL, SHOP, OwnApi, subscription
 from tests.campaigns.operations.support import contents
 
@@ -15,9 +16,12 @@ ABOUT_OBJECTS = [route for route in ROUTES if route.parameters]
 CONDITION = {"field": "tag", "op": "set"}
 TO_ALL = {"all": True}
 
+LAUNCH = "launch_1_aaaaaaaa"
+
 BODIES: dict[str, dict[str, Any]] = {
     "createSite": {"url": SHOP},
     "changeSite": {"name": "Mine"},
+    "createCredential": {"scopes": ["read"]},
     "changeSubscriber": {"tags": ["mine"]},
     "createSegment": {"name": "Mine", "condition": CONDITION},
     "changeSegment": {"name": "Mine"},
@@ -39,11 +43,13 @@ async def objects_of(api: OwnApi) -> dict[str, str]:
     joined = await api.make(f"/v1/sites/{site}/subscribers", {"subscription": subscription(site)}, **page)
     segment = await api.make(f"/v1/sites/{site}/segments", {"name": "Theirs", "condition": CONDITION})
     template = await api.make(f"/v1/sites/{site}/templates", {"name": "Theirs", "content": HELLO})
+    credential = await api.make("/v1/credentials", {"scopes": ["read"], "site": site})
     campaign = await api.make(f"/v1/sites/{site}/campaigns", BODIES["createCampaign"])
     sent = await api.make(f"/v1/sites/{site}/send", BODIES["send"])
     return {
         "site": site,
         "subscriber": joined["id"],
+        "credential": credential["id"],
         "segment": segment["id"],
         "template": template["id"],
         "campaign": campaign["id"],
@@ -89,9 +95,9 @@ async def test_the_owner_does(api: OwnApi, route: Route):
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 async def test_nobody_is_let_in_without_a_key_or_without_the_scope(api: OwnApi, route: Route):
     ids = {"site": "site_1", "subscriber": "sub_1", "segment": "seg_1", "template": "tmpl_1"}
-    path = filled(route, {**ids, "campaign": "camp_1", "launch": "launch_1_aaaaaaaa"})
+    path = filled(route, {**ids, "credential": "cred_1", "campaign": "camp_1", "launch": LAUNCH})
     body = BODIES.get(route.name, b"")
     assert (await api.ask(route.method, path, body, token=None)).answer.status == 401
-    others = {each.permission for each in ROUTES if each.permission} - {route.permission}
+    others = {*Permission} - {route.permission, Permission.ADMIN}
     _, limited = await api.log_in(*others)
     assert (await api.ask(route.method, path, body, token=limited)).answer.status == 403
