@@ -6,8 +6,9 @@ import pytest
 import pytest_asyncio
 
 from crypto.aes128gcm import encrypt
-from crypto.keys import generate_ephemeral_key, parse_subscription_keys
+from crypto.keys import parse_subscription_keys
 from tests.campaigns.sdk.world import public_key
+from tests.harness.agreement import agreed_with
 from tests.harness.browsers.autopush import Autopush
 from tests.harness.browsers.firefox import Firefox
 from tests.harness.requirements import require
@@ -59,7 +60,7 @@ async def send(push_service, shop, **more):
     )
     text = compile_message(job).render(recipient).replace(b"https://localhost", b"http://localhost")
     keys = parse_subscription_keys(subscription.keys.p256dh, subscription.keys.auth)
-    body = encrypt(text, keys, generate_ephemeral_key(), os.urandom(16))
+    body = encrypt(text, keys, agreed_with(keys), os.urandom(16))
     await push_service.push(subscription.endpoint, body)
 
 
