@@ -115,4 +115,5 @@ async def kill_often(run: LaunchRun, kills: int, dice: random.Random) -> None:
         if number % 2:
             await run.kill_within(dice.randint(0, 3), dice.random() / 10)
         else:
-            await run.kill_at(STEPS[number // 2 % len(STEPS)], dice.randint(1, 3))
+            step = STEPS[number // 2 % len(STEPS)]
+            await run.kill_at(step, 1 if step == "claimed" else dice.randint(1, 3))

@@ -29,8 +29,8 @@ from worker.records.topics import JOBS, LAUNCHES
 from worker.records.values import encode_json
 
 STEPS = ("claimed", "begun", "sent", "committing", "committed", "kept")
-"""Where it may die: before its first transaction, within one, after a commit has been asked for, and
-on either side of keeping the cursor."""
+"""Where it may die: before its first chunk, within a transaction, after a commit has been asked for, and on
+either side of keeping the cursor."""
 
 SLOT = 1
 NAME = f"launch-{SLOT}"
