@@ -103,6 +103,7 @@ class Shop:
 
     def __init__(self, service: Service) -> None:
         self.url = ""
+        self.site = SITE
         self.key = public_key()
         self.service = service
         self.head: str | None = None
@@ -129,7 +130,7 @@ class Shop:
 
     async def _page(self, request: web.Request) -> web.Response:
         self.paths.append(request.path)
-        given = snippet(self.service.url, SITE, self.key)
+        given = snippet(self.service.url, self.site, self.key)
         head = (
             given.page.replace("<script ", f"<script {self.attributes} ") if self.head is None else self.head
         )
@@ -140,7 +141,7 @@ class Shop:
 
     async def _worker(self, _: web.Request) -> web.Response:
         self.paths.append(WORKER_PATH)
-        worker = snippet(self.service.url, SITE, self.key).worker
+        worker = snippet(self.service.url, self.site, self.key).worker
         text = (
             f"{self.before_worker}\n{worker}\n{self.more_worker}" if self.worker_status == 200 else "not here"
         )
