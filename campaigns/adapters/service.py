@@ -26,10 +26,12 @@ class ApiService(Service):
         write_events: Writes what browsers report.
         admit_subscriber: Bounds new subscribers.
         launches: Those that browsers have reported of lately.
+        country_header: In lower case, the header in which a proxy names the browser's country; empty: none.
         dev: Whether pages of http://localhost may subscribe to every site.
     """
 
     write_events: WriteEvents
     admit_subscriber: AdmitSubscriber
     launches: KnownLaunches = field(default_factory=KnownLaunches)
+    country_header: str = ""
     dev: bool = False

@@ -118,7 +118,13 @@ def _service(
 
     plain = make_service(settings, database)
     fields = {each.name: getattr(plain, each.name) for each in dataclasses.fields(plain)}
-    return ApiService(**fields, write_events=events.write, admit_subscriber=admit_subscriber, dev=dev)
+    return ApiService(
+        **fields,
+        write_events=events.write,
+        admit_subscriber=admit_subscriber,
+        country_header=settings.country_header.lower(),
+        dev=dev,
+    )
 
 
 def make_service(settings: CampaignSettings, database: Database) -> Service:

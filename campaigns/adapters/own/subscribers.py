@@ -1,5 +1,6 @@
 """Subscribers in the words of the own API: everything but the endpoint, its keys and the token."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from campaigns.model.ids import Kind, spell
 from campaigns.model.subscriber import Profile, Subscriber, SubscriberStatus
 from campaigns.operations import subscribers as operations
 from campaigns.operations.subscribers import SubscriberChanges, Subscribing
+
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
 class SubscribeRequest(Request, frozen=True, kw_only=True):
@@ -166,12 +169,19 @@ async def subscribe(call: Call[Any, SubscribeRequest]) -> SubscribeAnswer:
             tags=body.tags,
             attributes=body.attributes,
             language=body.language,
+            country=_country(call),
             zone=body.zone,
             landing_url=body.landing_url,
         ),
     )
     found = await operations.subscribe(call.service, site, said, call.now)
     return SubscribeAnswer(id=spell(Kind.SUBSCRIBER, found.number), token=found.token)
+
+
+def _country(call: Call[Any, Any]) -> str | None:
+    """Return the country that a proxy has found; some write XX or T1 where they know none."""
+    found: str = call.request.headers.get(call.service.country_header, "")
+    return found if _COUNTRY.fullmatch(found) and found.upper() != "XX" else None
 
 
 async def unsubscribe(call: Call[Any, UnsubscribeRequest]) -> None:

@@ -41,7 +41,7 @@ def subscription(name: str = "a") -> dict[str, Any]:
 class OwnApi(Client):
     """A gateway over a database; `written` are the events that went to Kafka."""
 
-    def __init__(self, database: Database, *, dev: bool = False) -> None:
+    def __init__(self, database: Database, *, dev: bool = False, country_header: str = "") -> None:
         self.database = database
         self.written: list[EventRecord] = []
         self.kafka_is_away = False
@@ -62,6 +62,7 @@ class OwnApi(Client):
             read_user_agent=read_user_agent,
             write_events=self.write_events,
             admit_subscriber=admit_subscriber,
+            country_header=country_header,
             dev=dev,
         )
         self.gateway = Gateway(

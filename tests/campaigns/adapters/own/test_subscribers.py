@@ -56,6 +56,21 @@ async def test_a_browser_subscribes_and_a_customer_sees_it(api, site):
     }
 
 
+@pytest.mark.parametrize(("header", "country"), [("nl", "NL"), ("XX", "DE"), ("T1", "DE"), ("", "DE")])
+async def test_a_proxy_that_knows_the_country_is_believed_before_the_zone(
+    database, api, site, header, country
+):
+    given = {"subscription": subscription(), "zone": "Europe/Berlin"}
+    behind = OwnApi(database, country_header="cf-ipcountry")
+    made = said(await subscribe(behind, site, given, cf_ipcountry=header))
+    assert (await api.get(f"/v1/subscribers/{made['id']}"))["country"] == country
+
+
+async def test_a_country_that_nobody_asked_for_is_not_believed(api, site):
+    made = said(await subscribe(api, site, cf_ipcountry="NL"))
+    assert (await api.get(f"/v1/subscribers/{made['id']}"))["country"] is None
+
+
 async def test_what_is_secret_is_in_no_answer(api, site):
     given = subscription("a-secret-endpoint")
     made = await subscribe(api, site, {"subscription": given})
