@@ -11,8 +11,11 @@ from worker.records.values import Count, Id, Moment, RecordError, Scalar, decode
 
 _TO_BASE64URL = str.maketrans("+/", "-_", "=\r\n")
 
+# `gc=False`: a full buffer holds 60,000 of each, which collections would walk through for nothing. They hold
+# texts, scalars and each other, and so make no cycles.
 
-class EncodedKeys(Struct, frozen=True):
+
+class EncodedKeys(Struct, frozen=True, gc=False):
     """A subscription's keys, base64url; ordinary base64 is taken, too."""
 
     p256dh: str
@@ -22,7 +25,7 @@ class EncodedKeys(Struct, frozen=True):
         return "EncodedKeys(…)"
 
 
-class Subscription(Struct, frozen=True):
+class Subscription(Struct, frozen=True, gc=False):
     """What the browser's `PushSubscription.toJSON()` gives."""
 
     endpoint: str
@@ -32,7 +35,7 @@ class Subscription(Struct, frozen=True):
         return "Subscription(…)"
 
 
-class Recipient(Struct, frozen=True, omit_defaults=True):
+class Recipient(Struct, frozen=True, omit_defaults=True, gc=False):
     """One recipient.
 
     Attributes:
@@ -63,7 +66,7 @@ class Unreadable(Struct, frozen=True, gc=False):
     flaw: str
 
 
-class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True):
+class LaterRecipient(Recipient, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """A recipient in a tier record, with all that its due time and retries depend on.
 
     Attributes:
