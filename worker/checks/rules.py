@@ -163,7 +163,7 @@ def _flaws(decoded: Decoded, value: bytes) -> Iterator[Finding]:
 
 
 def _oversized(decoded: Decoded, value: bytes) -> Iterator[Finding]:
-    taken = replace(decoded, recipients=within_size(decoded, len(value)))
+    taken = msgspec.structs.replace(decoded, recipients=within_size(decoded, len(value)))
     for index, flaw in taken.flaws.items():
         if index not in decoded.flaws:
             problem = f"is larger than {RECIPIENT_MAX_BYTES:,} bytes; this recipient will be invalid, {flaw}"

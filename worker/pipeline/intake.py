@@ -4,7 +4,6 @@ Decides about one record alone; knows nothing of what else is in memory.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 
 import msgspec
@@ -23,8 +22,7 @@ HEADERS_MAX_BYTES = 65_536
 """Maximum size of a record's headers, names included; they are copied to every record derived from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakenIn:
+class TakenIn(msgspec.Struct, frozen=True):
     """A record that is a valid job.
 
     Attributes:
@@ -33,7 +31,10 @@ class TakenIn:
     """
 
     job: JobContext
-    recipients: Sequence[Recipient | Unreadable] = field(repr=False)
+    recipients: Sequence[Recipient | Unreadable]
+
+    def __repr__(self) -> str:
+        return f"TakenIn({self.job!r}, {len(self.recipients)} recipients)"
 
 
 def dated(record: Record, now: float) -> tuple[Record, WrongClock | None]:

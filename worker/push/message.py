@@ -6,9 +6,12 @@ Decides what a notification looks like; knows nothing of encryption or requests.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Final
+
+from msgspec import Struct
 
 from crypto.aes128gcm import MAX_PLAINTEXT
 from crypto.errors import PayloadTooLargeError
@@ -52,8 +55,7 @@ _ACTION_URL = URL._replace(detail="bad_action")
 _IDS = {name: "{{" + name + "}}" for name in ("job_id", "campaign_id", "recipient_id")}
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True, dict=True):
     """A job's compiled content: constant bytes, with placeholders in between for what differs by recipient.
 
     Attributes:
@@ -64,11 +66,14 @@ class Message:
     """
 
     content_type: str
-    frame: bytes = field(repr=False)
-    placeholders: tuple[Placeholder, ...] = field(default=(), repr=False)
+    frame: bytes
+    placeholders: tuple[Placeholder, ...] = ()
     template_bytes: int = 0
 
-    @cached_property
+    def __repr__(self) -> str:
+        return f"Message({self.content_type!r}, {self.template_bytes} bytes of template)"
+
+    @property
     def fits(self) -> bool:
         """Whether it can fit into a push at all, whatever the variables are."""
         least = sum(each.least_bytes for each in self.placeholders if isinstance(each, Checked))
@@ -112,9 +117,9 @@ def compile_message(job: SendJob) -> Message:
     encoded = encode_json(job.notification if declarative else job.payload)
     compiled = _cached_template if len(encoded) <= _KEPT_MAX_BYTES else _template
     pieces = _with_ids(compiled(encoded, declarative, job.mutable), job)
-    frame = b"".join(piece if isinstance(piece, bytes) else b"%b" for piece in pieces)
-    placeholders = tuple(piece for piece in pieces if not isinstance(piece, bytes))
-    return Message(JSON, frame, placeholders, len(encoded))
+    frame = b"".join([piece if isinstance(piece, bytes) else b"%b" for piece in pieces])
+    placeholders = [piece for piece in pieces if not isinstance(piece, bytes)]
+    return Message(JSON, frame, tuple(placeholders), len(encoded))
 
 
 def _template(encoded: bytes, declarative: bool, mutable: bool | None) -> list[Piece | Unbound]:
@@ -150,8 +155,11 @@ def _joined(pieces: Iterable[Piece | Unbound]) -> Iterator[Piece | Unbound]:
     yield b"".join(row)
 
 
+_ids_of = attrgetter(*JOB_VARIABLES)
+
+
 def _with_ids(template: Iterable[Piece | Unbound], job: SendJob) -> list[Piece]:
-    ids = {name: getattr(job, name) for name in JOB_VARIABLES}
+    ids = dict(zip(JOB_VARIABLES, _ids_of(job), strict=True))
     pieces: list[Piece] = []
     for piece in template:
         if isinstance(piece, Unbound):

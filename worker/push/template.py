@@ -286,8 +286,7 @@ def bind(text: Unbound, ids: Mapping[str, str]) -> Iterator[Piece]:
     kind, start = text.kind, text.start
     quoted = kind.quotes and len(text.parsed) > 1
     parts = [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in text.parsed]
-    is_constant = all(isinstance(part, str) for part in parts)
-    if kind.is_sure(parts) or (is_constant and kind.is_right(_constants(parts))):
+    if kind.is_sure(parts) or (_is_constant(parts) and kind.is_right(_constants(parts))):
         yield constant(start)
         for part in parts:
             yield constant(encode_json(part)[UNQUOTED]) if isinstance(part, str) else part
@@ -296,8 +295,12 @@ def bind(text: Unbound, ids: Mapping[str, str]) -> Iterator[Piece]:
         yield constant(start)
         yield Checked(tuple(parts), kind.is_right, kind.detail)
         yield b'"'
-    elif not is_constant:
+    elif not _is_constant(parts):
         yield OptionalMember(start, tuple(parts), kind.is_right)
+
+
+def _is_constant(parts: Iterable[_Part]) -> bool:
+    return all(isinstance(part, str) for part in parts)
 
 
 def _bound(variable: Variable, ids: Mapping[str, str], *, quoted: bool) -> _Part:

@@ -4,7 +4,6 @@ Decides whether a job is valid and which of its recipients are not; knows nothin
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -103,8 +102,7 @@ class LaterJob(SendJob, frozen=True, omit_defaults=True, kw_only=True):
     lane: Lane
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """A valid job.
 
     Attributes:

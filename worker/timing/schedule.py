@@ -4,7 +4,6 @@ Pure functions of the job and its record's timestamp: any worker, at any time, a
 same times.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
 
@@ -20,8 +19,7 @@ TTL_MAX = 2_419_200
 """The longest `TTL` that is sent, in seconds: 28 days. Source: docs/push-services.md: FCM"""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True, gc=False):
     """A job's schedule with every default written out; times are seconds since the epoch.
 
     Attributes:

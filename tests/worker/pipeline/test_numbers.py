@@ -1,11 +1,11 @@
 """A recipient's number in its outcome: its place in the job as that was produced, whatever happened since."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.worker.pipeline.simulated import TIERS_AND_JOBS, Kafka, Worker, run
 from tests.worker.pipeline.support import GONE, LATER, OK, UNAVAILABLE, at, outcomes, published
