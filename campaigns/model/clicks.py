@@ -37,13 +37,19 @@ _NOBODY = Subscription("", EncodedKeys("", ""))
 def as_sent(content: Notification, track_clicks: TrackClicks, public_url: str) -> Notification:
     """Return content as it goes into send jobs: with the recipient's token, and URLs that are counted.
 
+    Our service worker reports the clicks that it sees, unless `data.pushmill.clicks` says that another counts
+    them, or nobody.
+
     Args:
         content: As it is kept.
         track_clicks: How clicks are counted.
         public_url: Of the service, without a slash at its end.
     """
     data = content.data or {}
-    own = data.get("pushmill")
+    given = data.get("pushmill")
+    own = {**(given if isinstance(given, dict) else {}), "t": TOKEN}
+    if track_clicks is not TrackClicks.PAGE:
+        own["clicks"] = track_clicks.value
     return msgspec.structs.replace(
         content,
         url=_tracked(content.url, "body", track_clicks, public_url),
@@ -53,7 +59,7 @@ def as_sent(content: Notification, track_clicks: TrackClicks, public_url: str) -
             msgspec.structs.replace(action, url=_tracked(action.url, number, track_clicks, public_url))
             for number, action in enumerate(content.actions)
         ],
-        data={**data, "pushmill": {**(own if isinstance(own, dict) else {}), "t": TOKEN}},
+        data={**data, "pushmill": own},
     )
 
 

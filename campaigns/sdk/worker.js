@@ -116,10 +116,11 @@
       ({ action }) => event.action && action === event.action,
     );
     const url = pushmill.buttons?.[button]?.navigate ?? pushmill.navigate ?? "/";
+    // `clicks` says that another counts them, or nobody. The page counts only by the token in its address.
     event.waitUntil(
       Promise.allSettled([
         open(withoutToken(url)),
-        countsHere(pushmill.navigate) && report("clicked", pushmill, button < 0 ? null : button),
+        !pushmill.clicks && report("clicked", pushmill, button < 0 ? null : button),
       ]),
     );
   });
@@ -130,15 +131,6 @@
     event.stopImmediatePropagation();
     if (!clicked.delete(pushmill.t)) event.waitUntil(report("dismissed", pushmill));
   });
-
-  /**
-   * Whether this report counts a click. The message's own URL says how clicks are tracked: with the token in
-   * it, by whoever comes first, this worker or the page; through the service's redirect, or not at all, by
-   * nobody here.
-   */
-  function countsHere(url) {
-    return /[?&]_pm=/.test(url ?? "");
-  }
 
   function withoutToken(url) {
     return url.replace(/([?&])_pm=[^&#]*(&?)/, (_, before, after) => (after ? before : ""));

@@ -60,6 +60,14 @@ def test_the_token_is_in_the_data_beside_what_is_there(given):
 
 
 @pytest.mark.parametrize(
+    ("track_clicks", "told"),
+    [(TrackClicks.PAGE, None), (TrackClicks.REDIRECT, "redirect"), (TrackClicks.NONE, "none")],
+)
+def test_the_service_worker_is_told_where_it_must_not_count(track_clicks, told):
+    assert as_sent(content(), track_clicks, PUBLIC).data["pushmill"].get("clicks") == told
+
+
+@pytest.mark.parametrize(
     ("url", "origin"),
     [
         ("https://s.example", "https://s.example"),
