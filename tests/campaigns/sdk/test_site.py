@@ -2,14 +2,11 @@
 
 import pytest
 
+from tests.campaigns.sdk.visits import BEGUN, IPHONE, LATER, NO_PUSH, SUBSCRIBE, subscribed
 from tests.campaigns.sdk.world import SITE, public_key
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("chromium")]
-
-SUBSCRIBE = "Pushmill.subscribe()"
-BEGUN = "Pushmill.diagnose().then(() => Pushmill.state())"
-"""Waits until everything has settled that the page began."""
 
 
 async def test_a_click_subscribes(visit, shop):
@@ -82,11 +79,6 @@ async def test_init_says_what_is_wrong_with_its_options(visit, shop, given, prob
 
 # ── states ────────────────────────────────────────────────────────────────────────────────────────────────
 
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 Version/18.4 Safari/604.1"
-)
-NO_PUSH = "delete window.PushManager;"
-
 
 @pytest.mark.parametrize(
     ("state", "how"),
@@ -116,12 +108,6 @@ async def test_a_no_to_the_question_is_a_state(visit, shop, answer):
 
 
 # ── at each visit ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def subscribed(visit):
-    page = await visit()
-    assert await page.run(SUBSCRIBE) == "subscribed"
-    return page
 
 
 async def test_what_has_not_changed_is_not_told_again(visit, shop):
@@ -157,9 +143,6 @@ async def test_what_the_browser_has_changed_is_told(visit, shop, change):
     before, after = shop.service.told
     assert after["subscription"]["endpoint"] != before["subscription"]["endpoint"]
     assert after["token"] == "token-1"
-
-
-LATER = "{const now = Date.now; Date.now = () => now() + DAYS * 24 * 3600 * 1000;}"
 
 
 @pytest.mark.parametrize(("days", "told"), [(6, 1), (8, 2)])
@@ -307,146 +290,3 @@ async def test_a_click_is_reported_by_the_worker_where_the_page_could_not(visit,
     await page.deliver(shop.scope, "anything")  # the worker's next occasion
     await desktop.shown("localhost")
     await until(lambda: [event["t"] for event in shop.service.events] == ["tok"])
-
-
-# ── the soft prompt ───────────────────────────────────────────────────────────────────────────────────────
-
-IN_PROMPT = "document.querySelector('body > div').shadowRoot.querySelector"
-SHOWN = "new Promise((done) => setInterval(() => document.querySelector('body > div') && done(true), 20))"
-
-
-async def test_the_prompt_asks_and_subscribes_in_its_click(visit, shop):
-    shop.attributes = "data-prompt"
-    shop.headers = {"Content-Security-Policy": f"default-src 'self' {shop.service.url}"}
-    page = await visit(permission="granted")
-    await page.run(SHOWN)
-    assert await page.run(f"getComputedStyle({IN_PROMPT}('section')).borderRadius") == "12px"
-    assert await page.run(f"{IN_PROMPT}('section').getAttribute('role')") == "dialog"
-    assert await page.run("document.activeElement === document.body")
-    await page.run(f"{IN_PROMPT}('button.yes').click()")
-    await until(lambda: shop.service.told)
-    assert await page.run("document.querySelector('body > div')") is None
-
-
-@pytest.mark.parametrize(
-    "no", ["('button').click()", "('section').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))"]
-)
-async def test_not_now_holds_for_days(visit, shop, no):
-    page = await visit()
-    await page.run("void (window.answer = Pushmill.prompt({days: 3}))")
-    await page.run(SHOWN)
-    await page.run(IN_PROMPT + no)
-    assert await page.run("window.answer") == "unsubscribed"
-    assert await page.run("Pushmill.prompt()") == "unsubscribed"
-    page = await visit(before=LATER.replace("DAYS", "4"))
-    await page.run("void Pushmill.prompt({title: 'Again?'})")
-    await page.run(SHOWN)
-    assert await page.run(f"{IN_PROMPT}('h2').textContent") == "Again?"
-
-
-async def test_on_ios_the_prompt_says_how_to_install(visit):
-    page = await visit(before=NO_PUSH, user_agent=IPHONE)
-    await page.run("void (window.answer = Pushmill.prompt())")
-    await page.run(SHOWN)
-    assert "Add to Home Screen" in await page.run(f"{IN_PROMPT}('p').textContent")
-    await page.run(f"{IN_PROMPT}('button').click()")
-    assert await page.run("window.answer") == "install-first"
-
-
-# ── diagnosis ─────────────────────────────────────────────────────────────────────────────────────────────
-
-PROBLEMS = """Pushmill.diagnose().then((all) =>
-    Object.fromEntries(all.filter(({ok}) => !ok).map(({check, say}) => [check, say])))"""
-
-
-async def test_nothing_is_wrong(visit):
-    page = await subscribed(visit)
-    found = await page.run("Pushmill.diagnose()")
-    assert {finding["say"] for finding in found} == {"fine"}
-    checks = ["browser", "permission", "worker", "scope", "service", "key", "subscription"]
-    assert [finding["check"] for finding in found] == checks
-
-
-async def test_diagnosis_of_a_page_without_init(visit, shop):
-    shop.head = f'<script src="{shop.service.url}/sdk/site.js"></script>'
-    page = await visit()
-    assert await page.run(PROBLEMS) == {"init": "Pushmill.init was not called in this page."}
-
-
-@pytest.mark.parametrize(
-    ("how", "check", "words"),
-    [
-        ({"permission": "prompt"}, "permission", "Nobody has been asked yet"),
-        ({"permission": "denied"}, "permission", "Notifications of this site are blocked"),
-        ({"before": NO_PUSH}, "browser", "This browser has no notifications"),
-        ({"before": NO_PUSH, "user_agent": IPHONE}, "browser", "must be on the home screen first"),
-    ],
-)
-async def test_diagnosis_of_the_browser(visit, how, check, words):
-    page = await visit(**how)
-    assert words in (await page.run(PROBLEMS))[check]
-
-
-async def test_diagnosis_of_a_missing_worker_file(visit, shop):
-    shop.worker_status = 404
-    page = await visit()
-    problems = await page.run(PROBLEMS)
-    assert problems["worker"] == f"{shop.url}/pm-worker.js answers 404: put the worker file there."
-    assert problems["scope"].startswith(f"The worker file {shop.url}/pm-worker.js cannot be used: ")
-
-
-@pytest.mark.parametrize(
-    ("policy", "directive"),
-    [
-        ("connect-src 'self'", "connect-src"),
-        ("script-src SERVICE/sdk/site.js; connect-src SERVICE", "script-src-elem"),
-    ],
-)
-async def test_diagnosis_of_a_policy(visit, shop, policy, directive):
-    shop.headers = {"Content-Security-Policy": policy.replace("SERVICE", shop.service.url)}
-    page = await visit()
-    problems = await page.run(PROBLEMS)
-    said = f"The page's Content-Security-Policy is in the way: add {shop.service.url} to its {directive}."
-    assert problems["service"] == said
-
-
-async def test_diagnosis_of_an_origin_that_the_site_does_not_list(visit, shop):
-    shop.service.allows_origin = False
-    page = await visit()
-    problems = await page.run(PROBLEMS)
-    assert problems["service"] == f"{shop.url} is not among the origins of site_7: add it to the site."
-
-
-async def test_diagnosis_of_an_unknown_site(visit, shop):
-    shop.head = (
-        f'<script src="{shop.service.url}/sdk/site.js" data-site="site_8" data-key="{shop.key}"></script>'
-    )
-    page = await visit()
-    assert (await page.run(PROBLEMS))["service"] == f"{shop.service.url} knows no site_8."
-
-
-async def test_diagnosis_of_a_service_that_is_down(visit, shop):
-    page = await visit()
-    shop.service.away = True
-    down = f"{shop.service.url} cannot be reached: it is down, or a blocker is in the way."
-    assert await page.run(PROBLEMS) == {"service": down}
-
-
-async def test_diagnosis_of_a_push_service_out_of_reach(visit, shop):
-    page = await visit()
-    await page.run("localStorage.setItem('refuses', 'yes')")
-    code = await page.run("Pushmill.subscribe().catch((error) => error.code)")
-    assert code == "out-of-reach"
-    assert "could not reach its own push service" in (await page.run(PROBLEMS))["subscription"]
-    assert shop.service.told == []
-
-
-async def test_diagnosis_of_two_workers_with_one_key(visit, shop):
-    page = await subscribed(visit)
-    script = "navigator.serviceWorker.register('/foreign.js', {scope: '/'}).then((other) => other.pushManager"
-    key = f"Uint8Array.from(atob('{shop.key}'.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0))"
-    await page.run(
-        f"{script}.subscribe({{userVisibleOnly: true, applicationServerKey: {key}}}).then(() => 0))"
-    )
-    said = f"{shop.url}/foreign.js is subscribed with the same key: people may be notified twice."
-    assert await page.run(PROBLEMS) == {"key": said}
