@@ -21,6 +21,7 @@ from campaigns.api.process import make_service, now, serve
 from campaigns.config import CampaignSettings
 from campaigns.launch.launcher import Launcher
 from campaigns.launch.service import Service as LaunchService
+from campaigns.launch.watch import watch_launches
 from campaigns.metrics import Metrics
 from campaigns.model.secrets import Purpose
 from campaigns.process import Readiness, run_beside, watch_database
@@ -63,9 +64,11 @@ async def launch(
         url, size=settings.database_pool, statement_seconds=LAUNCH_STATEMENT_SECONDS
     ) as database:
         key = settings.secrets.keys(Purpose.RECIPIENT_TOKEN).signing
-        service = LaunchService(database, settings, settings.public_url, key)
+        written = metrics.launched_recipients.inc
+        service = LaunchService(database, settings, settings.public_url, key, written)
         launcher = Launcher(service, f"{socket.gethostname()}-{os.getpid()}")
-        await run_beside(launcher.run(stop), watch_database(database, metrics, readiness))
+        loops = (watch_database(database, metrics, readiness), watch_launches(database, metrics))
+        await run_beside(launcher.run(stop), *loops)
 
 
 async def schedule(

@@ -79,7 +79,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.config", "campaigns.metrics", "campaigns.process"),
     ),
-    "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store"),
+    "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store", "campaigns.metrics"),
     "campaigns.collect": (
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.config", "campaigns.metrics"),

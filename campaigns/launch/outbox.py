@@ -115,6 +115,7 @@ class SlotRelay:
             [send.record for send in sends],
             Publication(LAUNCHES, relay_key(self._slot).encode(), encode_json(marker)),
         )
+        self._service.count_written(sum(written.values()))
         return True
 
     async def _write_urgent(self) -> bool:
@@ -125,6 +126,7 @@ class SlotRelay:
             sends = await self._sends(connection, rows, URGENT_JOBS)
         await self._urgent.publish(send.record for send in sends)
         written = {launch.number: count for launch, count in _count(sends).items()}
+        self._service.count_written(sum(written.values()))
         async with self._service.database.transaction() as connection:
             await delete_rows(connection, rows, written)
         return True

@@ -118,6 +118,7 @@ class SlotLauncher:
             await self._finish([opened])
         else:
             await self._writer.write(chunk.records, chunk.marker)
+            self._service.count_written(chunk.cursor.written - opened.launch.written)
 
     async def _finish(self, opened: Iterable[OpenLaunch]) -> None:
         numbers = [each.launch.id for each in opened]

@@ -42,6 +42,12 @@ CONTROLLED = """
 UPDATE launch SET control_due = (wanted, wanted_at, shift) IS DISTINCT FROM ($2, $3, $4) WHERE id = $1
 """
 
+COUNTS = """
+SELECT CASE WHEN wanted = 'paused' THEN 'paused' ELSE state END AS state, count(*) AS count
+FROM launch WHERE state <> 'done' GROUP BY 1
+"""
+OLDEST = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision FROM outbox"
+
 
 class OpenLaunch(NamedTuple):
     """A launch that is being written.
@@ -103,3 +109,14 @@ async def launches_to_control(connection: Connection) -> list[Launch]:
 async def keep_controlled(connection: Connection, launch: Launch) -> None:
     """Write down that the worker has been told of a launch as it was read."""
     await connection.execute(CONTROLLED, launch.id, launch.wanted, launch.wanted_at, launch.shift)
+
+
+async def count_launches(connection: Connection) -> dict[str, int]:
+    """Return how many launches are not done, by state; `paused` goes before how far they have come."""
+    return {row["state"]: row["count"] for row in await connection.fetch(COUNTS)}
+
+
+async def oldest_in_outbox(connection: Connection) -> float:
+    """Return the age of the oldest small send that is not written, in seconds; 0 if there is none."""
+    seconds: float = await connection.fetchval(OLDEST)
+    return seconds

@@ -7,15 +7,17 @@ from campaigns.model.ids import LaunchId
 from campaigns.model.launch import LaunchState, controlled
 from campaigns.model.marker import LaunchMarker
 from campaigns.store.launching import (
+    count_launches,
     finish_launches,
     keep_controlled,
     keep_cursor,
     keep_last_due,
     launches_to_control,
     newest_marker_offset,
+    oldest_in_outbox,
     open_launches,
 )
-from tests.harness.audiences import NONCE, START, add_campaign, add_launch, add_site
+from tests.harness.audiences import NONCE, START, add_campaign, add_launch, add_site, add_to_outbox
 from worker.records.control import State
 
 
@@ -118,3 +120,16 @@ async def test_what_was_said_of_a_launch_is_said_again_if_it_was_out_of_date(con
     assert await launches_to_control(connection) == []
     await keep_controlled(connection, msgspec.structs.replace(again, shift=1.0))  # somebody who comes late
     assert len(await launches_to_control(connection)) == 1
+
+
+async def test_what_is_under_way_is_counted(connection):
+    assert (await count_launches(connection), await oldest_in_outbox(connection)) == ({}, 0)
+    site = await add_site(connection)
+    states = ("writing", "writing", "written", "done")
+    for number, state in enumerate(states):
+        await add_launch(connection, site, number=number, state=state)
+    await add_launch(connection, site, number=9, wanted="paused")
+    assert await count_launches(connection) == {"writing": 2, "written": 1, "paused": 1}
+    await add_to_outbox(connection, 2, [1])
+    await connection.execute("UPDATE outbox SET created_at = now() - interval '1 minute'")
+    assert await oldest_in_outbox(connection) == pytest.approx(60, abs=0.1)

@@ -8,8 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
+from campaigns.config import CampaignSettings
+from campaigns.metrics import Metrics
 from campaigns.model.ids import Kind, spell
+from campaigns.process import Readiness
+from campaigns.roles import launch
+from tests.chaos.campaigns.launcher import SECRET
 from tests.chaos.campaigns.verdict import committed_jobs, judge
 from tests.harness.audiences import (
     add_campaign,
@@ -19,6 +25,7 @@ from tests.harness.audiences import (
     add_to_outbox,
     subscribers_of,
 )
+from tests.harness.waiting import until
 from tests.harness.worker_process import ROOT
 from tests.harness.world import World
 from worker.config import KafkaSettings
@@ -215,3 +222,30 @@ async def test_a_launch_without_times_is_written_no_further_ahead_than_outcomes_
     )
     await until_found(connection, f"SELECT {DONE}")
     assert await connection.fetchval("SELECT written FROM launch") == 40_000
+
+
+async def test_the_role_counts_what_it_writes(settings, database_url, connection):
+    site = await add_site(connection)
+    await add_subscribers(connection, site, 300)
+    await add_launch(connection, site, number=3, start_at=NOW)
+    await add_launch(connection, site, number=4, state="written", start_at=NOW)
+    await add_to_outbox(connection, 4, (await subscribers_of(connection, site))[:7])
+    registry, readiness, stop = CollectorRegistry(), Readiness(), asyncio.Event()
+    given = CampaignSettings(
+        kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
+        topic_prefix=settings.topic_prefix,
+        database_url=database_url,
+        secret=SECRET,
+    )
+    role = asyncio.create_task(launch(given, Metrics(registry), readiness, stop, dev=False))
+    await until_found(connection, f"SELECT {DONE}")
+    written = "pushmill_campaigns_launched_recipients_total"
+    await until(lambda: registry.get_sample_value(written) == 307, "all are counted")
+    states = ("writing", "written", "paused")
+    labels = [{"state": state} for state in states]
+    name = "pushmill_campaigns_launches"
+    await until(
+        lambda: [registry.get_sample_value(name, each) for each in labels] == [0, 2, 0], "so are these"
+    )
+    stop.set()
+    await asyncio.wait_for(role, 60)
