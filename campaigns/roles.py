@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from campaigns.api.process import make_service, now, serve
+from campaigns.collect.collector import Collector
 from campaigns.config import CampaignSettings
 from campaigns.launch.launcher import Launcher
 from campaigns.launch.service import Service as LaunchService
@@ -85,7 +86,27 @@ async def schedule(
         )
 
 
-RUNS: Mapping[str, Run] = {"api": serve, "launcher": launch, "scheduler": schedule}
+async def collect(
+    settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
+) -> None:
+    """Count what came of launches until `stop` is set.
+
+    Raises:
+        KafkaUnreachableError: No broker answers at the start.
+        MissingTopicsError: Nobody has created the topics.
+    """
+    del dev
+    async with Database(settings.database_url.get_secret_value(), size=settings.database_pool) as database:
+        collector = Collector(settings, database, metrics, f"{socket.gethostname()}-{os.getpid()}")
+        await run_beside(collector.run(stop), watch_database(database, metrics, readiness))
+
+
+RUNS: Mapping[str, Run] = {
+    "api": serve,
+    "launcher": launch,
+    "scheduler": schedule,
+    "collector": collect,
+}
 """What this release has of the roles."""
 
 API = "api"

@@ -82,13 +82,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "campaigns.launch": (*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store", "campaigns.metrics"),
     "campaigns.collect": (
         *(*CONTRACT, *PROGRAM),
-        *("campaigns.model", "campaigns.store", "campaigns.config", "campaigns.metrics"),
+        *("campaigns.model", "campaigns.store", "campaigns.metrics", "campaigns.process"),
     ),
     "campaigns.process": ("campaigns.metrics", "campaigns.store"),
     "campaigns.schedule": ("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
     "campaigns.roles": (
         *(*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.process", "campaigns.model"),
         *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
+        "campaigns.collect",
     ),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),

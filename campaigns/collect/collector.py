@@ -20,6 +20,7 @@ from campaigns.collect.report_batch import apply_reports
 from campaigns.collect.reports import read_reports
 from campaigns.metrics import Metrics
 from campaigns.model.launch import is_done
+from campaigns.process import run_beside
 from campaigns.store.collecting import finish_launches, written_launches
 from campaigns.store.database import Connection, Database, DatabaseAwayError
 from campaigns.store.engagement import add_months, count_unsubscribed
@@ -27,6 +28,7 @@ from campaigns.store.expirations import expire
 from campaigns.store.job_outcomes import drop_outcomes
 from worker.config import KafkaSettings
 from worker.edges import clock
+from worker.edges.kafka.topics import START_PATIENCE, require_topics
 from worker.records.topics import EVENTS, EXPIRED, OUTCOMES
 
 log = structlog.get_logger(__name__)
@@ -58,7 +60,7 @@ class Collector:
     """
 
     def __init__(self, settings: KafkaSettings, database: Database, metrics: Metrics, holder: str) -> None:
-        self._prefix = settings.topic_prefix
+        self._settings = settings
         self._database = database
         self._metrics = metrics
         self._assignments = Assignments(settings, database, holder, TOPICS)
@@ -69,19 +71,17 @@ class Collector:
 
         Raises:
             KafkaUnreachableError: No broker answers at the start.
+            MissingTopicsError: Nobody has created the topics.
         """
+        await require_topics(self._settings, *TOPICS, patience=START_PATIENCE)
         await self._assignments.start()
         try:
-            loops = [
-                asyncio.create_task(self._repeat(each, pause))
-                for each, pause in (
-                    (self._finish, FINISH_SECONDS),
-                    (self._count_unsubscribed, UNSUBSCRIBED_SECONDS),
-                    (self._sweep, SWEEP_SECONDS),
-                )
-            ]
-            loops.append(asyncio.create_task(self._collect(stopping)))
-            await _first_of(loops)
+            await run_beside(
+                self._collect(stopping),
+                self._repeat(self._finish, FINISH_SECONDS),
+                self._repeat(self._count_unsubscribed, UNSUBSCRIBED_SECONDS),
+                self._repeat(self._sweep, SWEEP_SECONDS),
+            )
         finally:
             with suppress(DatabaseAwayError):
                 await self._assignments.release()
@@ -110,7 +110,7 @@ class Collector:
             self._renew_at = now + (SOON_SECONDS if took else RENEW_SECONDS)
 
     async def _apply(self, fetched: Fetched) -> None:
-        topic = fetched.place.topic.removeprefix(self._prefix)
+        topic = fetched.place.topic.removeprefix(self._settings.topic_prefix)
         passed_over = 0
 
         async def apply(connection: Connection) -> None:
@@ -173,18 +173,6 @@ def months_around(today: date) -> list[date]:
     number = today.year * 12 + today.month - 1
     numbers = range(number - _MONTHS_BEFORE, number + _MONTHS_AHEAD + 1)
     return [date(each // 12, each % 12 + 1, 1) for each in numbers]
-
-
-async def _first_of(loops: list[asyncio.Task[None]]) -> None:
-    """Wait until one loop ends, and end the others; one that fails is a bug, and ends the process."""
-    try:
-        done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-        for each in done:
-            each.result()
-    finally:
-        for each in loops:
-            each.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
 
 
 def _now() -> datetime:

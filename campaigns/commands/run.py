@@ -16,12 +16,16 @@ from campaigns.store.database import Database, DatabaseAwayError, DatabaseUrlErr
 from campaigns.store.migrate import SchemaError, check_schema
 from worker.commands import FAILED, MISUSED, end, run_async
 from worker.edges.kafka.client import KafkaStuckError, KafkaUnreachableError
+from worker.edges.kafka.topics import MissingTopicsError
 from worker.edges.process.signals import stop_on_signal
 from worker.edges.process.status import StatusPortError
 from worker.edges.process.supervisor import UNBEGUN
 from worker.logs import configure
 
-CANNOT_BEGIN = (DatabaseAwayError, SchemaError, ListenError, StatusPortError, KafkaUnreachableError)
+CANNOT_BEGIN = (
+    *(DatabaseAwayError, SchemaError, ListenError, StatusPortError),
+    *(KafkaUnreachableError, MissingTopicsError),
+)
 
 log = structlog.get_logger(__name__)
 

@@ -188,20 +188,17 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-async def _main(outcomes: int, kills: int, seed: int) -> int:
-    with postgresql.Servers() as servers, tempfile.TemporaryDirectory() as folder:
-        databases = servers.databases()
-        url = databases.url_of(await databases.create())
+async def _main(databases: postgresql.TestDatabases, given: argparse.Namespace) -> list[str]:
+    url = databases.url_of(await databases.create())
+    with tempfile.TemporaryDirectory() as folder:
         async with (
             EmbeddedBroker(free_port()) as broker,
             World(broker.address, Path(folder)) as world,
             Database(url) as database,
         ):
             settings = KafkaSettings(kafka_bootstrap_servers=world.broker, topic_prefix=world.prefix)
-            async with CollectRun(settings, database, url, random.Random(seed)) as run:
-                wrong = await run.run(outcomes, kills)
-    sys.stdout.write("\n".join(wrong) + "\n" if wrong else f"{outcomes:,} outcomes counted exactly once\n")
-    return bool(wrong)
+            async with CollectRun(settings, database, url, random.Random(given.seed)) as run:
+                return await run.run(given.outcomes, given.kills)
 
 
 def main() -> int:
@@ -210,7 +207,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="every fourth one is a freeze")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    return asyncio.run(_main(given.outcomes, given.kills, given.seed))
+    with postgresql.Servers() as servers:
+        wrong = asyncio.run(_main(servers.databases(), given))
+    sys.stdout.write("\n".join(wrong or [f"{given.outcomes:,} outcomes counted exactly once"]) + "\n")
+    return bool(wrong)
 
 
 if __name__ == "__main__":

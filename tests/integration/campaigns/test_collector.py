@@ -1,12 +1,21 @@
 """Collectors as real processes, on PostgreSQL: killed and frozen, they count everything once."""
 
+import asyncio
 import random
+from typing import Any
 
+import aiohttp
 import pytest
 
+from tests.campaigns.collect.records import batch, event, expired, outcome
+from tests.campaigns.collect.rows import add_launch
+from tests.campaigns.store.support import make_subscriber, subscription_of
 from tests.chaos.campaigns.collecting import CollectRun
+from tests.harness.waiting import GENEROUS
 from tests.harness.world import World
+from tests.integration.campaigns.conftest import Start
 from worker.config import KafkaSettings
+from worker.records.topics import EVENTS, EXPIRED, OUTCOMES
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -27,3 +36,49 @@ async def test_collectors_that_are_killed_and_frozen_count_everything_once(run, 
         assert (
             await connection.fetchval("SELECT count(*) FROM collector_offset WHERE holder IS NOT NULL") == 0
         )
+
+
+async def test_what_came_of_a_launch_is_told_by_the_api(world: World, database, start: Start, key: str):
+    running = start(ROLES="api,collector")
+    running.environment |= {
+        "PUSHMILL_KAFKA_BOOTSTRAP_SERVERS": world.broker,
+        "PUSHMILL_TOPIC_PREFIX": world.prefix,
+    }
+    await running.start()
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+        body = {"url": "https://shop.example", "vapid_key": "shop"}
+        async with session.post(f"{running.api}/v1/sites", json=body) as answer:
+            site = (await answer.json())["id"]
+        number = int(site.removeprefix("site_"))
+        async with database.transaction() as connection:
+            await add_launch(connection, number, 3, written=4)
+            await make_subscriber(connection, number, 1)
+        ended = batch(outcome(0), outcome(1, "expired"), outcome(2, "lapsed", 0), site_id=site)
+        await world.produce(ended, ended, b"{", topic=OUTCOMES)
+        gone = expired(1, subscription_of(1).endpoint, site=site)
+        await world.produce(gone, topic=EXPIRED, key=b"sub_1")
+        await world.produce(*[event(0, "clicked", site_id=site)] * 2, topic=EVENTS)
+
+        async def told() -> dict[str, Any]:
+            async with session.get(f"{running.api}/v1/launches/launch_3_abcdefgh/statistics") as answer:
+                return await answer.json()
+
+        async def status() -> str:
+            async with database.connection() as connection:
+                return await connection.fetchval("SELECT status FROM subscriber")
+
+        def is_all(said: dict[str, Any]) -> bool:
+            return said["clicks"]["total"] == said["attempted"] == 2
+
+        async with asyncio.timeout(GENEROUS):
+            while not is_all(said := await told()) or await status() != "expired":  # noqa: ASYNC110 - others do it
+                await asyncio.sleep(0.1)
+        wanted = {"written": 4, "attempted": 2, "accepted": 1, "refused": 1, "not_sent": 1, "unknown": 0}
+        assert said.items() >= wanted.items()
+        assert said["clicks"] == {"first": 1, "total": 2}
+        assert said["by_status"] == {"expired": 1, "lapsed": 1, "sent": 1}
+        assert said["counted_until"] is not None
+        passed_over = running.metric("pushmill_campaigns_foreign_total", topic="outcomes")
+        lag = running.metric("pushmill_campaigns_collector_lag_records", topic="events")
+        assert (passed_over, lag) == (1, 0)
+    assert await running.terminate() == 0
