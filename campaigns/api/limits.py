@@ -3,6 +3,7 @@
 Decides which limits there are. A storage that is away limits nobody: it must not stop the service.
 """
 
+import asyncio
 import math
 import time
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 
 from campaigns.adapters.refusals import Reason, RefusedError
@@ -19,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 IN_MEMORY = "memory://"
 EXPIRY_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
+"""How long a request waits for the storage."""
+
 AWAY_SECONDS = 60.0
 """How often it is said that the storage is away."""
 
@@ -34,6 +39,13 @@ OPEN: dict[str, RateLimitItem] = {
 
 SITE = RateLimitItemPerSecond(50, namespace="site")
 """New subscribers, by site."""
+
+
+_VARIABLE = "PUSHMILL_CAMPAIGNS_RATE_LIMIT_STORAGE"
+
+
+class StorageError(RuntimeError):
+    """The storage cannot be used at all; the message names the setting, and never its value."""
 
 
 class Left(NamedTuple):
@@ -60,6 +72,9 @@ class Limiter:
 
     Args:
         url: The storage's, as `limits` spells it.
+
+    Raises:
+        StorageError: There is none of this kind here.
     """
 
     def __init__(self, url: str) -> None:
@@ -78,8 +93,9 @@ class Limiter:
         """
         names = tuple(map(str, who))
         try:
-            fits = await self._windows.hit(limit, *names)
-            left = await self._left(limit, names)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                fits = await self._windows.hit(limit, *names)
+                left = await self._left(limit, names)
         except self._away as error:
             self._tell(error)
             return None
@@ -95,15 +111,17 @@ class Limiter:
         """
         names = tuple(map(str, who))
         try:
-            if not await self._windows.test(limit, *names):
-                raise too_many(await self._left(limit, names))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if not await self._windows.test(limit, *names):
+                    raise too_many(await self._left(limit, names))
         except self._away as error:
             self._tell(error)
 
     async def note(self, limit: RateLimitItem, *who: str | int) -> None:
         """Count one request, whether it fits or not."""
         try:
-            await self._windows.hit(limit, *map(str, who))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._windows.hit(limit, *map(str, who))
         except self._away as error:
             self._tell(error)
 
@@ -114,7 +132,7 @@ class Limiter:
     @property
     def _away(self) -> Any:
         found = self._storage.base_exceptions
-        return (*(found if isinstance(found, tuple) else (found,)), OSError)
+        return (*(found if isinstance(found, tuple) else (found,)), OSError, TimeoutError)
 
     def _tell(self, error: Exception) -> None:
         now = time.monotonic()
@@ -150,7 +168,16 @@ class _Memory(MemoryStorage):
 def _storage(url: str) -> Storage:
     if url == IN_MEMORY:
         return _Memory()
-    storage = storage_from_string(f"async+{url}")
-    if not isinstance(storage, Storage):
-        raise TypeError("the storage of rate limits has no asynchronous form")
+    try:
+        storage = storage_from_string(f"async+{url}")
+    except ConfigurationError:
+        raise StorageError(_missing(url)) from None
+    except Exception as error:  # noqa: BLE001 - whatever the storage's own library says of the URL, secrets too
+        raise StorageError(f"{_VARIABLE} cannot be used ({type(error).__name__}); correct it") from None
+    assert isinstance(storage, Storage)  # noqa: S101 - what begins with async+ is one of these
     return storage
+
+
+def _missing(url: str) -> str:
+    package = "memcachio" if url.startswith("memcached") else "coredis"
+    return f"{_VARIABLE} needs another package: pip install {package}"

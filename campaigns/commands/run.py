@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
+from campaigns.api.limits import IN_MEMORY, Limiter, StorageError
 from campaigns.api.process import ListenError
 from campaigns.config import CampaignSettings, load_campaign_settings, unknown_variables
 from campaigns.roles import RUNS, processes, supervise, work
@@ -48,8 +49,9 @@ def run(
             run_async(_work(settings, roles[process], process, dev=dev))
         else:
             _tell(settings)
+            Limiter(settings.rate_limit_storage.get_secret_value())  # says at once what it lacks
             run_async(_begin(settings, roles, dev=dev))
-    except DatabaseUrlError as error:
+    except (DatabaseUrlError, StorageError) as error:
         end(str(error), MISUSED)
     except CANNOT_BEGIN as error:
         end(str(error), FAILED if process is None else UNBEGUN)
@@ -92,7 +94,7 @@ def _tell(settings: CampaignSettings) -> None:
     for role in settings.role_names:
         if role not in RUNS:
             log.info("this release does not have this role", role=role)
-    if settings.processes > 1 and settings.rate_limit_storage.get_secret_value() == "memory://":
+    if settings.processes > 1 and settings.rate_limit_storage.get_secret_value() == IN_MEMORY:
         log.warning(
             "each process counts requests for itself; set PUSHMILL_CAMPAIGNS_RATE_LIMIT_STORAGE",
             processes=settings.processes,

@@ -2,10 +2,11 @@ import asyncio
 
 import pytest
 from limits import RateLimitItemPerMinute
+from limits.errors import ConfigurationError
 from structlog.testing import capture_logs
 
 from campaigns.adapters.refusals import Reason, RefusedError
-from campaigns.api.limits import IN_MEMORY, Left, Limiter, _Memory
+from campaigns.api.limits import IN_MEMORY, Left, Limiter, StorageError, _Memory
 
 THREE = RateLimitItemPerMinute(3, namespace="test")
 
@@ -58,6 +59,47 @@ async def test_a_storage_that_is_away_limits_nobody(monkeypatch):
         await limiter.note(THREE, "a")
     assert taken == [None] * 5
     assert [line["event"] for line in logs] == ["cannot count requests; limiting nobody"]
+
+
+async def test_a_storage_that_does_not_answer_is_not_waited_for(monkeypatch):
+    limiter = Limiter(IN_MEMORY)
+
+    async def incr(*_: object, **__: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr("campaigns.api.limits.ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(_Memory, "incr", incr)
+    with capture_logs() as logs:
+        assert await limiter.take(THREE, "a") is None
+    assert [line["event"] for line in logs] == ["cannot count requests; limiting nobody"]
+
+
+@pytest.mark.parametrize(
+    ("url", "package"),
+    [("redis://:hunter2@127.0.0.1:9/0", "coredis"), ("memcached://127.0.0.1:9", "memcachio")],
+)
+def test_a_storage_that_needs_another_package_says_which(url, package, monkeypatch):
+    def lack(_url: str) -> None:
+        raise ConfigurationError("prerequisite not available")
+
+    monkeypatch.setattr("campaigns.api.limits.storage_from_string", lack)
+    with pytest.raises(StorageError) as caught:
+        Limiter(url)
+    assert str(caught.value) == (
+        f"PUSHMILL_CAMPAIGNS_RATE_LIMIT_STORAGE needs another package: pip install {package}"
+    )
+
+
+def test_a_storage_whose_url_cannot_be_read_keeps_it_to_itself(monkeypatch):
+    def refuse(url: str) -> None:
+        raise ValueError(f"cannot parse {url}")
+
+    monkeypatch.setattr("campaigns.api.limits.storage_from_string", refuse)
+    with pytest.raises(StorageError) as caught:
+        Limiter("redis://:hunter2@x:y")
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(caught.value.__cause__)
 
 
 async def test_what_is_over_is_forgotten(monkeypatch):

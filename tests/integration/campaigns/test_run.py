@@ -124,6 +124,12 @@ async def test_a_database_that_is_not_there_is_told_of_in_one_line(start: Start,
     assert "Traceback" not in said
 
 
+async def test_a_storage_that_is_not_installed_is_told_of_at_once(start: Start):
+    status, said = await run(start(RATE_LIMIT_STORAGE="memcached://127.0.0.1:9").environment, "run")
+    assert status == 2
+    assert last_line(said).endswith("needs another package: pip install memcachio")
+
+
 async def test_settings_that_are_wrong_are_told_of_at_once(start: Start):
     status, said = await run(start(PORT="x", ROLES="cook").environment, "run")
     assert status == 2
