@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from campaigns.adapters.messages import HttpAnswer, HttpRequest
 from campaigns.adapters.refusals import Reason, RefusedError
@@ -108,11 +109,14 @@ async def _read(request: web.BaseRequest) -> bytes:
         raise _too_large()
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > BODY_MAX_BYTES:
-            raise _too_large()
-        chunks.append(chunk)
+    try:
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size > BODY_MAX_BYTES:
+                raise _too_large()
+            chunks.append(chunk)
+    except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
+        raise RefusedError(Reason.MALFORMED, "The body breaks off, or cannot be unpacked.") from None
     return b"".join(chunks)
 
 

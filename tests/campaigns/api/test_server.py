@@ -107,6 +107,25 @@ async def test_a_compressed_body_has_its_limit_unpacked(served, http):
         assert answer.status == 413
 
 
+async def test_a_body_that_cannot_be_unpacked_is_refused(served, http):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with capture_logs() as logs:
+        async with http.post(f"{served.url}/v1/notices", data=b"this is no gzip", headers=headers) as answer:
+            assert answer.status == 400
+    assert [line["event"] for line in logs] == ["request"]
+
+
+async def test_a_body_that_breaks_off_is_no_error_of_ours(served):
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+        login = f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+        writer.write(f"POST /v1/notices HTTP/1.1\r\nHost: x\r\n{login}Content-Length: 99\r\n\r\n{{".encode())
+        await writer.drain()
+        writer.close()
+        await until(lambda: logs, "the request is over")
+    assert [(line["event"], line["status"]) for line in logs] == [("request", 400)]
+
+
 async def test_logs_and_metrics_have_routes_and_no_ids(served, http):
     with capture_logs() as logs:
         async with http.get(f"{served.url}/v1/sites/site_74711?secret=hunter2") as answer:
