@@ -91,6 +91,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
         "campaigns.collect",
     ),
+    "campaigns.demo": (
+        *("crypto", *CONTRACT, *PROGRAM, "worker.demo"),
+        *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
+        *("campaigns.sdk", "campaigns.api", "campaigns.config", "campaigns.metrics", "campaigns.process"),
+        "campaigns.embedded_postgres",
+    ),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
@@ -258,7 +264,8 @@ def not_to_be_shared(module: str, trees: Trees) -> set[str]:
 
 def not_for_the_campaign_service(module: str, trees: Trees) -> set[str]:
     """What a module of the campaign service imports from the worker that is neither shared nor a contract."""
-    may = (*SHARED, *CONTRACT, "worker.checks")
+    surroundings = ("worker.demo",) if below(module, "campaigns.demo") else ()
+    may = (*SHARED, *CONTRACT, "worker.checks", *surroundings)
     around = {package for each in may for package in _packages(each)} | {"worker.commands"}
     found = {name for name in ours(module, trees) if below(name, "worker") and name not in around}
     return {name for name in found if below(module, "campaigns") and not below(name, *may)}

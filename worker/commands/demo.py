@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from worker.commands.extensions import DEMOS, find_function
+
 STRETCHED_MIN = 1_000
 """Minimum number of notifications with --stretch: with fewer, each is a visible step, and none is urgent."""
 
 
 def demo(
+    *,
     notifications: Annotated[int, typer.Option(min=1, max=1_000_000, help="Notifications to send.")] = 20_000,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
     stretch: Annotated[
@@ -24,6 +27,12 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the folder with keys and logs afterwards.")
     ] = False,
+    campaigns: Annotated[
+        bool,
+        typer.Option(
+            "--campaigns", help="The campaign service's circle: import, launch, push, click, count."
+        ),
+    ] = False,
 ) -> None:
     """Run the whole job on this machine: broker, workers and push services, with every push checked.
 
@@ -32,9 +41,12 @@ def demo(
     from worker.demo.demo import run  # noqa: PLC0415 - the other commands do not need it
     from worker.demo.stage import Options  # noqa: PLC0415
 
+    if campaigns and stretch:
+        raise typer.BadParameter("cannot be combined with --campaigns", param_hint="--stretch")
+
     if stretch and notifications < STRETCHED_MIN:
         raise typer.BadParameter(f"--stretch needs at least {STRETCHED_MIN:,}", param_hint="--notifications")
     options = Options(
         notifications=notifications, workers=workers, stretch=stretch or 0, seed=seed, keep=keep
     )
-    raise typer.Exit(run(options))
+    raise typer.Exit(find_function(DEMOS, "campaigns")(options) if campaigns else run(options))

@@ -4,6 +4,7 @@ An entry point is a `typer.Typer`, or a function that is a command. It names the
 brackets, and is imported only when it is called or listed. Knows no such package.
 """
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -14,6 +15,8 @@ from typer.main import get_command
 from worker.commands import MISUSED, end
 
 GROUP = "pushmill.commands"
+DEMOS = "pushmill.demos"
+"""The entry points of demos: each is a function that takes the demo's options and returns the exit status."""
 
 
 class ExtensibleGroup(TyperGroup):
@@ -28,6 +31,19 @@ class ExtensibleGroup(TyperGroup):
         own = super().get_command(ctx, cmd_name)
         found = () if own else entry_points(group=GROUP, name=cmd_name)
         return next((get_command(load(each)) for each in found), own)
+
+
+def find_function(group: str, name: str) -> Callable[..., Any]:
+    """Import the function of an entry point; if packages that it needs are missing, say so and exit."""
+    for entry in entry_points(group=group, name=name):
+        try:
+            found: Callable[..., Any] = entry.load()
+        except ModuleNotFoundError as error:
+            if _top(error.name or "") == _top(entry.module):
+                raise
+            end(_needs(entry), MISUSED)
+        return found
+    raise LookupError(f"this package brings no {name} of {group}")
 
 
 def load(entry: EntryPoint) -> typer.Typer:
@@ -47,7 +63,7 @@ def load(entry: EntryPoint) -> typer.Typer:
 
 def _without_extras(entry: EntryPoint) -> typer.Typer:
     app = typer.Typer(add_completion=False)
-    needs = f"needs more packages: pip install 'pushmill[{','.join(entry.extras)}]'"
+    needs = _needs(entry).removeprefix(f"{entry.name} ")
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
 
     @app.command(help=needs.capitalize(), context_settings=anything, add_help_option=False)
@@ -55,6 +71,10 @@ def _without_extras(entry: EntryPoint) -> typer.Typer:
         end(f"{entry.name} {needs}", MISUSED)
 
     return app
+
+
+def _needs(entry: EntryPoint) -> str:
+    return f"{entry.name} needs more packages: pip install 'pushmill[{','.join(entry.extras)}]'"
 
 
 def _top(module: str) -> str:

@@ -78,3 +78,25 @@ def test_the_campaign_service_is_found_by_its_entry_point():
     [entry] = extensions.entry_points(group=extensions.GROUP, name="campaigns")
     assert isinstance(entry.load(), typer.Typer)
     assert entry.extras == ["campaigns"]
+
+
+def test_the_function_of_an_entry_point_is_imported(install):
+    install(
+        "has_a_function", "def play(options):\n    return options + 1", colours="has_a_function:play [oils]"
+    )
+    assert extensions.find_function(extensions.GROUP, "colours")(2) == 3
+
+
+def test_a_function_that_needs_an_extra_is_one_line_and_a_status(install, capsys):
+    install("needs_an_extra", "import not_installed", colours="needs_an_extra:play [oils,brushes]")
+    with pytest.raises(typer.Exit) as ended:
+        extensions.find_function(extensions.GROUP, "colours")
+    assert ended.value.exit_code == 2
+    told = "pushmill: colours needs more packages: pip install 'pushmill[oils,brushes]'\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_function_that_nobody_brings_is_a_mistake(install):
+    install("brings_nothing", "")
+    with pytest.raises(LookupError, match="blues"):
+        extensions.find_function(extensions.GROUP, "blues")

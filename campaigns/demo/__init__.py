@@ -1,0 +1,1 @@
+"""The campaign service with everything around it on one machine: `pushmill demo --campaigns`."""

@@ -1,0 +1,67 @@
+"""A customer of the campaign service: asks its own API over HTTP, and reports as browsers do."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+
+EVENTS_A_REPORT = 50
+
+
+class AnswerError(RuntimeError):
+    """The service has refused something; the message is its answer."""
+
+
+class Customer:
+    """Asks with a key.
+
+    Args:
+        url: The service's.
+        key: The credential.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._session = aiohttp.ClientSession()
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, path: str) -> Any:
+        """Read something.
+
+        Raises:
+            AnswerError: The service refuses.
+        """
+        return await self._ask("GET", path, headers=self._headers)
+
+    async def post(self, path: str, body: object = None) -> Any:
+        """Make or do something.
+
+        Raises:
+            AnswerError: The service refuses.
+        """
+        return await self._ask("POST", path, json=body, headers=self._headers)
+
+    async def report(self, events: list[dict[str, Any]]) -> None:
+        """Report what became of pushes, as service workers do: as plain text, and without the key.
+
+        Raises:
+            AnswerError: The service refuses.
+        """
+        for first in range(0, len(events), EVENTS_A_REPORT):
+            body = msgspec.json.encode({"events": events[first : first + EVENTS_A_REPORT]})
+            await self._ask("POST", "/v1/events", data=body, headers={"Content-Type": "text/plain"})
+
+    async def _ask(self, method: str, path: str, **how: Any) -> Any:
+        async with self._session.request(method, self._url + path, **how) as answer:
+            if not answer.ok:
+                raise AnswerError(f"{method} {path}: {answer.status}, {await answer.text()}")
+            return None if answer.status == 204 else await answer.json()
