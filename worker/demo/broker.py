@@ -26,7 +26,7 @@ class EmbeddedBroker:
     """A broker in a process of its own; its data is in a temporary folder, and survives a `restart`."""
 
     def __init__(self, port: int | None = None) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="pushmill-broker-"))
         self._process: asyncio.subprocess.Process | None = None
 
@@ -135,7 +135,8 @@ def _binary() -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -31,6 +31,9 @@ from worker.demo.report import checks, render, render_speed
 from worker.demo.stage import Options, Stage, StuckError, ready_stage
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
+EXPECTED = (BrokerError, ProcessDiedError, StuckError, KafkaError, aiohttp.ClientError)
+"""What says by its text why the demo cannot go on."""
+
 CLOSING_SECONDS = 120.0
 """Time for what follows the last outcome: stopping, reading to the end, comparing."""
 
@@ -38,22 +41,34 @@ CLOSING_SECONDS = 120.0
 def run(options: Options) -> int:
     """Run the demo, and return the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_until_interrupted(demonstrate(options, Console())))
+        return runner.run(until_interrupted(demonstrate(options, Console())))
 
 
-async def _until_interrupted(work: Coroutine[Any, Any, bool]) -> int:
-    """Do the work; if it ends early, print one message after everything has been cleaned up."""
+async def until_interrupted(
+    work: Coroutine[Any, Any, bool],
+    *more_errors: type[Exception],
+    command: str = "demo",
+    interrupted: int = INTERRUPTED,
+) -> int:
+    """Do the work; if it ends early, print one message after everything has been cleaned up.
+
+    Args:
+        work: Returns whether everything was right.
+        more_errors: Exceptions besides the demo's own whose text is the message.
+        command: What was called.
+        interrupted: The exit status after a signal.
+    """
     working = asyncio.create_task(work)
     with _cancelled_by_signals(working):
         try:
             return DONE if await working else FAILED
         except asyncio.CancelledError:
-            _complain("everything has been stopped")
-            return INTERRUPTED
+            _complain(command, "everything has been stopped")
+            return interrupted
         except TimeoutError:
-            _complain("timed out; everything has been stopped")
-        except (BrokerError, ProcessDiedError, StuckError, KafkaError, aiohttp.ClientError) as error:
-            _complain(str(error) or type(error).__name__)
+            _complain(command, "timed out; everything has been stopped")
+        except (*EXPECTED, *more_errors) as error:
+            _complain(command, str(error) or type(error).__name__)
     return FAILED
 
 
@@ -80,8 +95,8 @@ def _cancelled_by_signals(working: asyncio.Task[bool]) -> Iterator[None]:
                 signal.signal(number, signal.SIG_IGN)
 
 
-def _complain(message: str) -> None:
-    print(f"pushmill demo: {message}", file=sys.stderr)  # noqa: T201 - this is the command's output
+def _complain(command: str, message: str) -> None:
+    print(f"pushmill {command}: {message}", file=sys.stderr)  # noqa: T201 - this is the command's output
 
 
 async def demonstrate(options: Options, console: Console) -> bool:

@@ -35,12 +35,16 @@ class Push:
         taken: Whether the service accepted it.
         digest: Digest of the decrypted text; 0 if it was not decrypted.
         at: When it arrived, in seconds since the epoch.
+        status: Of the service's answer; 0 if none reached the worker.
+        text: As decrypted, if the services keep that.
     """
 
     endpoint: str
     taken: bool
     digest: int
     at: float
+    status: int = 0
+    text: bytes | None = None
 
 
 @dataclass(slots=True)

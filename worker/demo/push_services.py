@@ -1,6 +1,7 @@
 """The demo's client of its push services: makes subscriptions, scripts answers, reads what they received."""
 
 import asyncio
+import base64
 import json
 import os
 import ssl
@@ -16,6 +17,7 @@ import aiohttp
 from worker.demo.drafts import SubscriptionKind
 from worker.demo.evidence import Push
 from worker.demo.processes import DemoProcess, ProcessDiedError
+from worker.simulator.journal import Keep
 from worker.simulator.profiles import PROFILES
 
 START_SECONDS = 30.0
@@ -32,8 +34,8 @@ class PushServices:
         ca_file: Certificate of the authority that signed theirs.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        command = [sys.executable, "-m", "worker.simulator.child", str(folder), str(seed)]
+    def __init__(self, folder: Path, seed: int, keep: Keep = "digest") -> None:
+        command = [sys.executable, "-m", "worker.simulator.child", str(folder), str(seed), keep]
         self.process = DemoProcess("the push services", command, os.environ, folder / "push-services.log")
         self.ca_file = folder / "ca.pem"
         self.origins: Mapping[str, str] = {}
@@ -98,7 +100,7 @@ class PushServices:
         found: list[Push] = []
         while True:
             rows = await self._ask("GET", service, f"/pushes?first={len(found)}&count={ROWS_A_REQUEST}")
-            found += (Push(prefix + row["token"], row["taken"], row["digest"], row["at"]) for row in rows)
+            found += (_push(prefix, row) for row in rows)
             if len(rows) < ROWS_A_REQUEST:
                 return found
 
@@ -106,3 +108,15 @@ class PushServices:
         url = self.origins[service] + target
         async with self._http.request(method, url, json=body, raise_for_status=True) as answer:
             return await answer.json()
+
+
+def _push(prefix: str, row: Mapping[str, Any]) -> Push:
+    text = row["plaintext"]
+    return Push(
+        endpoint=prefix + row["token"],
+        taken=row["taken"],
+        digest=row["digest"],
+        at=row["at"],
+        status=row["status"],
+        text=None if text is None else base64.b64decode(text),
+    )

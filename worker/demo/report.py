@@ -176,7 +176,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def render(evidence: Evidence, measured: RenderableType, verdicts: Iterable[Check]) -> RenderableType:
     """Draw the closing tables: outcomes, push services, measurements, checks."""
-    return Group(_outcome_table(evidence), _service_table(evidence), measured, _check_table(verdicts))
+    return Group(_outcome_table(evidence), _service_table(evidence), measured, check_table(verdicts))
 
 
 def _table(*columns: str) -> Table:
@@ -226,7 +226,8 @@ def render_speed(evidence: Evidence) -> RenderableType:
     return table
 
 
-def _check_table(verdicts: Iterable[Check]) -> Table:
+def check_table(verdicts: Iterable[Check]) -> Table:
+    """Draw claims, and the first problems of those that do not hold."""
     table = Table.grid(padding=(0, 2))
     table.add_row()
     for check in verdicts:

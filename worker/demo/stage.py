@@ -127,18 +127,21 @@ async def ready_stage(options: Options, console: Console) -> AsyncIterator[Stage
         ConfigError: A setting for that Kafka is invalid.
     """
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(_folder(console, keep=options.keep))
+        folder = stack.enter_context(kept_folder(console, keep=options.keep))
         keys = _write_keys(folder / "keys")
         kafka = await stack.enter_async_context(ready_kafka(os.environ))
         services = await stack.enter_async_context(PushServices(folder, options.seed))
-        workers = tuple(_worker(number, folder, kafka, services) for number in range(1, options.workers + 1))
+        workers = tuple(
+            worker_process(number, folder, kafka, services) for number in range(1, options.workers + 1)
+        )
         for worker in workers:
             await stack.enter_async_context(worker)
         yield Stage(options, console, folder, keys, kafka, services, workers)
 
 
 @contextmanager
-def _folder(console: Console, *, keep: bool) -> Iterator[Path]:
+def kept_folder(console: Console, *, keep: bool) -> Iterator[Path]:
+    """Make a folder for keys and logs; remove it at the end, or say where it is."""
     folder = Path(tempfile.mkdtemp(prefix="pushmill-demo-"))
     try:
         yield folder
@@ -157,7 +160,8 @@ def _write_keys(folder: Path) -> dict[str, VapidKey]:
     return {**keys, STRANGER: generate_vapid_key()}
 
 
-def _worker(number: int, folder: Path, kafka: Kafka, services: PushServices) -> DemoProcess:
+def worker_process(number: int, folder: Path, kafka: Kafka, services: PushServices) -> DemoProcess:
+    """Make a worker that finds its keys in the folder's `keys`; it runs once it is entered."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PUSHMILL_")}
     environment = {
         **inherited,
