@@ -75,7 +75,7 @@ class Lanes:
     def __init__(self, library: Library, fill: Fill) -> None:
         self._library = library
         self._fill = fill
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._memory.madvise(mmap.MADV_DONTDUMP)
         numbers, points = COUNT * NUMBER_LENGTH, COUNT * _POINT_SIZE
         self._scalars = self._part(0, numbers)

@@ -132,8 +132,8 @@ def test_scalars_and_secrets_are_overwritten():
     assert not any(lanes._scalars.raw + lanes._secrets.raw)
 
 
-def test_core_dumps_leave_the_memory_out():
-    lanes = Lanes(Broken(), scripted())
+def flags_of_memory(lanes):
+    """Return what the kernel says of it, two letters each (proc_pid_smaps(5))."""
     at = ctypes.addressof(lanes._scalars)
     with Path("/proc/self/smaps").open() as maps:
         inside = False
@@ -142,9 +142,17 @@ def test_core_dumps_leave_the_memory_out():
             if last:
                 inside = int(first, 16) <= at < int(last, 16)
             elif inside and line.startswith("VmFlags:"):
-                assert "dd" in line.split()  # do not dump
-                return
+                return line.split()[1:]
     raise AssertionError("the memory is not in the map")
+
+
+def test_core_dumps_leave_the_memory_out():
+    assert "dd" in flags_of_memory(Lanes(Broken(), scripted()))  # do not dump
+
+
+def test_a_forked_process_has_memory_of_its_own():
+    """Or either could change the other's scalars in the middle of an agreement."""
+    assert "sh" not in flags_of_memory(Lanes(Broken(), scripted()))  # shared
 
 
 def test_randomness_that_fails_fails_the_agreement():
