@@ -45,7 +45,12 @@ def choose(wanted: Literal["auto", "openssl", "multibuffer"]) -> Choice:
 
 def _multibuffer() -> Multibuffer:
     library = CryptoMb()
-    failed = self_test.failure(library, getrandom)
+    try:
+        failed = self_test.failure(library, getrandom)
+    except OSError as error:
+        raise LibraryError(
+            f"the library cannot be tested: {error}; allow madvise(2) and getrandom(2)"
+        ) from None
     if failed:
         raise LibraryError(f"the library fails its test with {failed}; install another version of it")
     return Multibuffer(library, getrandom)

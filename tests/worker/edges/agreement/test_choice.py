@@ -7,7 +7,7 @@ from worker.edges.agreement.library import LibraryError
 
 
 def failing(error):
-    def fail():
+    def fail(*_):
         raise error
 
     return fail
@@ -46,4 +46,15 @@ def test_a_library_that_computes_something_else_is_not_used(monkeypatch):
     assert agreement.name == "openssl"
     assert problem == "the library fails its test with random keys; install another version of it"
     with pytest.raises(AgreementError, match="fails its test"):
+        choose("multibuffer")
+
+
+def test_a_system_that_refuses_what_the_library_is_used_with(monkeypatch):
+    """As a sandbox may: the start goes on with OpenSSL, or ends with one line."""
+    monkeypatch.setattr(choice, "CryptoMb", object)
+    monkeypatch.setattr(choice.self_test, "failure", failing(OSError("no randomness")))
+    agreement, problem = choose("auto")
+    assert agreement.name == "openssl"
+    assert problem == "the library cannot be tested: no randomness; allow madvise(2) and getrandom(2)"
+    with pytest.raises(AgreementError, match="cannot be tested: no randomness"):
         choose("multibuffer")
