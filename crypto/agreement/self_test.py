@@ -71,6 +71,9 @@ def failure(library: Library, fill: Fill) -> str | None:
     Args:
         library: what to check.
         fill: the randomness that it is going to be used with.
+
+    Raises:
+        OSError: the system refuses memory, or randomness.
     """
     checks: dict[str, Callable[[], bool]] = {
         "the examples of RFC 5903 and RFC 8291": lambda: _knows_examples(library),
@@ -104,9 +107,17 @@ def _knows_random_keys(library: Library, fill: Fill) -> bool:
     agreed = Lanes(library, fill).agree([public_point(each) for each in receivers])
     fresh = len({each.sender for each in agreed if each}) == COUNT
     return fresh and all(
-        each is not None and receiver.exchange(ECDH(), load_point(each.sender)) == each.secret
+        each is not None and _has_secret(receiver, each)
         for receiver, each in zip(receivers, agreed, strict=True)
     )
+
+
+def _has_secret(receiver: EllipticCurvePrivateKey, agreed: Agreed) -> bool:
+    """Whether a receiver comes to the same secret."""
+    try:
+        return receiver.exchange(ECDH(), load_point(agreed.sender)) == agreed.secret
+    except ValueError:  # the sender's key is no point
+        return False
 
 
 def _refuses_what_is_no_point(library: Library) -> bool:

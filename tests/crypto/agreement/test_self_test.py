@@ -45,6 +45,17 @@ class AnotherPublicKey(Mistaken):
         return super().public_keys(y, x, scalars)
 
 
+class NoPointLater(Mistaken):
+    """Knows the examples and nothing else: its later public keys are no points."""
+
+    right = True
+
+    def public_keys(self, x, y, scalars):
+        status = super().public_keys(*((x, y) if self.right else (y, x)), scalars)
+        self.right = False
+        return status
+
+
 class WrongOrder(Mistaken):
     def secrets(self, secrets, scalars, x, y):
         status = super().secrets(secrets, scalars, x, y)
@@ -73,6 +84,7 @@ class TooFewLanes(Mistaken):
     ("mistake", "check"),
     [
         (AnotherPublicKey, "examples"),
+        (NoPointLater, "random keys"),
         (WrongOrder, "examples"),
         (TooFewLanes, "examples"),
         (NoCheckOfPoints, "keys that are no points"),
