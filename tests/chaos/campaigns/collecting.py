@@ -36,6 +36,10 @@ STATUSES = ("sent",) * 8 + ("expired", "lapsed")
 REPEATED = 0.01
 LEASE_SECONDS = 2.0
 APPLIED = "SELECT coalesce(sum(next), 0)::bigint FROM collector_offset"
+CUT = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 HELD = "SELECT count(*) FROM collector_offset WHERE holder = $1"
 ENGAGED = "SELECT launch, kind, sum(first)::bigint, sum(total)::bigint FROM engagement_count GROUP BY 1, 2"
 
@@ -97,7 +101,7 @@ def _add(counts: Counted, key: tuple[int, str], first: int, total: int) -> None:
 
 
 class CollectRun:
-    """Two collectors of a database and a broker, killed and frozen while they work."""
+    """Two collectors of a database and a broker, killed, frozen and cut off while they work."""
 
     def __init__(
         self, settings: KafkaSettings, database: Database, database_url: str, dice: random.Random
@@ -112,8 +116,8 @@ class CollectRun:
         for process in self._running:
             await _kill(process)
 
-    async def run(self, count: int, kills: int) -> list[str]:
-        """Write outcomes, kill and freeze collectors meanwhile, and return what was counted wrongly."""
+    async def run(self, count: int, troubles: int) -> list[str]:
+        """Write outcomes, give collectors trouble meanwhile, and return what was counted wrongly."""
         async with self._database.transaction() as connection:
             site = (await make_site(connection)).id
             for launch in LAUNCHES:
@@ -122,14 +126,14 @@ class CollectRun:
         producer = RecordProducer(self._settings, "test-outcomes")
         await producer.start()
         self._running = [await self._start(), await self._start()]
-        size = -(-len(written.records) // (kills + 1))
-        for part in range(kills + 1):
+        size = -(-len(written.records) // (troubles + 1))
+        for part in range(troubles + 1):
             before = await self._ask(APPLIED)
             await producer.publish(written.records[part * size : (part + 1) * size])
-            if part < kills:
+            if part < troubles:
                 await self.until(f"SELECT ({APPLIED}) > {before}")
                 await asyncio.sleep(self._dice.random() / 4)
-                await (self._freeze_one() if part % 4 == 1 else self._kill_one())
+                await (self._kill_one, self._freeze_one, self._kill_one, self._cut_off)[part % 4]()
         await producer.stop()
         await self.until(f"SELECT ({APPLIED}) >= {len(written.records)}")
         return await self._wrong(written)
@@ -159,6 +163,10 @@ class CollectRun:
         freeze(process.pid)
         await self.until(f"SELECT ({HELD.replace('$1', repr(holder(process.pid)))}) = 0")
         thaw(process.pid)
+
+    async def _cut_off(self) -> None:
+        """End all connections to the database, whatever is under way on them."""
+        await self._ask(CUT)
 
     async def _start(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -198,13 +206,15 @@ async def _main(databases: postgresql.TestDatabases, given: argparse.Namespace) 
         ):
             settings = KafkaSettings(kafka_bootstrap_servers=world.broker, topic_prefix=world.prefix)
             async with CollectRun(settings, database, url, random.Random(given.seed)) as run:
-                return await run.run(given.outcomes, given.kills)
+                return await run.run(given.outcomes, given.troubles)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.campaigns.collecting", description=__doc__)
     parser.add_argument("--outcomes", type=int, default=200_000)
-    parser.add_argument("--kills", type=int, default=20, help="every fourth one is a freeze")
+    parser.add_argument(
+        "--troubles", type=int, default=20, help="half of them kills; the others freezes and lost connections"
+    )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with postgresql.Servers() as servers:
