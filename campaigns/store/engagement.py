@@ -60,6 +60,9 @@ SELECT launch, -1, 'unsubscribed', count(*), count(*) FROM added GROUP BY launch
 ON CONFLICT (launch, partition, kind) DO UPDATE SET
     first = engagement_count.first + excluded.first, total = engagement_count.total + excluded.total
 """
+LOCK = "LOCK TABLE engagement IN SHARE UPDATE EXCLUSIVE MODE"
+"""Lets others read and write, but not make partitions."""
+
 MONTHS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'engagement'::regclass"
 
 
@@ -128,20 +131,24 @@ async def count_unsubscribed(connection: Connection, since: datetime) -> None:
 
 async def add_months(connection: Connection, months: Iterable[date]) -> list[str]:
     """Make the partitions of months, by their first days in a row; return those that there were not."""
-    there = {row[0] for row in await connection.fetch(MONTHS)}
-    ordered = sorted(months)
     added = []
-    for first, after in pairwise(ordered):
-        name = f"engagement_{first:%Y_%m}"
-        if name not in there:
-            # Dates cannot be parameters here; these are no texts of anybody's.
-            made = f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF engagement "
-            with suppress(
-                asyncpg.CheckViolationError
-            ):  # rows of this month lie in `engagement_rest`: so be it
-                await connection.execute(f"{made}FOR VALUES FROM ('{first}') TO ('{after}')")
-                added.append(name)
+    async with connection.transaction():
+        await connection.execute(LOCK)
+        there = {row[0] for row in await connection.fetch(MONTHS)}
+        for first, after in pairwise(sorted(months)):
+            name = f"engagement_{first:%Y_%m}"
+            if name not in there:
+                # Rows of this month may lie in `engagement_rest` by now: then they stay there.
+                with suppress(asyncpg.CheckViolationError):
+                    async with connection.transaction():
+                        await connection.execute(_partition(name, first, after))
+                    added.append(name)
     return added
+
+
+def _partition(name: str, first: date, after: date) -> str:
+    """Return the statement that makes a partition: there, dates cannot be parameters."""
+    return f"CREATE TABLE {name} PARTITION OF engagement FOR VALUES FROM ('{first}') TO ('{after}')"
 
 
 def _columns(rows: Mapping[Key, Value]) -> list[tuple[object, ...]]:

@@ -1,5 +1,6 @@
 """What browsers report, as it is counted in PostgreSQL."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from itertools import count
@@ -134,3 +135,13 @@ async def test_a_month_whose_rows_lie_elsewhere_stays_there(database):
     months = [NOON.date().replace(month=month, day=1) for month in (10, 11, 12)]
     async with database.connection() as connection:
         assert await add_months(connection, months) == ["engagement_2026_10"]
+
+
+async def test_two_who_make_months_at_once_do_not_meet(database):
+    months = [NOON.date().replace(month=month, day=1) for month in (10, 11, 12)]
+
+    async def make() -> list[str]:
+        async with database.connection() as connection:
+            return await add_months(connection, months)
+
+    assert sorted(map(len, await asyncio.gather(make(), make(), make()))) == [0, 0, 2]
