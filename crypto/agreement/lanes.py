@@ -67,9 +67,10 @@ class Library(Protocol):
 class Lanes:
     """The memory for eight key agreements at a time; serves one thread at a time.
 
-    Scalars are drawn into it and stay there: objects of Python hold the highest 32 bits of each, and all of it
-    only if these leave open whether it is in range. `wipe` overwrites scalars and secrets, and core dumps leave
-    this memory out. What `agree` returns are objects of Python, however, which frees them without overwriting.
+    Scalars are drawn into it and stay there: objects of Python hold the highest 32 bits of each, and all of
+    it only if these leave open whether it is in range. `wipe` overwrites scalars and secrets, and core dumps
+    leave this memory out. What `agree` returns are objects of Python, however, which frees them without
+    overwriting.
     """
 
     def __init__(self, library: Library, fill: Fill) -> None:
