@@ -12,6 +12,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from campaigns.collect.assignments import LEASE_SECONDS, Assignments, Fetched
+from campaigns.collect.ends import finish_what_is_over
 from campaigns.collect.expirations import read_expirations
 from campaigns.collect.fence import apply_fenced
 from campaigns.collect.outcome_batch import JOBS_KEPT, apply_outcomes
@@ -19,9 +20,7 @@ from campaigns.collect.outcomes import read_outcomes
 from campaigns.collect.report_batch import apply_reports
 from campaigns.collect.reports import read_reports
 from campaigns.metrics import Metrics
-from campaigns.model.launch import is_done
 from campaigns.process import run_beside
-from campaigns.store.collecting import finish_launches, written_launches
 from campaigns.store.database import Connection, Database, DatabaseAwayError
 from campaigns.store.engagement import add_months, count_unsubscribed
 from campaigns.store.expirations import expire
@@ -148,13 +147,9 @@ class Collector:
             await asyncio.sleep(pause)
 
     async def _finish(self) -> None:
-        now = _now()
-        async with self._database.transaction() as connection:
-            written = await written_launches(connection)
-            over = [launch.id for launch, outcomes in written if is_done(launch, outcomes, now)]
-            done = await finish_launches(connection, over, now) if over else []
+        done = await finish_what_is_over(self._database, _now())
         if done:
-            log.info("launches are done", launches=len(done))
+            log.info("launches are done", launches=done)
 
     async def _count_unsubscribed(self) -> None:
         async with self._database.transaction() as connection:
