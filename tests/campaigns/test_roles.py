@@ -11,8 +11,8 @@ def settings(**values: object) -> CampaignSettings:
 @pytest.mark.parametrize(
     ("given", "roles"),
     [
-        ({}, ("api", "launcher", "scheduler")),
-        ({"processes": 3}, ("api", "api", "api", "launcher", "scheduler")),
+        ({}, ("api", "launcher", "scheduler", "collector")),
+        ({"processes": 3}, ("api", "api", "api", "launcher", "scheduler", "collector")),
         ({"roles": "launcher"}, ("launcher",)),
         ({"roles": "scheduler,api", "processes": 2}, ("api", "api", "scheduler")),
     ],
