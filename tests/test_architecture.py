@@ -101,7 +101,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
-        *("campaigns.config", "campaigns.roles"),
+        *("campaigns.config", "campaigns.roles", "campaigns.demo"),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and

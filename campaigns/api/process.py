@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import structlog
 
 from campaigns.adapters.own.adapter import OWN
+from campaigns.adapters.routes import Route
 from campaigns.adapters.service import ApiService, EventsLostError
 from campaigns.api.authentication import Authenticator
 from campaigns.api.event_writer import EventWriter
@@ -55,6 +57,7 @@ async def serve(
     stop: asyncio.Event,
     *,
     dev: bool = False,
+    more_routes: Sequence[Route] = (),
 ) -> None:
     """Answer requests until `stop` is set, then finish those under way.
 
@@ -64,11 +67,12 @@ async def serve(
         readiness: Kept up to date.
         stop: Starts the drain.
         dev: Whether pages of http://localhost may subscribe to every site.
+        more_routes: Of this process alone, besides those of the table.
 
     Raises:
         ListenError: The port is taken, or the host is not this machine's.
     """
-    sockets = await asyncio.to_thread(_listen, settings)
+    sockets = await asyncio.to_thread(listen_for, settings)
     async with AsyncExitStack() as stack:
         for each in sockets:
             stack.callback(each.close)
@@ -76,7 +80,7 @@ async def serve(
             Database(settings.database_url.get_secret_value(), size=settings.database_pool)
         )
         events = await stack.enter_async_context(EventWriter(settings))
-        gateway = _gateway(settings, database, events, dev=dev)
+        gateway = _gateway(settings, database, events, more_routes, dev=dev)
         server = await stack.enter_async_context(
             ApiServer(
                 gateway,
@@ -91,7 +95,14 @@ async def serve(
         readiness.reason = DRAINING
 
 
-def _gateway(settings: CampaignSettings, database: Database, events: EventWriter, *, dev: bool) -> Gateway:
+def _gateway(
+    settings: CampaignSettings,
+    database: Database,
+    events: EventWriter,
+    more_routes: Sequence[Route],
+    *,
+    dev: bool,
+) -> Gateway:
     limiter = Limiter(settings.rate_limit_storage.get_secret_value())
     service = _service(settings, database, events, limiter, dev=dev)
 
@@ -100,7 +111,7 @@ def _gateway(settings: CampaignSettings, database: Database, events: EventWriter
             return await find_credential(connection, digest)
 
     return Gateway(
-        Table(routes(settings.public_url), OWN),
+        Table((*routes(settings.public_url), *more_routes), OWN),
         service=service,
         authenticator=Authenticator(find, limiter, clock.monotonic),
         limiter=limiter,
@@ -141,7 +152,12 @@ def make_service(settings: CampaignSettings, database: Database) -> Service:
     )
 
 
-def _listen(settings: CampaignSettings) -> list[socket.socket]:
+def listen_for(settings: CampaignSettings) -> list[socket.socket]:
+    """Listen where the settings say.
+
+    Raises:
+        ListenError: The port is taken, or the host is not this machine's.
+    """
     host, port = settings.host, settings.port
     try:
         return listen(host, port, make=_shared if settings.processes > 1 else socket.socket)

@@ -1,5 +1,7 @@
 """What browsers load: the SDK's files, unchanged until their validator changes (RFC 9110 section 13.1.2)."""
 
+from collections.abc import Mapping
+
 from campaigns.adapters.messages import HttpAnswer, HttpRequest
 from campaigns.adapters.routes import Call
 from campaigns.model.problems import NotFoundError
@@ -11,12 +13,23 @@ async def get_sdk_file(call: Call[object, None]) -> HttpAnswer:
     file = sdk_file(call.parameters["file"])
     if file is None:
         raise NotFoundError("file")
-    gzipped = accepts_gzip(call.request)
+    return file_answer(call.request, file, HEADERS)
+
+
+def file_answer(request: HttpRequest, file: SdkFile, headers: Mapping[str, str]) -> HttpAnswer:
+    """Answer with a file, or say that the browser's copy is still right.
+
+    Args:
+        request: Says what the browser takes, and has.
+        file: What it asks for.
+        headers: Besides those that are about the file.
+    """
+    gzipped = accepts_gzip(request)
     etag = file.gzipped_etag if gzipped else file.etag
-    headers = {**HEADERS, "ETag": etag}
-    if is_known(call.request, etag):
-        return HttpAnswer(304, headers=headers)
-    return _whole(file, gzipped=gzipped, headers=headers)
+    described = {**headers, "ETag": etag}
+    if is_known(request, etag):
+        return HttpAnswer(304, headers=described)
+    return _whole(file, gzipped=gzipped, headers=described)
 
 
 def _whole(file: SdkFile, *, gzipped: bool, headers: dict[str, str]) -> HttpAnswer:

@@ -1,0 +1,19 @@
+"""`pushmill try`: the command line of the trial."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaigns.demo.trial import run
+
+
+def trial(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page and the API.")] = 9500,
+    folder: Annotated[
+        Path, typer.Option(file_okay=False, help="Where subscribers and keys are kept.")
+    ] = Path("pushmill-try"),
+) -> None:
+    """Send a real notification to your own browser: everything runs on this machine, until Ctrl-C."""
+    raise typer.Exit(run(folder.absolute(), port))
