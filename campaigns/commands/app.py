@@ -2,7 +2,17 @@
 
 import typer
 
-from campaigns.commands import migrate, run, subscribers
+from campaigns.commands import (
+    credentials,
+    migrate,
+    run,
+    segments,
+    send,
+    sites,
+    stats,
+    subscribers,
+    templates,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -14,4 +24,10 @@ def _campaigns() -> None:
 
 app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
+app.command("send")(send.send)
+app.command("stats")(stats.stats)
+app.add_typer(sites.app, name="sites")
+app.add_typer(credentials.app, name="credentials")
+app.add_typer(segments.app, name="segments")
+app.add_typer(templates.app, name="templates")
 app.add_typer(subscribers.app, name="subscribers")

@@ -11,6 +11,7 @@ from campaigns.model import ids
 from campaigns.model.ids import Kind
 from campaigns.model.problems import ProblemError
 from campaigns.model.scope import Permission, Scope
+from campaigns.model.secrets import SealError
 from campaigns.operations.service import Service
 from campaigns.store.accounts import first_account
 from campaigns.store.database import Database, DatabaseAwayError, DatabaseUrlError
@@ -63,7 +64,7 @@ def run_locally(work: Coroutine[Any, Any, _Result]) -> _Result:
         end(str(error), MISUSED)
     except ProblemError as problem:
         end(problem.detail, MISUSED)
-    except (DatabaseAwayError, SchemaError) as error:
+    except (DatabaseAwayError, SchemaError, SealError) as error:
         end(str(error), FAILED)
 
 

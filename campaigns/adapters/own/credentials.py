@@ -81,7 +81,7 @@ async def create(call: Call[Any, CredentialRequest]) -> NewCredentialAnswer:
 async def list_all(call: Call[ListQuery, None]) -> ListAnswer[CredentialAnswer]:
     """List credentials."""
     page = await operations.get_credentials(call.caller, call.service, call.query.after, call.query.limit)
-    return list_answer(page, _answer)
+    return list_answer(page, credential_answer)
 
 
 async def delete(call: Call[Any, None]) -> None:
@@ -89,7 +89,8 @@ async def delete(call: Call[Any, None]) -> None:
     await operations.delete_credential(call.caller, call.service, call.parameters["credential"])
 
 
-def _answer(credential: Credential) -> CredentialAnswer:
+def credential_answer(credential: Credential) -> CredentialAnswer:
+    """Say a credential, without its key."""
     return CredentialAnswer(**_fields(credential))
 
 

@@ -89,7 +89,7 @@ class AttributesAnswer(Answer, frozen=True, kw_only=True):
 async def create(call: Call[Any, SegmentRequest]) -> SegmentAnswer:
     """Add a segment."""
     condition = parse_condition(call.body.condition)
-    return _answer(
+    return segment_answer(
         await operations.create_segment(
             call.caller, call.service, call.parameters["site"], call.body.name, condition
         )
@@ -100,12 +100,12 @@ async def list_all(call: Call[ListQuery, None]) -> ListAnswer[SegmentAnswer]:
     """List a site's segments."""
     site, query = call.parameters["site"], call.query
     page = await operations.get_segments(call.caller, call.service, site, query.after, query.limit)
-    return list_answer(page, _answer)
+    return list_answer(page, segment_answer)
 
 
 async def get(call: Call[Any, None]) -> SegmentAnswer:
     """Answer with a segment."""
-    return _answer(await operations.get_segment(call.caller, call.service, call.parameters["segment"]))
+    return segment_answer(await operations.get_segment(call.caller, call.service, call.parameters["segment"]))
 
 
 async def change(call: Call[Any, SegmentChange]) -> SegmentAnswer:
@@ -113,7 +113,7 @@ async def change(call: Call[Any, SegmentChange]) -> SegmentAnswer:
     tree = call.body.condition
     changes = SegmentChanges(name=call.body.name, condition=UNSET if tree is UNSET else parse_condition(tree))
     number = call.parameters["segment"]
-    return _answer(await operations.edit_segment(call.caller, call.service, number, changes, call.now))
+    return segment_answer(await operations.edit_segment(call.caller, call.service, number, changes, call.now))
 
 
 async def delete(call: Call[Any, None]) -> None:
@@ -134,7 +134,8 @@ async def list_attributes(call: Call[Any, None]) -> AttributesAnswer:
     return AttributesAnswer(data=[AttributeAnswer(name=each.name, type=each.type) for each in found])
 
 
-def _answer(segment: Segment) -> SegmentAnswer:
+def segment_answer(segment: Segment) -> SegmentAnswer:
+    """Say a segment."""
     return SegmentAnswer(
         id=spell(Kind.SEGMENT, segment.id),
         site=spell(Kind.SITE, segment.site),

@@ -121,18 +121,18 @@ async def create(call: Call[Any, SiteRequest]) -> NewSiteAnswer:
 async def list_all(call: Call[ListQuery, None]) -> ListAnswer[SiteAnswer]:
     """List sites."""
     page = await get_sites(call.caller, call.service, call.query.after, call.query.limit)
-    return list_answer(page, _answer)
+    return list_answer(page, site_answer)
 
 
 async def get(call: Call[Any, None]) -> SiteAnswer:
     """Answer with a site."""
-    return _answer(await get_site(call.caller, call.service, call.parameters["site"]))
+    return site_answer(await get_site(call.caller, call.service, call.parameters["site"]))
 
 
 async def change(call: Call[Any, SiteChange]) -> SiteAnswer:
     """Change a site."""
     changes = SiteChanges(**{name: getattr(call.body, name) for name in SiteChanges.__struct_fields__})
-    return _answer(await edit_site(call.caller, call.service, call.parameters["site"], changes))
+    return site_answer(await edit_site(call.caller, call.service, call.parameters["site"], changes))
 
 
 async def allows_origin(origin: str, parameters: Any, service: Any) -> bool:
@@ -146,7 +146,8 @@ async def allows_any_origin(_origin: str, _parameters: Any, _service: Any) -> bo
     return True
 
 
-def _answer(found: KeyedSite) -> SiteAnswer:
+def site_answer(found: KeyedSite) -> SiteAnswer:
+    """Say a site."""
     return SiteAnswer(**_fields(found))
 
 

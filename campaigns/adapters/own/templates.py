@@ -48,26 +48,32 @@ class TemplateAnswer(Answer, frozen=True, kw_only=True):
 async def create(call: Call[Any, TemplateRequest]) -> TemplateAnswer:
     """Add a template."""
     site, body = call.parameters["site"], call.body
-    return _answer(await operations.create_template(call.caller, call.service, site, body.name, body.content))
+    return template_answer(
+        await operations.create_template(call.caller, call.service, site, body.name, body.content)
+    )
 
 
 async def list_all(call: Call[ListQuery, None]) -> ListAnswer[TemplateAnswer]:
     """List a site's templates."""
     site, query = call.parameters["site"], call.query
     page = await operations.get_templates(call.caller, call.service, site, query.after, query.limit)
-    return list_answer(page, _answer)
+    return list_answer(page, template_answer)
 
 
 async def get(call: Call[Any, None]) -> TemplateAnswer:
     """Answer with a template."""
-    return _answer(await operations.get_template(call.caller, call.service, call.parameters["template"]))
+    return template_answer(
+        await operations.get_template(call.caller, call.service, call.parameters["template"])
+    )
 
 
 async def change(call: Call[Any, TemplateChange]) -> TemplateAnswer:
     """Change a template."""
     changes = TemplateChanges(name=call.body.name, content=call.body.content)
     number = call.parameters["template"]
-    return _answer(await operations.edit_template(call.caller, call.service, number, changes, call.now))
+    return template_answer(
+        await operations.edit_template(call.caller, call.service, number, changes, call.now)
+    )
 
 
 async def delete(call: Call[Any, None]) -> None:
@@ -75,7 +81,8 @@ async def delete(call: Call[Any, None]) -> None:
     await operations.remove_template(call.caller, call.service, call.parameters["template"])
 
 
-def _answer(template: Template) -> TemplateAnswer:
+def template_answer(template: Template) -> TemplateAnswer:
+    """Say a template."""
     return TemplateAnswer(
         id=spell(Kind.TEMPLATE, template.id),
         site=spell(Kind.SITE, template.site),

@@ -1,0 +1,78 @@
+"""`pushmill campaigns send`: a notification to a site's subscribers, now."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from campaigns.commands.content import Badge, Body, Icon, Image, Json, Title, Url, content_of
+from campaigns.commands.local import local_service, run_locally
+from campaigns.commands.sharing import AsJson, number_of, say_json
+from campaigns.model.ids import Kind
+from campaigns.model.launch import Launch
+from campaigns.model.problems import InvalidError
+from campaigns.model.target import Everyone, ExternalIds, Subscribers, Target, parse_target
+from campaigns.operations.campaigns import CampaignDraft, create_campaign, launch_campaign
+from campaigns.operations.sending import SendDraft
+from campaigns.operations.sending import send as send_to_few
+from worker.commands import MISUSED, end
+
+NAME_MAX = 200
+
+
+def send(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id, such as site_7.")],
+    *,
+    title: Title = None,
+    url: Url = None,
+    body: Body = None,
+    icon: Icon = None,
+    image: Image = None,
+    badge: Badge = None,
+    content: Json = None,
+    subscriber: Annotated[
+        list[str] | None, typer.Option(help="Only to this one, such as sub_7. May be given again.")
+    ] = None,
+    external_id: Annotated[
+        list[str] | None, typer.Option(help="Only to this user of the site. May be given again.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only to those with this tag. May be given again.")
+    ] = None,
+    segment: Annotated[str | None, typer.Option(help="Only to those in this segment, such as seg_7.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a notification to all subscribers of a site, or to some. What came of it: `stats`."""
+    number = number_of(Kind.SITE, site, "SITE")
+    tree = content_of(content, title=title, url=url, body=body, icon=icon, image=image, badge=badge)
+    target = _target(
+        {"subscribers": subscriber, "external_ids": external_id, "tags": tag, "segment": segment}
+    )
+    launch = run_locally(_send(number, tree, target, title or "Sent by command"))
+    if as_json:
+        say_json({"launch": launch.launch_id, "targeted": launch.targeted})
+    else:
+        typer.echo(f"{launch.launch_id}  to {launch.targeted:,} subscribers")
+
+
+def _target(given: dict[str, Any]) -> Target:
+    chosen = {name: value for name, value in given.items() if value}
+    if len(chosen) > 1:
+        end("give only one of --subscriber, --external-id, --tag and --segment", MISUSED)
+    try:
+        return parse_target(chosen) if chosen else Everyone()
+    except InvalidError as error:
+        end(error.detail, MISUSED)
+
+
+async def _send(site: int, content: Any, target: Target, name: str) -> Launch:
+    now = datetime.now(UTC)
+    async with local_service() as (scope, service):
+        if isinstance(target, Subscribers | ExternalIds):
+            draft = SendDraft(content=content, target=target)
+            return (await send_to_few(scope, service, site, draft, now)).launch
+        async with service.begin() as connection:
+            inside = service.within(connection)
+            campaign = CampaignDraft(name=name[:NAME_MAX], content=content, target=target)
+            made = await create_campaign(scope, inside, site, campaign, now)
+            return (await launch_campaign(scope, inside, made.campaign.id, now)).launches[-1]
