@@ -11,11 +11,14 @@ from campaigns.model.problems import FieldProblem
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.texts import name_problems
 
-TOKEN_RANDOM_BYTES = 29
-"""Random bytes of a token: as many as fit into its characters."""
+TOKEN_RANDOM_BYTES = 32
+"""Random bytes that a token is made from."""
 
 _PREFIX = "pm_"
 _CHARACTERS = 40
+OWN_RANDOM_BYTES = 29
+"""As many as fit into its characters."""
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TOKEN_MAX = 4_096
 """Characters of a token, whoever made it: one may be taken over from another platform."""
@@ -30,6 +33,16 @@ class CredentialKind(StrEnum):
     TRUEPUSH = "truepush"
     PUSHPILOT = "pushpilot"
     PUSHWOOSH = "pushwoosh"
+
+
+SCOPES = (Permission.READ, Permission.SEND, Permission.SUBSCRIBERS, Permission.SITES)
+"""What a credential may do where nobody says: everything but making others."""
+
+DEVICE_SCOPES = (Permission.SUBSCRIBERS,)
+"""What Pushwoosh's device token may do, which pages and apps hold."""
+
+ONE_SITE = frozenset({CredentialKind.PUSHARY, CredentialKind.TRUEPUSH})
+"""Whose credentials are each for one site: their requests name none."""
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -69,9 +82,23 @@ class Credential(Struct, frozen=True, kw_only=True):
         return Scope(self.account, self.id, self.site, self.scopes)
 
 
+def new_token(kind: CredentialKind, random: bytes) -> str:
+    """Make a token as its platform's are spelled, from `TOKEN_RANDOM_BYTES` random bytes.
+
+    SendPulse's is `client_id:client_secret`, and Pushary's has a half that is public and one that is not.
+    """
+    first, second = random[:16].hex(), random[16:TOKEN_RANDOM_BYTES].hex()
+    match kind:
+        case CredentialKind.SENDPULSE:
+            return f"{first}:{second}"
+        case CredentialKind.PUSHARY:
+            return f"pk_{first}.sk_{second}"
+    return own_token(random)
+
+
 def own_token(random: bytes) -> str:
-    """Make a token of the own API, `pm_` and 40 characters, from `TOKEN_RANDOM_BYTES` random bytes."""
-    number = int.from_bytes(random[:TOKEN_RANDOM_BYTES])
+    """Make a token of the own API: `pm_` and 40 characters."""
+    number = int.from_bytes(random[:OWN_RANDOM_BYTES])
     digits = []
     for _ in range(_CHARACTERS):
         number, digit = divmod(number, len(_ALPHABET))

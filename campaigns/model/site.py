@@ -16,6 +16,9 @@ URL_MAX = 2_048
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 _LOCAL = re.compile(r"http://localhost(?::[0-9]{1,5})?")
+ANY_LOCAL = "http://localhost:*"
+"""Among a site's origins: every port of http://localhost."""
+
 _ORIGIN_NEEDED = "must be an origin, https with a host and no path (https://shop.example)"
 _URL_NEEDED = "must be an https URL (https://shop.example)"
 
@@ -112,7 +115,8 @@ def is_allowed_origin(site: NewSite, origin: str, *, dev: bool) -> bool:
         origin: The `Origin` header of a request.
         dev: Whether every port of http://localhost is welcome, too.
     """
-    return origin in site.origins or (dev and _LOCAL.fullmatch(origin) is not None)
+    is_local = _LOCAL.fullmatch(origin) is not None
+    return origin in site.origins or (is_local and (dev or ANY_LOCAL in site.origins))
 
 
 def site_problems(site: NewSite, zones: Iterable[str]) -> Iterator[FieldProblem]:
@@ -124,7 +128,7 @@ def site_problems(site: NewSite, zones: Iterable[str]) -> Iterator[FieldProblem]
     """
     if origin_of(site.url) is None:
         yield FieldProblem("url", _URL_NEEDED)
-    yield from _origin_problems("origins", site.origins)
+    yield from _origin_problems("origins", site.origins, besides=ANY_LOCAL)
     yield from _origin_problems("redirect_origins", site.redirect_origins)
     yield from name_problems(site.name)
     if site.zone not in zones:
@@ -132,12 +136,14 @@ def site_problems(site: NewSite, zones: Iterable[str]) -> Iterator[FieldProblem]
     yield from _default_problems(site.defaults)
 
 
-def _origin_problems(field: str, origins: tuple[str, ...]) -> Iterator[FieldProblem]:
+def _origin_problems(
+    field: str, origins: tuple[str, ...], *, besides: str | None = None
+) -> Iterator[FieldProblem]:
     if len(origins) > ORIGINS_MAX:
         yield FieldProblem(field, f"has more than {ORIGINS_MAX} origins")
         return
     for index, origin in enumerate(origins):
-        if origin_of(origin) != origin:
+        if origin not in (besides, origin_of(origin)):
             yield FieldProblem(f"{field}[{index}]", _ORIGIN_NEEDED)
 
 

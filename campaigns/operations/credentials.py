@@ -12,7 +12,7 @@ from campaigns.model.credential import (
     CredentialKind,
     credential_problems,
     digest_of,
-    own_token,
+    new_token,
 )
 from campaigns.model.problems import ConflictError, NotFoundError, invalid, reject
 from campaigns.model.scope import Permission, Scope
@@ -69,7 +69,7 @@ async def create_credential(scope: Scope, service: Service, draft: CredentialDra
     reject(credential_problems(draft.name, draft.scopes, draft.rate))
     if draft.token is not None and not 16 <= len(draft.token) <= TOKEN_MAX:
         raise invalid("token", f"must have from 16 to {TOKEN_MAX} characters")
-    token = draft.token or own_token(service.random(TOKEN_RANDOM_BYTES))
+    token = draft.token or new_token(draft.kind, service.random(TOKEN_RANDOM_BYTES))
     async with service.begin() as connection:
         site = draft.site if draft.site is not None else scope.site
         if site is not None:

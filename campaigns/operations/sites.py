@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from campaigns.model.ids import make_nonce
 from campaigns.model.problems import ConflictError, NotFoundError, invalid, reject
 from campaigns.model.scope import Permission, Scope
-from campaigns.model.secrets import NONCE_BYTES, Purpose, identity_name, seal, vapid_key_name
+from campaigns.model.secrets import NONCE_BYTES, Purpose, identity_name, seal, unseal, vapid_key_name
 from campaigns.model.site import Defaults, NewSite, Site, origin_of, site_problems
 from campaigns.operations.finding import the_site, there
 from campaigns.operations.service import Page, Service, page_of
@@ -151,6 +151,23 @@ async def get_site(scope: Scope, service: Service, number: int) -> KeyedSite:
     scope.require(Permission.READ)
     async with service.begin() as connection:
         return await _keyed(connection, await the_site(connection, scope, number))
+
+
+async def get_identity_secret(scope: Scope, service: Service, number: int) -> str | None:
+    """Return what a site's own server proves users' ids with; None if nobody has to prove anything.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such site.
+        SealError: It was sealed under a secret that is not known here.
+    """
+    scope.require(Permission.ADMIN)
+    async with service.begin() as connection:
+        site = await the_site(connection, scope, number)
+    if site.identity_secret is None:
+        return None
+    keys = service.secrets.keys(Purpose.SEAL)
+    return unseal(keys, identity_name(site.account), site.identity_secret).decode()
 
 
 async def get_public_site(service: Service, number: int) -> KeyedSite:

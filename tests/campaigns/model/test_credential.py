@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.model.credential import (
+    OWN_RANDOM_BYTES,
     TOKEN_RANDOM_BYTES,
     Credential,
     CredentialKind,
     credential_problems,
     digest_of,
+    new_token,
     own_token,
 )
 from campaigns.model.scope import Permission, Scope
@@ -19,12 +21,12 @@ from campaigns.model.scope import Permission, Scope
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-@given(st.binary(min_size=TOKEN_RANDOM_BYTES, max_size=TOKEN_RANDOM_BYTES))
+@given(st.binary(min_size=OWN_RANDOM_BYTES, max_size=OWN_RANDOM_BYTES))
 def test_a_token_has_forty_characters_after_its_prefix(random):
     assert re.fullmatch(r"pm_[0-9A-Za-z]{40}", own_token(random))
 
 
-@given(st.lists(st.binary(min_size=TOKEN_RANDOM_BYTES, max_size=TOKEN_RANDOM_BYTES), unique=True, max_size=5))
+@given(st.lists(st.binary(min_size=OWN_RANDOM_BYTES, max_size=OWN_RANDOM_BYTES), unique=True, max_size=5))
 def test_other_random_bytes_make_another_token(randoms):
     assert len({own_token(each) for each in randoms}) == len(randoms)
 
@@ -70,3 +72,15 @@ def test_a_credential_ends_at_its_time():
 )
 def test_what_is_wrong_with_a_credential_is_named(name, scopes, rate, fields):
     assert [each.field for each in credential_problems(name, scopes, rate)] == fields
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        (CredentialKind.SENDPULSE, r"[0-9a-f]{32}:[0-9a-f]{32}"),
+        (CredentialKind.PUSHARY, r"pk_[0-9a-f]{32}\.sk_[0-9a-f]{32}"),
+        (CredentialKind.PUSHWOOSH, r"pm_[0-9A-Za-z]{40}"),
+    ],
+)
+def test_a_token_looks_as_its_platform_s_do(kind, form):
+    assert re.fullmatch(form, new_token(kind, bytes(range(TOKEN_RANDOM_BYTES))))

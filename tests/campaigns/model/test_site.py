@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from campaigns.model.site import (
+    ANY_LOCAL,
     Defaults,
     NewSite,
     Site,
@@ -108,3 +109,11 @@ def test_a_site_is_a_new_site_with_an_id_and_shows_no_secret():
     assert isinstance(site, NewSite)
     assert repr(site) == "Site('https://shop.example/start')"
     assert site.defaults.track_clicks is TrackClicks.PAGE
+
+
+def test_a_site_may_let_pages_of_localhost_subscribe_by_itself():
+    site = msgspec.structs.replace(SHOP, origins=(*SHOP.origins, ANY_LOCAL))
+    assert [*site_problems(site, ZONES)] == []
+    assert is_allowed_origin(site, "http://localhost:3000", dev=False)
+    assert not is_allowed_origin(site, "http://localhost.example", dev=False)
+    assert changed(redirect_origins=(ANY_LOCAL,))

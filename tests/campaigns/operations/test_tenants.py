@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from campaigns import operations
-from campaigns.model.ids import LaunchId
+from campaigns.model.ids import Kind, LaunchId
 from campaigns.model.problems import NotFoundError
 from campaigns.model.scope import Scope
 from campaigns.model.target import Everyone
+from campaigns.operations.aliases import take_over
 from campaigns.operations.audience import few_members
 from campaigns.operations.campaigns import (
     CampaignChanges,
@@ -28,6 +29,7 @@ from campaigns.operations.campaigns import (
     resume_campaign,
 )
 from campaigns.operations.credentials import CredentialDraft, create_credential, delete_credential
+from campaigns.operations.importing import export_page, import_lines
 from campaigns.operations.segments import (
     SegmentChanges,
     create_segment,
@@ -39,7 +41,7 @@ from campaigns.operations.segments import (
     remove_segment,
 )
 from campaigns.operations.sending import SendDraft, send, send_test
-from campaigns.operations.sites import SiteChanges, edit_site, get_site
+from campaigns.operations.sites import SiteChanges, edit_site, get_identity_secret, get_site
 from campaigns.operations.statistics import campaign_statistics, launch_statistics
 from campaigns.operations.subscribers import (
     SubscriberChanges,
@@ -75,6 +77,8 @@ DRAFT = CampaignDraft(name="x", content=HELLO, target=Everyone())
 
 CALLS = {
     get_site: lambda a: (a.site,),
+    get_identity_secret: lambda a: (a.site,),
+    take_over: lambda a: (Kind.SITE, a.site, []),
     edit_site: lambda a: (a.site, SiteChanges(name="x")),
     create_credential: lambda a: (CredentialDraft(scopes=("read",), site=a.site),),
     delete_credential: lambda a: (a.credential,),
@@ -83,6 +87,7 @@ CALLS = {
     delete_subscriber: lambda a: (a.subscriber,),
     erase_user: lambda a: (a.site, "u"),
     count_by_status: lambda a: (a.site,),
+    export_page: lambda a: (a.site, -1),
     create_segment: lambda a: (a.site, "x", NEWS),
     get_segment: lambda a: (a.segment,),
     get_segments: lambda a: (a.site, 0, 9),
@@ -114,8 +119,9 @@ CALLS = {
 WITH_NAMES = {
     get_subscribers: lambda a: ((a.site,), {"after": -1, "limit": 9}),
     get_campaigns: lambda a: ((a.site,), {"limit": 9}),
+    import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),
 }
-NAMES_NOTHING = {"create_site", "get_sites", "get_credentials"}
+NAMES_NOTHING = {"create_site", "onboard", "get_sites", "get_credentials"}
 """Operations without an id: their own tests show whose things they return."""
 
 
