@@ -29,8 +29,13 @@ class ExtensibleGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None if there is none of this name; its own come first."""
         own = super().get_command(ctx, cmd_name)
-        found = () if own else entry_points(group=GROUP, name=cmd_name)
-        return next((get_command(load(each)) for each in found), own)
+        if own is not None:
+            return own
+        for found in entry_points(group=GROUP, name=cmd_name):
+            command = get_command(load(found))
+            command.name = cmd_name  # what the list of commands shows; it would be the function's, or none
+            return command
+        return None
 
 
 def find_function(group: str, name: str) -> Callable[..., Any]:

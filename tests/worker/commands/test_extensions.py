@@ -45,6 +45,13 @@ def test_a_single_command(install):
     assert called("mix", "3") == (0, "mixed 3\n")
 
 
+def test_the_list_of_commands_has_the_names_of_the_entry_points(install):
+    source = "import typer\napp = typer.Typer()\n@app.callback()\ndef c(): 'Colours.'\ndef f(): 'Mix them.'\n"
+    install("named_otherwise", source, paint="named_otherwise:app", mix="named_otherwise:f")
+    listed = [" ".join(line.strip("│ ").split()) for line in called("--help")[1].splitlines()]
+    assert {"paint Colours.", "mix Mix them."} <= {*listed}
+
+
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("red", "--bright", "7")])
 def test_a_missing_extra_is_one_line_and_a_status(install, arguments):
     install("needs_more", "import not_installed", paint="needs_more:app [oils,brushes]")
