@@ -20,6 +20,8 @@ from prometheus_client import (
 from campaigns.api.process import make_service, now, serve
 from campaigns.collect.collector import Collector
 from campaigns.config import CampaignSettings
+from campaigns.keys.folder import KeyFolder
+from campaigns.keys.mirror import Mirror
 from campaigns.launch.launcher import Launcher
 from campaigns.launch.service import Service as LaunchService
 from campaigns.launch.watch import watch_launches
@@ -77,7 +79,7 @@ async def schedule(
 ) -> None:
     """Launch campaigns when their time comes, until `stop` is set."""
     del dev
-    async with Database(settings.database_url.get_secret_value(), size=SCHEDULER_POOL) as database:
+    async with Database(settings.database_url.get_secret_value(), size=SMALL_POOL) as database:
         service = make_service(settings, database)
         await run_beside(
             stop.wait(),
@@ -101,11 +103,28 @@ async def collect(
         await run_beside(collector.run(stop), watch_database(database, metrics, readiness))
 
 
+async def mirror_keys(
+    settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
+) -> None:
+    """Mirror the sites' keys to `PUSHMILL_VAPID_DIR` until `stop` is set; without it, rest."""
+    del dev
+    async with Database(settings.database_url.get_secret_value(), size=SMALL_POOL) as database:
+        watching = watch_database(database, metrics, readiness)
+        if settings.vapid_dir is None:
+            log.info("resting: PUSHMILL_VAPID_DIR names no folder to mirror keys to")
+            await run_beside(stop.wait(), watching)
+            return
+        seals = settings.secrets.keys(Purpose.SEAL)
+        mirror = Mirror(database, seals, KeyFolder(settings.vapid_dir))
+        await run_beside(mirror.run(stop), watching)
+
+
 RUNS: Mapping[str, Run] = {
     "api": serve,
     "launcher": launch,
     "scheduler": schedule,
     "collector": collect,
+    "keys": mirror_keys,
 }
 """What this release has of the roles."""
 
@@ -114,7 +133,7 @@ API = "api"
 LAUNCH_STATEMENT_SECONDS = 5.0
 """How long a launcher's statement may take: its lease is no longer."""
 
-SCHEDULER_POOL = 2
+SMALL_POOL = 2
 
 
 def processes(settings: CampaignSettings) -> tuple[str, ...]:

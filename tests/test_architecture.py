@@ -84,12 +84,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.metrics", "campaigns.process"),
     ),
+    "campaigns.keys": ("crypto", "campaigns.model", "campaigns.store"),
     "campaigns.process": ("campaigns.metrics", "campaigns.store"),
     "campaigns.schedule": ("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
     "campaigns.roles": (
         *(*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.process", "campaigns.model"),
         *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
-        "campaigns.collect",
+        *("campaigns.collect", "campaigns.keys"),
     ),
     "campaigns.demo": (
         *("crypto", *CONTRACT, *PROGRAM, "worker.demo"),
@@ -101,7 +102,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
-        *("campaigns.config", "campaigns.roles", "campaigns.demo"),
+        *("campaigns.config", "campaigns.roles", "campaigns.demo", "campaigns.keys"),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and

@@ -4,6 +4,7 @@ import typer
 
 from campaigns.commands import (
     credentials,
+    keys,
     migrate,
     run,
     segments,
@@ -28,6 +29,7 @@ app.command("send")(send.send)
 app.command("stats")(stats.stats)
 app.add_typer(sites.app, name="sites")
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(keys.app, name="keys")
 app.add_typer(segments.app, name="segments")
 app.add_typer(templates.app, name="templates")
 app.add_typer(subscribers.app, name="subscribers")

@@ -11,8 +11,8 @@ def settings(**values: object) -> CampaignSettings:
 @pytest.mark.parametrize(
     ("given", "roles"),
     [
-        ({}, ("api", "launcher", "scheduler", "collector")),
-        ({"processes": 3}, ("api", "api", "api", "launcher", "scheduler", "collector")),
+        ({}, ("api", "launcher", "scheduler", "collector", "keys")),
+        ({"processes": 3}, ("api", "api", "api", "launcher", "scheduler", "collector", "keys")),
         ({"roles": "launcher"}, ("launcher",)),
         ({"roles": "scheduler,api", "processes": 2}, ("api", "api", "scheduler")),
     ],

@@ -1,0 +1,1 @@
+"""The sites' private keys, from the database to the workers' folder."""
