@@ -237,21 +237,24 @@ def pause(campaign: Campaign, now: datetime) -> Step:
     return Step(moved(campaign, CampaignStatus.PAUSED, now), control=State.PAUSED)
 
 
-def resume(campaign: Campaign, now: datetime, open_launches: int, written: int) -> Step:
-    """Let a paused campaign go on where it was.
+def resume(campaign: Campaign, now: datetime, *, launches: int, open_launches: int, written: int) -> Step:
+    """Let a paused campaign go on where it was: a pause that came too late has stopped nothing.
 
     Args:
         campaign: The campaign.
         now: The moment.
-        open_launches: How many of its launches are not done.
+        launches: How many it has.
+        open_launches: How many of them are not done.
         written: Recipients that these have written.
 
     Raises:
         ConflictError: It is not paused.
     """
     require(campaign, Action.RESUME)
-    if not open_launches:
+    if not launches:
         return Step(moved(campaign, CampaignStatus.SCHEDULED, now))
+    if not open_launches:
+        return Step(moved(campaign, CampaignStatus.DONE, now))
     status = CampaignStatus.SENDING if written else CampaignStatus.QUEUED
     return Step(moved(campaign, status, now), control=State.RUNNING)
 

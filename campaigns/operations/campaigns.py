@@ -299,8 +299,13 @@ async def resume_campaign(scope: Scope, service: Service, number: int, now: date
     async with service.begin() as connection:
         campaign = await the_campaign(connection, scope, number, to_change=True)
         open_ones = await open_launches(connection, campaign.id, campaign.site)
-        written = sum(launch.written for launch in open_ones)
-        step = model.resume(campaign, now, len(open_ones), written)
+        step = model.resume(
+            campaign,
+            now,
+            launches=len(await launches_of(connection, campaign.id, campaign.site)),
+            open_launches=len(open_ones),
+            written=sum(launch.written for launch in open_ones),
+        )
         return await _taken(connection, scope, service, step, now)
 
 

@@ -139,12 +139,15 @@ def test_what_cannot_be_launched_is_refused():
 def test_pause_resume_and_cancel_tell_the_launches():
     paused = pause(made(S.SENDING), NOW)
     assert (paused.campaign.status, paused.control) == (S.PAUSED, State.PAUSED)
-    for open_launches, written, status, control in [
-        (0, 0, S.SCHEDULED, None),
-        (1, 0, S.QUEUED, State.RUNNING),
-        (1, 5, S.SENDING, State.RUNNING),
+    for launches, open_launches, written, status, control in [
+        (0, 0, 0, S.SCHEDULED, None),
+        (1, 1, 0, S.QUEUED, State.RUNNING),
+        (1, 1, 5, S.SENDING, State.RUNNING),
+        (1, 0, 0, S.DONE, None),
     ]:
-        resumed = resume(paused.campaign, LATER, open_launches, written)
+        resumed = resume(
+            paused.campaign, LATER, launches=launches, open_launches=open_launches, written=written
+        )
         assert (resumed.campaign.status, resumed.control) == (status, control)
     cancelled = cancel(paused.campaign, LATER)
     assert (cancelled.campaign.status, cancelled.control) == (S.CANCELLED, State.CANCELLED)
@@ -179,10 +182,10 @@ class Lifetime(RuleBasedStateMachine):
         self.launched = 0
         self.ended = False
 
-    def take(self, action, *args):
+    def take(self, action, **given):
         before = self.campaign.status
         try:
-            step = action(self.campaign, self.now, *args)
+            step = action(self.campaign, self.now, **given)
         except ConflictError:
             return
         if step is None:
@@ -205,9 +208,10 @@ class Lifetime(RuleBasedStateMachine):
     def pause(self):
         self.take(pause)
 
-    @rule(written=st.integers(0, 1))
-    def resume(self, written):
-        self.take(resume, self.launched, written)
+    @rule(is_open=st.booleans(), written=st.integers(0, 1))
+    def resume(self, is_open, written):
+        open_launches = self.launched if is_open else 0
+        self.take(resume, launches=self.launched, open_launches=open_launches, written=written)
 
     @rule()
     def cancel(self):

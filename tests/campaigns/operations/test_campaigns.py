@@ -25,10 +25,13 @@ from campaigns.operations.campaigns import (
     remove_campaign,
     resume_campaign,
 )
+from campaigns.operations.launching import launch_due_campaign
 from campaigns.operations.segments import create_segment, remove_segment
 from campaigns.operations.sites import SiteChanges, edit_site
 from campaigns.operations.templates import create_template
 from campaigns.store.attributes import register_attributes
+from campaigns.store.collecting import finish_launches
+from campaigns.store.launching import finish_launches as finish_writing
 from tests.campaigns.operations.support import HELLO, LATER, NOW, contents, make_site
 from tests.campaigns.store.support import make_subscriber
 from worker.records.control import State
@@ -180,6 +183,22 @@ async def test_a_scheduled_campaign_is_paused_without_a_launch(scope, service, s
     await pause_campaign(scope, service, campaign.id, NOW)
     view = await resume_campaign(scope, service, campaign.id, NOW)
     assert (view.campaign.status, view.launches) == (S.SCHEDULED, [])
+
+
+@pytest.mark.parametrize("start_at", [None, NOW - MINUTE], ids=["no time", "past"])
+async def test_a_campaign_whose_launches_were_done_while_it_paused_is_not_launched_again(
+    database, scope, service, site, start_at
+):
+    campaign = await made(scope, service, site, plan=Plan(start_at=start_at))
+    [launch] = (await launch_campaign(scope, service, campaign.id, NOW)).launches
+    await pause_campaign(scope, service, campaign.id, NOW)
+    async with database.transaction() as connection:
+        await finish_writing(connection, [launch.id])
+        await finish_launches(connection, [launch.id], NOW)
+    view = await resume_campaign(scope, service, campaign.id, LATER)
+    assert view.campaign.status is S.DONE
+    assert await launch_due_campaign(service, LATER) is None
+    assert len((await get_campaign(scope, service, campaign.id)).launches) == 1
 
 
 async def test_a_copy_is_a_draft_on_the_same_site_or_another(scope, service, site):
