@@ -17,7 +17,7 @@ from campaigns.model.campaign import (
     plan_problems,
 )
 from campaigns.model.launch import Launch
-from campaigns.model.problems import invalid, reject
+from campaigns.model.problems import ConflictError, invalid, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
 from campaigns.model.target import Target
@@ -34,7 +34,7 @@ from campaigns.store.campaigns import (
     replace_campaign,
 )
 from campaigns.store.database import Connection
-from campaigns.store.launches import launches_of, open_launches
+from campaigns.store.launches import has_untold_launches, launches_of, open_launches
 
 
 class CampaignDraft(Struct, frozen=True, kw_only=True):
@@ -244,12 +244,15 @@ async def remove_campaign(scope: Scope, service: Service, number: int) -> None:
     Raises:
         ForbiddenError: The credential may not.
         NotFoundError: There is none.
-        ConflictError: It is under way.
+        ConflictError: It is under way, or the worker has still to be told that it is cancelled: what is to be
+            told goes with its launches.
     """
     scope.require(Permission.SEND)
     async with service.begin() as connection:
         campaign = await the_campaign(connection, scope, number, to_change=True)
         model.require(campaign, Action.DELETE)
+        if await has_untold_launches(connection, campaign.id, campaign.site):
+            raise ConflictError("The worker has still to be told of the cancellation; try again soon.")
         await delete_campaign(connection, campaign)
 
 

@@ -36,6 +36,7 @@ OF_CAMPAIGN = "SELECT * FROM launch WHERE campaign = $1 AND site = $2 ORDER BY i
 OPEN_TO_CHANGE = """
 SELECT * FROM launch WHERE campaign = $1 AND site = $2 AND state <> 'done' ORDER BY id FOR UPDATE
 """
+UNTOLD = "SELECT EXISTS (SELECT FROM launch WHERE campaign = $1 AND site = $2 AND control_due)"
 CONTROL = """
 UPDATE launch SET wanted = $3, wanted_at = $4, shift = $5, control_due = true WHERE id = $1 AND site = $2
 """
@@ -103,6 +104,12 @@ async def launches_of(connection: Connection, campaign: int, site: int) -> list[
 async def open_launches(connection: Connection, campaign: int, site: int) -> list[Launch]:
     """List those of a campaign's launches that are not done, and keep them until the transaction ends."""
     return [read_launch(row) for row in await connection.fetch(OPEN_TO_CHANGE, campaign, site)]
+
+
+async def has_untold_launches(connection: Connection, campaign: int, site: int) -> bool:
+    """Whether the worker has still to be told what is wanted of one of a campaign's launches."""
+    is_untold: bool = await connection.fetchval(UNTOLD, campaign, site)
+    return is_untold
 
 
 async def control_launches(connection: Connection, launches: Iterable[Launch]) -> None:

@@ -32,6 +32,7 @@ from campaigns.operations.templates import create_template
 from campaigns.store.attributes import register_attributes
 from campaigns.store.collecting import finish_launches
 from campaigns.store.launching import finish_launches as finish_writing
+from campaigns.store.launching import keep_controlled
 from tests.campaigns.operations.support import HELLO, LATER, NOW, contents, make_site
 from tests.campaigns.store.support import make_subscriber
 from worker.records.control import State
@@ -209,11 +210,15 @@ async def test_a_copy_is_a_draft_on_the_same_site_or_another(scope, service, sit
     assert (await copy_campaign(scope, service, original.id, LATER, site=other.id)).campaign.site == other.id
 
 
-async def test_what_is_under_way_is_not_removed(scope, service, site):
+async def test_what_is_under_way_is_not_removed(database, scope, service, site):
     view = await launched(scope, service, site)
     with pytest.raises(ConflictError):
         await remove_campaign(scope, service, view.campaign.id)
-    await cancel_campaign(scope, service, view.campaign.id, NOW)
+    cancelled = await cancel_campaign(scope, service, view.campaign.id, NOW)
+    with pytest.raises(ConflictError, match="has still to be told"):
+        await remove_campaign(scope, service, view.campaign.id)
+    async with database.connection() as connection:
+        await keep_controlled(connection, cancelled.launches[0])
     await remove_campaign(scope, service, view.campaign.id)
     assert (await get_campaigns(scope, service, site.id, limit=9)).items == []
 
