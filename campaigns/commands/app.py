@@ -3,7 +3,9 @@
 import typer
 
 from campaigns.commands import (
+    control,
     credentials,
+    doctor,
     keys,
     migrate,
     run,
@@ -27,6 +29,10 @@ app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
 app.command("send")(send.send)
 app.command("stats")(stats.stats)
+app.command("pause")(control.pause)
+app.command("resume")(control.resume)
+app.command("cancel")(control.cancel)
+app.command("doctor")(doctor.doctor)
 app.add_typer(sites.app, name="sites")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")

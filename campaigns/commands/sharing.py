@@ -26,7 +26,12 @@ TakenOver = Annotated[
     ),
 ]
 
-_WORDS = {Kind.SITE: "site", Kind.CREDENTIAL: "credential", Kind.SEGMENT: "segment"}
+_WORDS = {
+    Kind.SITE: "site",
+    Kind.SUBSCRIBER: "subscriber",
+    Kind.CAMPAIGN: "campaign",
+    Kind.CREDENTIAL: "credential",
+}
 
 _Item = TypeVar("_Item")
 

@@ -82,7 +82,8 @@ async def test_launches_of_the_campaign_service_are_left_to_it(world: World, act
     assert (done.status, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
     assert (
-        f"are launches of a campaign service, which would not know of this: {action} the campaign there"
+        "are launches of a campaign service, which would not know of this: "
+        f"{action} the campaign there with `pushmill campaigns {action}`"
         in done.err
     )
     await run(world, "pause", "launches")

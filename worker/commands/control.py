@@ -81,7 +81,7 @@ def _refuse_launch(campaign: str, wanted: State) -> NoReturn:
     verb = {State.PAUSED: "pause", State.RUNNING: "resume", State.CANCELLED: "cancel"}[wanted]
     end(
         f"{_checked(campaign)}: ids that begin with {LAUNCH} are launches of a campaign service, which would "
-        f"not know of this: {verb} the campaign there, or write the record to push.control yourself",
+        f"not know of this: {verb} the campaign there with `pushmill campaigns {verb}`",
         MISUSED,
     )
 

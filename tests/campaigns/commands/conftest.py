@@ -17,11 +17,19 @@ class Command:
 
     def __call__(self, *arguments, status=0, **more) -> str:
         """Return what it prints; on standard error, if that status is no success."""
+        done = self._done(*arguments, status=status, **more)
+        return done.stderr if status else done.stdout
+
+    def output(self, *arguments, status) -> str:
+        """Return what it prints on standard output, whatever it ends with."""
+        return self._done(*arguments, status=status).stdout
+
+    def _done(self, *arguments, status, **more):
         done = CliRunner().invoke(app, ["campaigns", *map(str, arguments)], **more)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == status, done.output
-        return done.stderr if status else done.stdout
+        return done
 
     def json(self, *arguments, **more):
         """Return the JSON that it prints with `--json`."""
