@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from campaigns.store.collector_offsets import Place, move_on
-from campaigns.store.database import Connection, Database
-from campaigns.store.job_outcomes import OvertakenError
+from campaigns.store.database import Connection, Database, OvertakenError
 
 Apply = Callable[[Connection], Awaitable[None]]
 

@@ -1,6 +1,7 @@
 """Subscribers: browsers that subscribe and unsubscribe, and what customers read and change of them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,7 @@ from campaigns.model.tokens import read_subscriber_token, subscriber_token
 from campaigns.operations.finding import the_site, the_subscriber, there
 from campaigns.operations.service import Page, Service, page_of
 from campaigns.store.attributes import register_attributes
-from campaigns.store.database import Connection
+from campaigns.store.database import Connection, OvertakenError
 from campaigns.store.sites import find_any_site
 from campaigns.store.subscriber_counts import count_subscribers
 from campaigns.store.subscribers import (
@@ -120,15 +121,23 @@ async def subscribe(service: Service, site_number: int, said: Subscribing, now: 
     profile = _profile(service, said)
     reject(profile_problems(profile, service.zones))
     named = _named(service, site_number, said.token)
-    async with service.begin() as connection:
-        site = there(await find_any_site(connection, site_number), "site")
-        _check_identity(service, site, profile.external_id, said.proof)
-        subscriber = await _enter(
-            connection, service, site, subscription=subscription, profile=profile, named=named, now=now
-        )
-        await register_attributes(connection, site.id, seen(profile.attributes or {}))
-    key = service.secrets.keys(Purpose.SUBSCRIBER_TOKEN).signing
-    return Subscribed(subscriber.id, subscriber_token(key, site.id, subscriber.id))
+    while True:
+        with suppress(OvertakenError):  # by an import, which locks nobody before it is there
+            async with service.begin() as connection:
+                site = there(await find_any_site(connection, site_number), "site")
+                _check_identity(service, site, profile.external_id, said.proof)
+                subscriber = await _enter(
+                    connection,
+                    service,
+                    site,
+                    subscription=subscription,
+                    profile=profile,
+                    named=named,
+                    now=now,
+                )
+                await register_attributes(connection, site.id, seen(profile.attributes or {}))
+            key = service.secrets.keys(Purpose.SUBSCRIBER_TOKEN).signing
+            return Subscribed(subscriber.id, subscriber_token(key, site.id, subscriber.id))
 
 
 def _profile(service: Service, said: Subscribing) -> Profile:

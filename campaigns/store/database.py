@@ -47,6 +47,10 @@ class DatabaseAwayError(Exception):
     """The database cannot be used right now; the message says why, in one line without the URL."""
 
 
+class OvertakenError(Exception):
+    """Somebody else has just added the same: nothing may be kept of this transaction, which begins again."""
+
+
 class DatabaseUrlError(ValueError):
     """The database's URL cannot be read; the message does not repeat it, because it may hold a password."""
 

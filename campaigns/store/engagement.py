@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from campaigns.store.database import Connection
-from campaigns.store.job_outcomes import OvertakenError
+from campaigns.store.database import Connection, OvertakenError
 
 KNOWN = """
 SELECT month, launch, subscriber, kind, first_at, total FROM engagement

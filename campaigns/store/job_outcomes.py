@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from campaigns.store.database import Connection
+from campaigns.store.database import Connection, OvertakenError
 
 KNOWN = """
 SELECT launch, job, bits FROM job_outcome
@@ -63,10 +63,6 @@ class Unnumbered(NamedTuple):
     launch: int
     job: int
     recipient: str
-
-
-class OvertakenError(Exception):
-    """Somebody else has just added the same: nothing may be kept of this transaction, which begins again."""
 
 
 async def known_bits(connection: Connection, jobs: Iterable[Job]) -> dict[Job, bytes]:

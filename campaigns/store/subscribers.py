@@ -13,7 +13,7 @@ from campaigns.model.device import Device
 from campaigns.model.scope import Scope
 from campaigns.model.subscriber import BrowserSubscription, Known, Profile, Subscriber, SubscriberStatus
 from campaigns.store import subscriber_counts
-from campaigns.store.database import Connection, Row
+from campaigns.store.database import Connection, OvertakenError, Row
 from campaigns.store.rows import read
 
 LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
@@ -68,13 +68,22 @@ UPDATE subscriber SET
 WHERE id = $1 AND site = $2
 """
 ERASE = "DELETE FROM subscriber WHERE id = $1 AND site = $2 RETURNING former_digest"
+# Imports take no locks of these: what one has added since we looked is somebody else's by now.
 TAKE_ENDPOINT = """
 INSERT INTO subscriber_endpoint (site, digest, subscriber) VALUES ($1, $2, $3)
 ON CONFLICT (site, digest) DO UPDATE SET subscriber = excluded.subscriber
+WHERE subscriber_endpoint.subscriber = excluded.subscriber
+RETURNING subscriber
+"""
+TAKE_HWID = """
+INSERT INTO subscriber_key (site, kind, value, subscriber) VALUES ($1, 'hwid', $2, $3)
+ON CONFLICT (site, value) WHERE kind = 'hwid' DO UPDATE SET subscriber = excluded.subscriber
+WHERE subscriber_key.subscriber = excluded.subscriber
+RETURNING subscriber
 """
 LEAVE_ENDPOINT = "DELETE FROM subscriber_endpoint WHERE site = $1 AND digest = $2 AND subscriber = $3"
-TAKE_KEY = """
-INSERT INTO subscriber_key (site, kind, value, subscriber) VALUES ($1, $2, $3, $4)
+TAKE_EXTERNAL_ID = """
+INSERT INTO subscriber_key (site, kind, value, subscriber) VALUES ($1, 'external_id', $2, $3)
 ON CONFLICT (site, kind, value, subscriber) DO NOTHING
 """
 LEAVE_KEY = "DELETE FROM subscriber_key WHERE site = $1 AND kind = $2 AND value = $3 AND subscriber = $4"
@@ -190,18 +199,25 @@ async def lock_subscribers(
 
 
 async def add_subscriber(connection: Connection, subscriber: Subscriber) -> None:
-    """Add a subscriber; nobody else has its endpoint or hwid."""
+    """Add a subscriber; nobody else has been found with its endpoint or hwid.
+
+    Raises:
+        OvertakenError: Somebody has one of them by now.
+    """
     await connection.execute(ADD, *_columns(subscriber))
-    if subscriber.subscription is not None:
-        digest = digest_of(subscriber.subscription.endpoint)
-        await connection.execute(TAKE_ENDPOINT, subscriber.site, digest, subscriber.id)
-    for kind, value in _keys(subscriber).items():
-        await connection.execute(TAKE_KEY, subscriber.site, kind, value, subscriber.id)
+    digest = _digest(subscriber)
+    if digest is not None:
+        await _take(connection, TAKE_ENDPOINT, subscriber, digest)
+    await _take_keys(connection, subscriber, _keys(subscriber).items())
     await subscriber_counts.move(connection, subscriber.site, subscriber.id, to=subscriber.status)
 
 
 async def replace_subscriber(connection: Connection, old: Subscriber, new: Subscriber) -> None:
-    """Write a subscriber as it is now; `old` is what was found in the same transaction, after a lock."""
+    """Write a subscriber as it is now; `old` is what was found in the same transaction, after a lock.
+
+    Raises:
+        OvertakenError: Somebody else has its new endpoint or hwid by now.
+    """
     before, after = _digest(old), _digest(new)
     stays = before is not None and after is None and new.status is SubscriberStatus.UNSUBSCRIBED
     await connection.execute(REPLACE, *_columns(new), before if stays else None)
@@ -209,7 +225,7 @@ async def replace_subscriber(connection: Connection, old: Subscriber, new: Subsc
         if before is not None and not stays:
             await connection.execute(LEAVE_ENDPOINT, old.site, before, old.id)
         if after is not None:
-            await connection.execute(TAKE_ENDPOINT, new.site, after, new.id)
+            await _take(connection, TAKE_ENDPOINT, new, after)
     await _replace_keys(connection, old, new)
     if new.status is not old.status:
         await subscriber_counts.move(connection, new.site, new.id, of=old.status, to=new.status)
@@ -230,8 +246,21 @@ async def _replace_keys(connection: Connection, old: Subscriber, new: Subscriber
     before, after = _keys(old).items(), _keys(new).items()
     for kind, value in before - after:
         await connection.execute(LEAVE_KEY, old.site, kind, value, old.id)
-    for kind, value in after - before:
-        await connection.execute(TAKE_KEY, new.site, kind, value, new.id)
+    await _take_keys(connection, new, after - before)
+
+
+async def _take_keys(connection: Connection, subscriber: Subscriber, keys: Iterable[tuple[str, str]]) -> None:
+    for kind, value in keys:
+        if kind == "hwid":
+            await _take(connection, TAKE_HWID, subscriber, value)
+        else:
+            await connection.execute(TAKE_EXTERNAL_ID, subscriber.site, value, subscriber.id)
+
+
+async def _take(connection: Connection, statement: str, subscriber: Subscriber, value: object) -> None:
+    """Take what only one subscriber may have."""
+    if await connection.fetchval(statement, subscriber.site, value, subscriber.id) is None:
+        raise OvertakenError
 
 
 def _lock_keys(site: int, named: Mapping[str, object]) -> Iterable[int]:

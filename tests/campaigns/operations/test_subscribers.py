@@ -1,11 +1,13 @@
 import asyncio
+import contextlib
 import hmac
 
 import msgspec
 import pytest
 
 from campaigns.model.problems import ConflictError, IdentityError, InvalidError, NotFoundError
-from campaigns.model.subscriber import Profile, SubscriberStatus
+from campaigns.model.subscriber import Profile, SubscriberStatus, read_subscription
+from campaigns.operations.importing import import_lines
 from campaigns.operations.segments import get_attributes
 from campaigns.operations.subscribers import (
     SubscriberChanges,
@@ -19,8 +21,10 @@ from campaigns.operations.subscribers import (
     subscribe,
     unsubscribe,
 )
+from campaigns.store.subscriber_import import ImportLine
 from campaigns.store.subscribers import replace_subscriber
 from tests.campaigns.operations.support import LATER, NOW, contents, make_site, subscription
+from tests.harness.waiting import until_told
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
@@ -152,6 +156,38 @@ async def test_two_tabs_at_once_make_one_subscriber(scope, service, site):
     given = subscription()
     entered = await asyncio.gather(*(enter(service, site, given) for _ in range(6)))
     assert len({each.number for each in entered}) == 1
+    assert (await count_by_status(scope, service, site.id))[SubscriberStatus.ACTIVE] == 1
+
+
+@contextlib.asynccontextmanager
+async def imported_meanwhile(database, scope, service, site, said):
+    """Import a subscriber; end the transaction once what was begun in the block waits for that."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    async with database.connection() as beside, database.transaction() as connection:
+        inside = service.within(connection)
+        await import_lines(scope, inside, site.id, [said], vapid_key=site.vapid_key, now=NOW)
+        yield
+        await until_told(lambda: beside.fetchval(waiting), "the browser waits for the import")
+
+
+async def test_a_browser_that_subscribes_while_it_is_imported_is_there_once(database, scope, service, site):
+    given = subscription()
+    said = ImportLine(1, read_subscription(service.endpoints, given), Profile())
+    async with asyncio.TaskGroup() as group, imported_meanwhile(database, scope, service, site, said):
+        entering = group.create_task(enter(service, site, given, tags=("a",)))
+    page = await get_subscribers(scope, service, site.id, after=-1, limit=9)
+    assert [(each.id, each.profile.tags) for each in page.items] == [(entering.result().number, ("a",))]
+    assert (await count_by_status(scope, service, site.id))[SubscriberStatus.ACTIVE] == 1
+
+
+async def test_a_hwid_that_is_imported_meanwhile_is_somebody_else_s(database, scope, service, site):
+    said = ImportLine(1, read_subscription(service.endpoints, subscription("b")), Profile(hwid="h"))
+    async with imported_meanwhile(database, scope, service, site, said):
+        entering = asyncio.create_task(enter(service, site, hwid="h"))
+    with pytest.raises(ConflictError):
+        await entering
     assert (await count_by_status(scope, service, site.id))[SubscriberStatus.ACTIVE] == 1
 
 

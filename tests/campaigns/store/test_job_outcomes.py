@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
+from campaigns.store.database import OvertakenError
 from campaigns.store.job_outcomes import (
     Job,
-    OvertakenError,
     Unnumbered,
     add_bits,
     add_unnumbered,
