@@ -83,8 +83,7 @@ async def test_launches_of_the_campaign_service_are_left_to_it(world: World, act
     assert len(done.err.splitlines()) == 1
     assert (
         "are launches of a campaign service, which would not know of this: "
-        f"{action} the campaign there with `pushmill campaigns {action}`"
-        in done.err
+        f"{action} the campaign there with `pushmill campaigns {action}`" in done.err
     )
     await run(world, "pause", "launches")
     assert await controls(world, 1) == [{"campaign_id": "launches", "state": "paused"}]
