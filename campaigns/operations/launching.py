@@ -1,5 +1,6 @@
 """What follows from an action on a campaign: a launch begins, or its open ones are told what is wanted."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from campaigns.model.campaign import Campaign, Step, come_due, refuse
@@ -11,10 +12,22 @@ from campaigns.operations.audience import count_targeted, resolved
 from campaigns.operations.finding import the_site
 from campaigns.operations.service import Service
 from campaigns.store.campaigns import find_due_campaign, replace_campaign
-from campaigns.store.database import Connection
+from campaigns.store.database import Connection, DatabaseAwayError
 from campaigns.store.launches import add_launch, control_launches, open_launches
 
 NONCE_BYTES = 5
+
+
+class NotLaunchedError(Exception):
+    """A campaign whose time has come could not be launched this time; the next attempt may succeed.
+
+    Attributes:
+        campaign: Its number.
+    """
+
+    def __init__(self, campaign: int, problem: str) -> None:
+        super().__init__(problem)
+        self.campaign = campaign
 
 
 async def take(connection: Connection, scope: Scope, service: Service, step: Step, now: datetime) -> Campaign:
@@ -52,20 +65,43 @@ async def _begin(
         raise ConflictError("The campaign has been launched for this moment already.")
 
 
-async def launch_due_campaign(service: Service, now: datetime) -> Campaign | None:
+async def launch_due_campaign(
+    service: Service, now: datetime, besides: Iterable[int] = ()
+) -> Campaign | None:
     """Launch one scheduled campaign whose time has come, however long ago; any number may do this at once.
+
+    Args:
+        service: What operations need.
+        now: The moment.
+        besides: None of these.
 
     Returns:
         The campaign, `refused` if it cannot be launched; None if there is none whose time has come.
+
+    Raises:
+        NotLaunchedError: Its audience cannot be counted in time, or the database was lost over it.
+        DatabaseAwayError: Nobody can tell whose time has come.
     """
-    async with service.begin() as connection:
-        found = await find_due_campaign(connection, now)
-        if found is None:
-            return None
-        account, campaign = found
-        scope = Scope(account, None, campaign.site, frozenset())
-        step = come_due(campaign, now) or refuse(campaign, now)
-        try:
-            return await take(connection, scope, service, step, now)
-        except ConflictError:  # its segment is gone
-            return await take(connection, scope, service, refuse(campaign, now), now)
+    campaign = None
+    try:
+        async with service.begin() as connection:
+            found = await find_due_campaign(connection, now, besides)
+            if found is None:
+                return None
+            account, campaign = found
+            scope = Scope(account, None, campaign.site, frozenset())
+            return await _launch_or_refuse(connection, scope, service, campaign, now)
+    except DatabaseAwayError as error:
+        if campaign is None:
+            raise
+        raise NotLaunchedError(campaign.id, str(error)) from error
+
+
+async def _launch_or_refuse(
+    connection: Connection, scope: Scope, service: Service, campaign: Campaign, now: datetime
+) -> Campaign:
+    step = come_due(campaign, now) or refuse(campaign, now)
+    try:
+        return await take(connection, scope, service, step, now)
+    except ConflictError:  # its segment is gone
+        return await take(connection, scope, service, refuse(campaign, now), now)

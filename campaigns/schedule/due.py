@@ -4,7 +4,7 @@ Decides how often it is looked. What may be launched, and when, the model decide
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from campaigns.metrics import Metrics
 from campaigns.model.campaign import CampaignStatus
 from campaigns.model.ids import Kind, spell
-from campaigns.operations.launching import launch_due_campaign
+from campaigns.operations.launching import NotLaunchedError, launch_due_campaign
 from campaigns.operations.service import Service
 from campaigns.store.database import DatabaseAwayError
 
@@ -24,22 +24,31 @@ CAMPAIGN = "campaign"
 
 
 async def launch_what_is_due(service: Service, metrics: Metrics, now: Callable[[], datetime]) -> None:
-    """Launch one campaign after another as their times come, until cancelled."""
+    """Launch one campaign after another as their times come, until cancelled.
+
+    One that takes too long is tried again once all the others are launched: it may be one account's alone.
+    """
+    put_off: set[int] = set()
     while True:
         overdue = 0.0
         try:
-            while (late := await _launch_one(service, now())) is not None:
+            while (late := await _launch_one(service, now(), put_off)) is not None:
                 overdue = max(overdue, late)
+        except NotLaunchedError as error:
+            put_off.add(error.campaign)
+            campaign = spell(Kind.CAMPAIGN, error.campaign)
+            log.warning("a campaign is launched later", campaign=campaign, problem=str(error))
         except DatabaseAwayError as error:
             log.warning("cannot look for campaigns whose time has come", problem=str(error))
         else:
+            put_off.clear()
             metrics.due_overdue.labels(CAMPAIGN).set(overdue)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _launch_one(service: Service, now: datetime) -> float | None:
+async def _launch_one(service: Service, now: datetime, put_off: Collection[int] = ()) -> float | None:
     """Launch a campaign; return how late it was, in seconds, or None if there was none."""
-    campaign = await launch_due_campaign(service, now)
+    campaign = await launch_due_campaign(service, now, put_off)
     if campaign is None:
         return None
     if campaign.status is CampaignStatus.REFUSED:

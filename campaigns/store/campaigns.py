@@ -1,5 +1,6 @@
 """Campaigns."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +57,7 @@ WHERE id = $1 AND site = $2
 # Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
 DUE_TO_CHANGE = """
 SELECT campaign.*, site.account FROM campaign JOIN site ON site.id = campaign.site
-WHERE status = 'scheduled'
+WHERE status = 'scheduled' AND campaign.id <> ALL($2::bigint[])
     AND (start_at <= $1 OR local_time <= $1::timestamptz AT TIME ZONE 'UTC' + interval '14 hours')
 ORDER BY coalesce(start_at, local_time AT TIME ZONE 'UTC'), campaign.id
 LIMIT 1
@@ -109,13 +110,20 @@ async def list_campaigns(
     return [_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
 
 
-async def find_due_campaign(connection: Connection, now: datetime) -> tuple[int, Campaign] | None:
+async def find_due_campaign(
+    connection: Connection, now: datetime, besides: Iterable[int] = ()
+) -> tuple[int, Campaign] | None:
     """Find a scheduled campaign whose time has come, and which nobody else is about to launch.
+
+    Args:
+        connection: A connection with a transaction.
+        now: The moment.
+        besides: None of these.
 
     Returns:
         Whose it is, by the number of the account, and the campaign; None if there is none.
     """
-    row = await connection.fetchrow(DUE_TO_CHANGE, now)
+    row = await connection.fetchrow(DUE_TO_CHANGE, now, list(besides))
     return None if row is None else (row["account"], _campaign(row))
 
 

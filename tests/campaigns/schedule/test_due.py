@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -8,9 +9,10 @@ from structlog.testing import capture_logs
 from campaigns.metrics import Metrics
 from campaigns.schedule import due
 from campaigns.schedule.due import launch_what_is_due
+from campaigns.store.database import Database
 from tests.campaigns.adapters.own.support import HELLO, SHOP, OwnApi
 from tests.campaigns.api.support import NOW
-from tests.harness.waiting import until
+from tests.harness.waiting import until, until_told
 
 START = NOW + timedelta(minutes=10)
 DRAFT = {"name": "Autumn", "content": HELLO, "start_at": START.isoformat()}
@@ -87,6 +89,33 @@ async def test_a_campaign_that_cannot_be_launched_is_told_of(database):
         ("a campaign could not be launched", made["id"])
     ]
     assert (await api.get(f"/v1/campaigns/{made['id']}"))["status"] == "refused"
+
+
+async def test_a_campaign_whose_audience_takes_too_long_holds_up_no_other(
+    database, database_url, monkeypatch
+):
+    monkeypatch.setattr(due, "LOOK_SECONDS", 0.01)
+    api, quick = await scheduled(database, start_at=(START + timedelta(minutes=1)).isoformat())
+    site = (await api.make("/v1/sites", {"url": SHOP}))["id"]
+    condition = {"field": "tag", "op": "set"}
+    segment = await api.make(f"/v1/sites/{site}/segments", {"name": "One", "condition": condition})
+    body = {**DRAFT, "target": {"segment": segment["id"]}}
+    slow = f"/v1/campaigns/{(await api.make(f'/v1/sites/{site}/campaigns', body))['id']}"
+    await api.make(f"{slow}/launch")
+
+    async def is_launched(path: str) -> bool:
+        return (await api.get(path))["status"] == "queued"
+
+    late = START + timedelta(hours=1)
+    async with Database(database_url, statement_seconds=0.3) as hasty, asyncio.TaskGroup() as group:
+        service = replace(api.service, begin=hasty.transaction)
+        looking = group.create_task(launch_what_is_due(service, Metrics(CollectorRegistry()), lambda: late))
+        async with database.transaction() as connection:
+            await connection.execute("LOCK TABLE segment")
+            await until_told(lambda: is_launched(quick), "the other one is launched")
+            assert not await is_launched(slow)
+        await until_told(lambda: is_launched(slow), "it is launched once it can be")
+        looking.cancel()
 
 
 async def test_a_database_that_is_away_is_waited_for(monkeypatch):
