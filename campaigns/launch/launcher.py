@@ -31,6 +31,10 @@ TAKE_SECONDS = 0.5
 NEXT_SECONDS = 0.05
 """And where one was: several launchers share what is free."""
 
+FINISH_SECONDS = 5.0
+"""How long what is being written may take to finish once the process is told to stop: an urgent send that is
+given up halfway is written again by whoever comes next."""
+
 LEAVE_SECONDS = 30.0
 """How long a slot is held after its last launch: the next one needs no claim."""
 
@@ -61,10 +65,13 @@ class Launcher:
         await self._producer.start()
         try:
             async with asyncio.TaskGroup() as group:
-                controls = group.create_task(self._repeat(self._controls, lambda: True))
-                taking = group.create_task(self._take_slots(group))
+                controls = group.create_task(self._repeat(self._controls, lambda: not stopping.is_set()))
+                taking = group.create_task(self._take_slots(group, stopping))
                 await stopping.wait()
-                for task in (controls, taking, *self._slots.values()):
+                taking.cancel()
+                under_way = (controls, *self._slots.values())
+                await asyncio.wait(under_way, timeout=FINISH_SECONDS)
+                for task in under_way:
                     task.cancel()
         finally:
             await self._producer.stop()
@@ -72,7 +79,7 @@ class Launcher:
     async def _controls(self) -> bool:
         return await write_controls(self._service, self._producer)
 
-    async def _take_slots(self, group: asyncio.TaskGroup) -> None:
+    async def _take_slots(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         """Take one free slot after another."""
         while True:
             lease = None
@@ -80,10 +87,10 @@ class Launcher:
                 lease = await take_lease(self._service.database, self._holder)
                 if lease is not None:
                     log.info("writing a slot's launches", slot=lease.slot)
-                    self._slots[lease.slot] = group.create_task(self._hold(lease))
+                    self._slots[lease.slot] = group.create_task(self._hold(lease, stopping))
             await asyncio.sleep(TAKE_SECONDS if lease is None else NEXT_SECONDS)
 
-    async def _hold(self, lease: Lease) -> None:
+    async def _hold(self, lease: Lease, stopping: asyncio.Event) -> None:
         """Write a slot's launches and small sends until the lease is lost, or nothing has come for long."""
         launcher = SlotLauncher(self._service, lease.slot)
         relay = SlotRelay(self._service, lease.slot, self._producer)
@@ -103,7 +110,7 @@ class Launcher:
             return done
 
         def goes_on() -> bool:
-            return lease.held and clock.monotonic() < last + LEAVE_SECONDS
+            return lease.held and not stopping.is_set() and clock.monotonic() < last + LEAVE_SECONDS
 
         try:
             async with kept(lease), asyncio.TaskGroup() as group:
