@@ -134,7 +134,7 @@ SHARED = (
     *("worker.edges.kafka.login", "worker.edges.kafka.tokens", "worker.edges.kafka.token_sources"),
     *("worker.edges.kafka.admin", "worker.edges.kafka.metadata", "worker.edges.kafka.topics"),
     *("worker.edges.kafka.producer", "worker.edges.kafka.reader", "worker.edges.kafka.transactions"),
-    "worker.edges.kafka.header_names",
+    *("worker.edges.kafka.header_names", "worker.edges.kafka.fetch_backoff"),
 )
 """What any program of this project can use, with what it imports: crypto, records, push, and one another."""
 

@@ -1,8 +1,8 @@
 """Connections to brokers, made in aiokafka's place: they log in again in time, and their failures are kept.
 
 aiokafka 0.14 only logs why it cannot connect, does not see that a token was refused, and never logs in again
-(KIP-368): brokers cut its connections whenever a token or `connections.max.reauth.ms` ends. Knows nothing of
-what is sent.
+(KIP-368): brokers cut its connections whenever a token or `connections.max.reauth.ms` ends. Fetches back off
+here, too, so that every consumer's do. Knows nothing else of what is sent.
 """
 
 import asyncio
@@ -16,9 +16,11 @@ import structlog
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
+from aiokafka.protocol.fetch import FetchRequest
 
 from worker.edges import clock
 from worker.edges.kafka.failures import why
+from worker.edges.kafka.fetch_backoff import FetchBackoff
 from worker.edges.kafka.tokens import RETRY_SECONDS, SharedToken, TokenError
 
 log = structlog.get_logger(__name__)
@@ -36,15 +38,32 @@ failures: dict[str, BaseException] = {}
 
 
 class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka ships no types
-    """A connection that logs in again, on itself, before the broker ends its session."""
+    """A connection that logs in again, on itself, before the broker ends its session.
+
+    Fetches wait on it where the broker does not let them wait; no other request waits for them.
+    """
 
     def __init__(self, *address: Any, **options: Any) -> None:
         super().__init__(*address, **options)
         self._login_at = inf
         self._login: asyncio.Task[None] | None = None
+        self._backoff = FetchBackoff()
 
     def send(self, request: Any, expect_response: bool = True) -> Awaitable[Any]:
         """Write a request, after a new login if one is due; return an awaitable of the answer."""
+        if isinstance(request, FetchRequest):
+            return self._fetch(request)
+        return self._send(request, expect_response=expect_response)
+
+    async def _fetch(self, request: FetchRequest) -> Any:
+        asked_at = clock.monotonic()
+        answer = await self._send(request)
+        held = self._backoff.hold(answer, clock.monotonic() - asked_at)
+        if held:
+            await asyncio.sleep(held)
+        return answer
+
+    def _send(self, request: Any, *, expect_response: bool = True) -> Awaitable[Any]:
         if isinstance(request, SaslAuthenticateRequest):
             return self._authenticate(request)
         between_logins = self._login is None and clock.monotonic() < self._login_at

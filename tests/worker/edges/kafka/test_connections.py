@@ -9,11 +9,12 @@ import pytest
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeRequest
+from aiokafka.protocol.fetch import FetchRequest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from tests.harness.waiting import until
+from tests.harness.waiting import GENEROUS, until
 from worker.edges.kafka import connections
 from worker.edges.kafka.connections import SOONEST_SECONDS, Connection, connect, install
 from worker.edges.kafka.tokens import RETRY_SECONDS, SharedToken, Token, TokenError
@@ -203,6 +204,75 @@ def test_over_any_course_no_session_is_used_beyond_its_end_and_no_login_comes_to
                 assert not requests or wire.now < logins[-1] + lifetime_ms / 1000
 
     asyncio.run(run())
+
+
+# ── fetches ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def held(wire, monkeypatch):
+    """For how long fetches were held back, which takes no time here; the wire answers them with `records`."""
+    found = []
+
+    async def sleep(seconds):
+        found.append(seconds)
+        wire.now += seconds
+
+    async def answer():
+        wire.now += wire.delay
+        return SimpleNamespace(topics=[("push.jobs", [(0, 0, 7, wire.records)])])
+
+    monkeypatch.setattr(connections.asyncio, "sleep", sleep)
+    monkeypatch.setattr(wire, "answer", answer)
+    wire.delay, wire.records = 0.001, b""
+    return found
+
+
+async def fetch_for(seconds, wire, connection):
+    """Fetch again and again, as an idle consumer does; return how often."""
+    fetches, end = 0, wire.now + seconds
+    while wire.now < end:
+        await connection.send(FetchRequest(100, 1, 1, 1, []))
+        fetches += 1
+    return fetches
+
+
+async def test_a_broker_that_answers_at_once_is_asked_some_20_times_a_second(wire, connection, held):
+    assert await fetch_for(10, wire, connection) < 210
+    assert max(held) <= 0.05
+
+
+async def test_a_broker_that_waits_itself_is_asked_again_at_once(wire, connection, held):
+    wire.delay = 0.1
+    assert await fetch_for(10, wire, connection) >= 100
+    assert not held
+
+
+async def test_records_go_straight_through(wire, connection, held):
+    await fetch_for(1, wire, connection)
+    held.clear()
+    wire.records = b"batch"
+    await connection.send(FetchRequest(100, 1, 1, 1, []))
+    assert not held
+
+
+async def test_no_other_request_waits_for_a_fetch_that_is_held_back(wire, connection, monkeypatch, held):
+    holding = asyncio.Event()
+
+    async def sleep(_):
+        holding.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(connections.asyncio, "sleep", sleep)
+    fetching = asyncio.create_task(connection.send(FetchRequest(100, 1, 1, 1, [])))
+    async with asyncio.timeout(GENEROUS):
+        await holding.wait()
+    await connection.send("metadata")
+    assert wire.written[-1] == "metadata"
+    assert not fetching.done()
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
 
 
 # ── failures ────────────────────────────────────────────────────────────────────────────────────────────────
