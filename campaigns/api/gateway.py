@@ -103,6 +103,7 @@ class Gateway:
 
     async def _preflight(self, request: HttpRequest, adapter: Adapter) -> Handled:
         match = self._table.match(cross_origin.asked_method(request), request.path)
+        await self._limiter.take(OPEN["preflight"], counted_as(request.address))  # the database is asked
         allowed = await self._origin_headers(request, match.route, match.parameters())
         answer = cross_origin.preflight(request, match.route, allowed)
         return Handled(answer, adapter.name, match.route.path)

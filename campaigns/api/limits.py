@@ -34,6 +34,7 @@ OPEN: dict[str, RateLimitItem] = {
     "subscribe": RateLimitItemPerMinute(60, namespace="subscribe"),
     "events": RateLimitItemPerMinute(600, namespace="events"),
     "open": RateLimitItemPerMinute(1200, namespace="open"),
+    "preflight": RateLimitItemPerMinute(1200, namespace="preflight"),
 }
 """By address, for routes that need no credential; many people may share one address."""
 

@@ -207,6 +207,16 @@ async def test_an_address_has_so_many_requests_without_a_credential(world):
     assert await status("192.0.2.2") == 200
 
 
+async def test_an_address_asks_only_so_often_what_a_page_may_do(world):
+    async def status() -> int:
+        asks = {"origin": SHOP, "access_control_request_method": "POST"}
+        handled = await world.ask("OPTIONS", "/v1/open", token=None, address="192.0.2.1", **asks)
+        return handled.answer.status
+
+    assert {await status() for _ in range(1200)} == {204}
+    assert await status() == 429
+
+
 # ── pages of other origins ──────────────────────────────────────────────────────────────────────────────────
 
 
