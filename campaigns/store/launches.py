@@ -21,9 +21,9 @@ from worker.records.notification import Notification
 ADD = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
     stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, created_at, wanted_at,
-    state, written_at, last_due_at)
+    state, written_at, last_due_at, zone)
 SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16,
-    $17, $18, $18
+    $17, $18, $18, (SELECT zone FROM site WHERE id = $2)
 FROM nextval(pg_get_serial_sequence('launch', 'id')) AS number
 ON CONFLICT (campaign, moment) DO NOTHING
 RETURNING *

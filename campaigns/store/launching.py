@@ -14,7 +14,8 @@ from campaigns.store.database import Connection
 from campaigns.store.launches import read_launch
 
 OPEN = """
-SELECT launch.*, site.zone AS site_zone, coalesce((site.defaults ->> 'sdk')::boolean, true) AS site_sdk,
+SELECT launch.*, coalesce(launch.zone, site.zone) AS site_zone,
+    coalesce((site.defaults ->> 'sdk')::boolean, true) AS site_sdk,
     (SELECT coalesce(sum(count), 0)::bigint FROM launch_count AS c WHERE c.launch = launch.id) AS settled
 FROM launch JOIN site ON site.id = launch.site
 WHERE launch.slot = $1 AND launch.state = 'writing'
@@ -57,7 +58,7 @@ class OpenLaunch(NamedTuple):
         cursor: As in `LaunchMarker`.
         job: Number of the next job.
         settled: Recipients that have an outcome.
-        site_zone: Where subscribers without a zone are.
+        site_zone: Where subscribers without a zone are: the site's zone when the launch began.
         site_sdk: Whether the site's service worker is ours.
     """
 

@@ -230,6 +230,7 @@ CREATE TABLE launch (
     target        jsonb NOT NULL,
     start_at      timestamptz NOT NULL,
     local_time    timestamp,
+    zone          text,                               -- the site's, as it was: where subscribers without one are
     stretch_time  double precision NOT NULL DEFAULT 0,
     ttl           integer NOT NULL,
     ends_at       timestamptz,

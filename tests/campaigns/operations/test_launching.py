@@ -7,6 +7,8 @@ from campaigns.model.target import Everyone, InSegment
 from campaigns.operations.campaigns import CampaignDraft, create_campaign, get_campaign, launch_campaign
 from campaigns.operations.launching import launch_due_campaign
 from campaigns.operations.segments import create_segment, remove_segment
+from campaigns.operations.sites import SiteChanges, edit_site
+from campaigns.store.launching import open_launches
 from tests.campaigns.operations.support import HELLO, LATER, NOW
 from tests.campaigns.operations.test_segments import NEWS
 
@@ -46,3 +48,13 @@ async def test_a_campaign_that_cannot_be_launched_in_its_time_is_refused(scope, 
     assert (await launch_due_campaign(service, LATER)).status is S.REFUSED
     assert (await get_campaign(scope, service, campaign.id)).launches == []
     assert await launch_due_campaign(service, LATER) is None
+
+
+async def test_a_launch_keeps_the_zone_that_its_site_had(database, scope, service, site):
+    """Its audience is divided by zones: one half written, nobody may change sides."""
+    campaign = await made(scope, service, site, plan=Plan(local_time=LATER.replace(tzinfo=None)))
+    [launch] = (await launch_campaign(scope, service, campaign.id, NOW)).launches
+    await edit_site(scope, service, site.id, SiteChanges(zone="Asia/Tokyo"))
+    async with database.connection() as connection:
+        [opened] = await open_launches(connection, launch.slot)
+    assert opened.site_zone == site.zone != "Asia/Tokyo"
