@@ -30,6 +30,11 @@ FROM launch
 WHERE state = 'written' AND NOT EXISTS (SELECT FROM outbox WHERE outbox.launch = launch.id)
 ORDER BY launch.id
 """
+# Campaigns first, as whoever pauses or cancels one does.
+LOCK_CAMPAIGNS = """
+SELECT FROM campaign WHERE id IN (SELECT campaign FROM launch WHERE id = ANY($1::bigint[]))
+ORDER BY id FOR UPDATE
+"""
 FINISH = """
 UPDATE launch SET state = 'done', done_at = $2 WHERE id = ANY($1::bigint[]) AND state = 'written'
 RETURNING id
@@ -81,6 +86,7 @@ async def written_launches(connection: Connection) -> list[tuple[Launch, int]]:
 
 async def finish_launches(connection: Connection, numbers: Sequence[int], now: datetime) -> list[int]:
     """Say that launches are done, and campaigns of which all are; return those that were not yet."""
+    await connection.execute(LOCK_CAMPAIGNS, numbers)
     done = [row["id"] for row in await connection.fetch(FINISH, numbers, now)]
     await connection.execute(FINISH_CAMPAIGNS, done, now)
     return done

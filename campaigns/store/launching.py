@@ -23,6 +23,11 @@ ORDER BY launch.id
 """
 # Small sends, which a relay writes, have no cursor.
 NEWEST = "SELECT coalesce(max(marker_offset), 0) FROM launch WHERE slot = $1 AND cursor >= 0"
+# The campaign first, as whoever pauses or cancels it does; once it is sending, it is left alone.
+LOCK_QUEUED = """
+SELECT FROM campaign
+WHERE id = (SELECT campaign FROM launch WHERE id = $1 AND nonce = $2) AND status = 'queued' FOR UPDATE
+"""
 KEEP = """
 WITH kept AS (
     UPDATE launch SET cursor = $3, job = $4, written = $5, marker_offset = $6
@@ -88,7 +93,15 @@ async def newest_marker_offset(connection: Connection, slot: int) -> int:
 
 
 async def keep_cursor(connection: Connection, launch: LaunchId, marker: LaunchMarker, offset: int) -> None:
-    """Write down how far a launch has come, unless it is known to have come further."""
+    """Write down how far a launch has come, unless it is known to have come further.
+
+    Args:
+        connection: A connection with a transaction.
+        launch: The launch.
+        marker: How far.
+        offset: Where that was found.
+    """
+    await connection.execute(LOCK_QUEUED, *launch)
     await connection.execute(KEEP, *launch, marker.cursor, marker.job, marker.written, offset)
 
 

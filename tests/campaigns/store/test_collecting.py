@@ -1,16 +1,24 @@
+import asyncio
 from datetime import timedelta
+
+import pytest
 
 from campaigns.collect.outcome_batch import JOBS_KEPT, apply_outcomes
 from campaigns.collect.outcomes import read_outcomes
 from campaigns.model.campaign import CampaignStatus
+from campaigns.model.ids import LaunchId
 from campaigns.model.launch import LaunchState
+from campaigns.model.marker import LaunchMarker
 from campaigns.model.statistics import Counted
 from campaigns.store.collecting import count_outcomes, finish_launches, our_launches, written_launches
 from campaigns.store.launch_counts import counts_of
+from campaigns.store.launches import open_launches
+from campaigns.store.launching import keep_cursor
 from campaigns.store.subscriber_counts import count_subscribers
 from tests.campaigns.collect.records import batch, outcome
 from tests.campaigns.collect.rows import add_launch, counted
 from tests.campaigns.store.support import NOON, make_site, make_subscriber
+from tests.harness.waiting import until_told
 
 NOW = NOON + timedelta(hours=1)
 LATER = NOON + timedelta(days=2)
@@ -124,3 +132,36 @@ async def test_bad_keys_make_a_subscriber_bounce(database):
             "active": 1,
             "bounced": 1,
         }
+
+
+@pytest.mark.parametrize("write", ["finish", "keep"])
+async def test_whoever_pauses_a_campaign_at_that_moment_waits_for_no_one_who_waits(database, write):
+    """Both lock the campaign before its launches."""
+    async with database.transaction() as connection:
+        site = (await make_site(connection)).id
+        campaign = await add_campaign(connection, site, CampaignStatus.QUEUED)
+        await add_launch(connection, site, 1, campaign=campaign)
+
+    async def change() -> None:
+        async with database.transaction() as connection:
+            if write == "finish":
+                await finish_launches(connection, [1], NOW)
+            else:
+                marker = LaunchMarker(launch_id="launch_1_abcdefgh", cursor=5, job=1, written=3)
+                await keep_cursor(connection, LaunchId(1, "abcdefgh"), marker, 7)
+
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    async with (
+        asyncio.TaskGroup() as group,
+        database.connection() as beside,
+        database.transaction() as connection,
+    ):
+        await connection.execute("SELECT FROM campaign WHERE id = $1 FOR UPDATE", campaign)
+        group.create_task(change())
+        await until_told(lambda: beside.fetchval(waiting), "the other one waits")
+        assert len(await open_launches(connection, campaign, site)) == 1
+        await connection.execute("UPDATE campaign SET status = 'paused'")
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT status FROM campaign") == "paused"
