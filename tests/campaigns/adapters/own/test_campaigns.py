@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from campaigns.store.launching import keep_controlled, launches_to_control
 from tests.campaigns.adapters.own.support import HELLO, SHOP, subscription
 from tests.campaigns.api.support import NOW, said
 
@@ -144,6 +145,10 @@ async def test_a_campaign_is_deleted_unless_it_is_under_way(api, campaign):
     await api.make(f"{path}/launch")
     assert (await api.ask("DELETE", path)).answer.status == 409
     await api.make(f"{path}/cancel")
+    assert (await api.ask("DELETE", path)).answer.status == 409, "the worker has still to be told"
+    async with api.database.transaction() as connection:
+        for launch in await launches_to_control(connection):
+            await keep_controlled(connection, launch)
     assert (await api.ask("DELETE", path)).answer.status == 204
     assert (await api.ask("GET", path)).answer.status == 404
 
