@@ -42,10 +42,23 @@ FINISH = """
 UPDATE launch SET state = 'written', written_at = now(), last_due_at = coalesce(last_due_at, start_at)
 WHERE id = $1 AND state = 'writing'
 """
-CONTROL_DUE = "SELECT * FROM launch WHERE control_due ORDER BY wanted_at LIMIT 100"
+# Whoever does not come back may be dead, or cut off from Kafka, and what they say may arrive out of date: as
+# long as there is somebody like that, what is right is said again from time to time.
+TELL = """
+WITH due AS (
+    SELECT id FROM launch
+    WHERE control_due
+        OR (tellers > 0 AND state <> 'done' AND told_at < now() - make_interval(secs => $1))
+    ORDER BY id LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE launch SET tellers = tellers + 1, told_at = now() FROM due WHERE launch.id = due.id
+RETURNING launch.*
+"""
 # Whoever has just said something that is out of date by now has still to say what is right.
-CONTROLLED = """
-UPDATE launch SET control_due = (wanted, wanted_at, shift) IS DISTINCT FROM ($2, $3, $4) WHERE id = $1
+TOLD = """
+UPDATE launch SET tellers = tellers - 1,
+    control_due = (wanted, wanted_at, shift) IS DISTINCT FROM ($2, $3, $4)
+WHERE id = $1
 """
 
 COUNTS = """
@@ -115,14 +128,19 @@ async def finish_launches(connection: Connection, numbers: Iterable[int]) -> Non
     await connection.executemany(FINISH, [(number,) for number in numbers])
 
 
-async def launches_to_control(connection: Connection) -> list[Launch]:
-    """List launches of which the worker has still to be told what is wanted."""
-    return [read_launch(row) for row in await connection.fetch(CONTROL_DUE)]
+async def launches_to_control(connection: Connection, repeat_seconds: float) -> list[Launch]:
+    """List launches of which the worker has to be told what is wanted, and note that the caller sets out to.
+
+    Args:
+        connection: A connection; what is noted must be committed before anything is said.
+        repeat_seconds: How long after it was last begun it is said again, while not everybody has come back.
+    """
+    return [read_launch(row) for row in await connection.fetch(TELL, repeat_seconds)]
 
 
 async def keep_controlled(connection: Connection, launch: Launch) -> None:
-    """Write down that the worker has been told of a launch as it was read."""
-    await connection.execute(CONTROLLED, launch.id, launch.wanted, launch.wanted_at, launch.shift)
+    """Write down that the worker has been told of a launch as it was listed; once for each time it was."""
+    await connection.execute(TOLD, launch.id, launch.wanted, launch.wanted_at, launch.shift)
 
 
 async def count_launches(connection: Connection) -> dict[str, int]:

@@ -226,6 +226,8 @@ CREATE TABLE launch (
     wanted_at     timestamptz NOT NULL DEFAULT now(),
     shift         double precision NOT NULL DEFAULT 0,
     control_due   boolean NOT NULL DEFAULT false,     -- a control record has still to be written
+    tellers       integer NOT NULL DEFAULT 0,         -- who set out to write one, and have not said that they have
+    told_at       timestamptz,                        -- when the last of them set out
     content       jsonb NOT NULL,
     target        jsonb NOT NULL,
     start_at      timestamptz NOT NULL,
@@ -250,7 +252,7 @@ CREATE TABLE launch (
 ) WITH (fillfactor = 70);
 CREATE INDEX launch_open ON launch (slot, id) WHERE state <> 'done';
 CREATE INDEX launch_site ON launch (site, id);
-CREATE INDEX launch_control ON launch (slot) WHERE control_due;
+CREATE INDEX launch_control ON launch (id) WHERE control_due OR tellers > 0;
 
 CREATE TABLE slot (
     number  smallint PRIMARY KEY CHECK (number BETWEEN 0 AND 15),

@@ -106,7 +106,7 @@ async def test_a_launch_that_is_written_is_open_no_more_and_knows_its_last_due_t
 
 async def test_what_was_said_of_a_launch_is_said_again_if_it_was_out_of_date(connection):
     await add_launch(connection, await add_site(connection), number=3, control_due=True, wanted="paused")
-    [launch] = await launches_to_control(connection)
+    [launch] = await launches_to_control(connection, 10)
     assert launch.wanted is State.PAUSED
     resumed = controlled(launch, State.RUNNING, launch.wanted_at + timedelta(seconds=60))
     await connection.execute(
@@ -114,12 +114,12 @@ async def test_what_was_said_of_a_launch_is_said_again_if_it_was_out_of_date(con
         *(resumed.wanted, resumed.wanted_at, resumed.shift),
     )
     await keep_controlled(connection, launch)
-    [again] = await launches_to_control(connection)
+    [again] = await launches_to_control(connection, 10)
     assert (again.wanted, again.shift) == (State.RUNNING, pytest.approx(60))
     await keep_controlled(connection, again)
-    assert await launches_to_control(connection) == []
+    assert await launches_to_control(connection, 10) == []
     await keep_controlled(connection, msgspec.structs.replace(again, shift=1.0))  # somebody who comes late
-    assert len(await launches_to_control(connection)) == 1
+    assert len(await launches_to_control(connection, 10)) == 1
 
 
 async def test_what_is_under_way_is_counted(connection):
