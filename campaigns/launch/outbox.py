@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from campaigns.launch.markers import FoundMarker
 from campaigns.launch.records import EVERYBODY, Row, make_jobs
@@ -34,7 +35,9 @@ from campaigns.store.relaying import (
 from worker.edges.kafka.producer import RecordProducer
 from worker.records.envelope import Publication
 from worker.records.topics import JOBS, LAUNCHES, URGENT_JOBS
-from worker.records.values import encode_json
+from worker.records.values import RecordError, encode_json
+
+log = structlog.get_logger(__name__)
 
 
 class _Send(NamedTuple):
@@ -58,17 +61,25 @@ class BatchCursors:
             return await newest_batch_offset(connection, self._slot)
 
     async def keep(self, markers: Sequence[FoundMarker]) -> None:
-        """Delete the batches that these markers name."""
+        """Delete the batches that these markers name.
+
+        What only looks like a marker was written by another program: everything of ours can be read.
+        """
         for found in markers:
-            if found.key == relay_key(self._slot):
+            if found.key != relay_key(self._slot):
+                continue
+            try:
                 marker = decode_batch_marker(found.value)
-                written = {
-                    launch.number: count
-                    for name, count in marker.written.items()
-                    if (launch := read_launch(name)) is not None
-                }
-                async with self._database.transaction() as connection:
-                    await delete_batch(connection, self._slot, marker.batch, written, found.offset)
+            except RecordError as error:
+                log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
+                continue
+            written = {
+                launch.number: count
+                for name, count in marker.written.items()
+                if (launch := read_launch(name)) is not None
+            }
+            async with self._database.transaction() as connection:
+                await delete_batch(connection, self._slot, marker.batch, written, found.offset)
 
 
 class SlotRelay:

@@ -1,6 +1,7 @@
 """What launchers and relays keep of the markers that they find."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from campaigns.launch.markers import FoundMarker
 from campaigns.launch.outbox import BatchCursors
@@ -40,6 +41,16 @@ async def test_a_launchers_markers_are_kept_and_what_is_none_is_passed_over(data
     await cursors.keep(found)
     assert await cursors.begin() == 5
     assert await connection.fetchval("SELECT cursor FROM launch") == 500
+
+
+async def test_what_only_looks_like_a_relays_marker_is_passed_over(database, connection):
+    await add_to_outbox(connection, LAUNCH, [1, 2])
+    batch = await stamp_batch(connection, SLOT)
+    with capture_logs() as logs:
+        found = [FoundMarker(f"relay-{SLOT}", b"no marker", 7), batch_marker(batch, 8)]
+        await BatchCursors(database, SLOT).keep(found)
+    assert await stamped_batch(connection, SLOT) is None
+    assert [(each["event"], each["offset"]) for each in logs] == [("a marker cannot be read", 7)]
 
 
 async def test_a_batch_whose_marker_is_found_is_deleted_and_counted(database, connection):
