@@ -52,7 +52,7 @@ async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMa
     Args:
         settings: How to reach Kafka.
         slot: The slot; its partition is its number, modulo the number of partitions.
-        begin: The first offset that is of interest; 0 for all.
+        begin: Where the newest marker is that is known; 0 to read all.
 
     Raises:
         KafkaError: Kafka does not answer.
@@ -65,7 +65,7 @@ async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMa
         await consumer.start()
         consumer.assign([place])
         first = (await consumer.beginning_offsets([place]))[place]
-        consumer.seek(place, max(first, begin))
+        consumer.seek(place, first_to_read(begin, first, end))
         async with asyncio.timeout(READ_LIMIT):
             while await consumer.position(place) < end:
                 for record in (await consumer.getmany(place, timeout_ms=_FETCH_MS)).get(place, ()):
@@ -75,6 +75,19 @@ async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMa
     finally:
         await within(STOP_LIMIT, consumer.stop())
     return SlotMarkers(place, newest)
+
+
+def first_to_read(kept: int, first: int, end: int) -> int:
+    """Return where to begin to read: at the newest marker that was kept, or at the beginning.
+
+    A log that ends before what was kept of it is another one: its topic has been made anew.
+
+    Args:
+        kept: Offset of the newest marker that was kept; 0 if there is none.
+        first: The log's first offset.
+        end: The offset behind its last record.
+    """
+    return kept if first <= kept < end else first
 
 
 async def _high_watermark(settings: KafkaSettings, slot: int) -> tuple[TopicPartition, int]:

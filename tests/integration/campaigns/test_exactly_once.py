@@ -130,6 +130,23 @@ async def test_somebody_elses_open_transaction_hides_no_marker(settings, tmp_pat
                 assert cursors.newest().written == SIZE
 
 
+class EarlierCursors(FileCursors):
+    """Knows an offset of topics that have been deleted, and made anew since."""
+
+    async def begin(self) -> int:
+        return 1_000_000
+
+
+async def test_an_offset_that_was_kept_of_earlier_topics_hides_no_marker(settings, tmp_path):
+    async with writing(settings, ForgetfulCursors(tmp_path / "nothing")) as first:
+        await first.claim()
+        await write_next(first, FileCursors(tmp_path / "nothing"))
+    cursors = EarlierCursors(tmp_path / "cursor")
+    async with writing(settings, cursors) as second:
+        await second.claim()
+        assert cursors.newest().written == SIZE
+
+
 async def test_of_a_chunk_with_a_record_that_kafka_refuses_nothing_is_written(settings, tmp_path):
     cursors = FileCursors(tmp_path / "cursor")
     too_large = Publication(JOBS, b"large", random.Random(1).randbytes(2 << 20))  # no codec makes it smaller

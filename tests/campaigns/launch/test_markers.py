@@ -1,0 +1,23 @@
+import pytest
+
+from campaigns.launch.markers import first_to_read
+
+
+@pytest.mark.parametrize(
+    ("kept", "first"),
+    [
+        (0, 5),  # nothing was kept
+        (3, 5),  # what was kept has been deleted since
+        (5, 5),
+        (17, 17),
+        (19, 19),
+        (20, 5),  # a marker that was kept is in the log: this is another log
+        (1_000, 5),
+    ],
+)
+def test_markers_are_read_from_the_kept_one_on_if_the_log_is_still_the_same(kept, first):
+    assert first_to_read(kept, 5, 20) == first
+
+
+def test_an_empty_log_has_only_one_place():
+    assert first_to_read(0, 0, 0) == first_to_read(9, 0, 0) == 0
