@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from campaigns.model.subscriber import BrowserSubscription, Profile, SubscriberStatus
 from campaigns.store import subscriber_counts
-from campaigns.store.database import Connection
+from campaigns.store.database import Connection, OvertakenError
 from campaigns.store.subscribers import digest_of, profile_columns
 
 CREATE = """
@@ -206,6 +206,9 @@ async def import_subscribers(
         vapid_key: The key that their subscriptions were made with.
         now: The moment.
         new_number: Draws a subscriber's number.
+
+    Raises:
+        OvertakenError: Some of them were erased meanwhile, at every attempt; nothing may be kept.
     """
     latest = {line.subscription.endpoint: line for line in lines}
     batch = _Batch(site, vapid_key, now, list(latest.values()))
@@ -213,7 +216,7 @@ async def import_subscribers(
         try:
             async with connection.transaction():
                 done = await _import(connection, batch, new_number)
-        except asyncpg.UniqueViolationError:  # a number that somebody has: draw others
+        except (asyncpg.UniqueViolationError, OvertakenError):  # a number is taken, or somebody gone
             if not left:
                 raise
         else:
@@ -235,15 +238,24 @@ class _Batch(NamedTuple):
 
 
 async def _import(connection: Connection, batch: _Batch, new_number: Callable[[], int]) -> Imported:
+    """Import once.
+
+    Raises:
+        OvertakenError: Somebody who is known was erased between two statements.
+        UniqueViolationError: Somebody has one of the numbers.
+    """
     await connection.execute(CREATE)
     await connection.execute(CLEAR)
     records = [_record(line, new_number()) for line in batch.lines]
     await connection.copy_records_to_table("subscriber_import", records=records, columns=COLUMNS)
-    all_new = _rows(await connection.execute(TAKE_ENDPOINTS, batch.site)) == len(records)
+    taken = _rows(await connection.execute(TAKE_ENDPOINTS, batch.site))
+    all_new = taken == len(records)
     if not all_new:
         await connection.execute(ANALYZE)
-        await connection.execute(FIND_KNOWN, batch.site)
-        await connection.fetch(LOCK_KNOWN)
+        known = _rows(await connection.execute(FIND_KNOWN, batch.site))
+        locked = len(await connection.fetch(LOCK_KNOWN))
+        if taken + known < len(records) or locked < known:
+            raise OvertakenError
         await connection.execute(REFUSE_KNOWN)
     if batch.says("hwid"):
         await connection.execute(TAKE_HWIDS, batch.site)

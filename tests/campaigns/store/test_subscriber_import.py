@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from campaigns.model.device import Device
 from campaigns.model.subscriber import PayloadFormat, Profile, SubscriberStatus, updated
+from campaigns.store import subscriber_import
 from campaigns.store.database import Database
 from campaigns.store.subscriber_counts import count_subscribers
 from campaigns.store.subscriber_import import (
@@ -121,6 +122,50 @@ async def test_a_number_that_somebody_has_is_drawn_again(database):
         with pytest.raises(asyncpg.UniqueViolationError):
             await run(connection, site.id, line(2), numbers=[50, 51, 50])
         assert await run(connection, site.id, line(2)) == Imported(1, 0, [])
+
+
+class Interrupted:
+    """A connection on which something else happens before a statement, the first time."""
+
+    def __init__(self, connection, statement, happens):
+        self._connection, self._statement, self._happens = connection, statement, happens
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    async def execute(self, statement, *arguments):
+        await self._interrupt(statement)
+        return await self._connection.execute(statement, *arguments)
+
+    async def fetch(self, statement, *arguments):
+        await self._interrupt(statement)
+        return await self._connection.fetch(statement, *arguments)
+
+    async def _interrupt(self, statement):
+        if statement == self._statement and self._happens is not None:
+            happens, self._happens = self._happens, None
+            await happens()
+
+
+@pytest.mark.parametrize("statement", [subscriber_import.FIND_KNOWN, subscriber_import.LOCK_KNOWN])
+async def test_who_is_erased_meanwhile_is_added_anew(database, statement):
+    async with database.transaction() as connection:
+        site = await make_site(connection)
+        _, erased = [await make_subscriber(connection, site.id, number) for number in (1, 2)]
+
+    async def erase():
+        async with database.transaction() as other:
+            await erase_subscriber(other, erased)
+
+    async with database.transaction() as connection:
+        interrupted = Interrupted(connection, statement, erase)
+        assert await run(interrupted, site.id, line(1), line(2), line(3)) == Imported(2, 1, [])
+    async with database.transaction() as connection:
+        assert sorted(each.subscription.endpoint for each in await everybody(connection, site.id)) == [
+            f"https://push.example/{number}" for number in (1, 2, 3)
+        ]
+        assert (await count_subscribers(connection, site.id))[SubscriberStatus.ACTIVE] == 3
+        assert await run(connection, site.id, line(1), line(2), line(3)) == Imported(0, 3, [])
 
 
 async def test_two_imports_of_one_file_at_once_add_everybody_once(database):
