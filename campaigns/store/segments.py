@@ -1,5 +1,7 @@
 """Segments."""
 
+import asyncpg
+
 from campaigns.model.condition import Condition, condition_tree, parse_condition
 from campaigns.model.scope import Scope
 from campaigns.model.segment import Segment
@@ -18,8 +20,6 @@ LIST = "SELECT * FROM segment WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3"
 REPLACE = """
 UPDATE segment SET name = $3, condition = $4, updated_at = $5
 WHERE id = $1 AND site = $2
-    AND NOT EXISTS (SELECT FROM segment AS other WHERE site = $2 AND name = $3 AND id <> $1)
-RETURNING id
 """
 DELETE = "DELETE FROM segment WHERE id = $1 AND site = $2"
 
@@ -45,7 +45,12 @@ async def replace_segment(connection: Connection, segment: Segment) -> bool:
     """Write a segment as it is now; False if its name is taken."""
     tree = condition_tree(segment.condition)
     columns = (segment.id, segment.site, segment.name, tree, segment.updated_at)
-    return await connection.fetchval(REPLACE, *columns) is not None
+    try:
+        async with connection.transaction():  # what else is in the caller's transaction can be kept
+            await connection.execute(REPLACE, *columns)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
 
 
 async def delete_segment(connection: Connection, segment: Segment) -> None:

@@ -1,5 +1,7 @@
 """Templates."""
 
+import asyncpg
+
 from campaigns.model.scope import Scope
 from campaigns.model.template import Template
 from campaigns.store.database import Connection
@@ -19,8 +21,6 @@ LIST = "SELECT * FROM template WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3"
 REPLACE = """
 UPDATE template SET name = $3, content = $4, updated_at = $5
 WHERE id = $1 AND site = $2
-    AND NOT EXISTS (SELECT FROM template AS other WHERE site = $2 AND name = $3 AND id <> $1)
-RETURNING id
 """
 DELETE = "DELETE FROM template WHERE id = $1 AND site = $2"
 
@@ -47,7 +47,12 @@ async def list_templates(connection: Connection, site: int, after: int, limit: i
 async def replace_template(connection: Connection, template: Template) -> bool:
     """Write a template as it is now; False if its name is taken."""
     columns = (template.id, template.site, template.name, template.content, template.updated_at)
-    return await connection.fetchval(REPLACE, *columns) is not None
+    try:
+        async with connection.transaction():  # what else is in the caller's transaction can be kept
+            await connection.execute(REPLACE, *columns)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
 
 
 async def delete_template(connection: Connection, template: Template) -> None:

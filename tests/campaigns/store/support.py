@@ -7,11 +7,16 @@ from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import NewSite, Site
 from campaigns.model.subscriber import BrowserSubscription, Profile, Subscriber, SubscriberStatus
 from campaigns.store.accounts import add_account
+from campaigns.store.database import Database
 from campaigns.store.sites import add_site
 from campaigns.store.subscribers import add_subscriber
 from campaigns.store.vapid_keys import add_vapid_key
+from tests.harness.waiting import until_told
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LOCK_WAITS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 _numbers = count(1)
 
 
@@ -60,3 +65,9 @@ async def make_subscriber(connection, site: int, number: int, **fields) -> Subsc
     subscriber = subscriber_of(site, number, **fields)
     await add_subscriber(connection, subscriber)
     return subscriber
+
+
+async def until_somebody_waits(database: Database) -> None:
+    """Wait until a transaction waits for another one."""
+    async with database.connection() as watching:
+        await until_told(lambda: watching.fetchval(LOCK_WAITS), "a transaction waits for another one")

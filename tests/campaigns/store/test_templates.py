@@ -1,5 +1,6 @@
 """Templates: a name once in a site, and never another account's."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -11,7 +12,7 @@ from campaigns.store.templates import (
     list_templates,
     replace_template,
 )
-from tests.campaigns.store.support import NOON, make_site, scope_of
+from tests.campaigns.store.support import NOON, make_site, scope_of, until_somebody_waits
 from worker.records.notification import Notification
 
 ONE = Notification("Sale", "https://shop.example", data={"a": [1]})
@@ -39,6 +40,24 @@ async def test_a_name_is_taken_once_in_a_site(database):
         second = await add_template(connection, site.id, "Boots", ONE)
         assert not await replace_template(connection, msgspec.structs.replace(second, name="Shoes"))
         assert await replace_template(connection, msgspec.structs.replace(first, content=OTHER))
+
+
+async def test_of_two_who_take_a_name_at_once_one_is_told_that_it_is_taken(database):
+    async with database.transaction() as connection:
+        site = await make_site(connection)
+        made = [await add_template(connection, site.id, name, ONE) for name in "ab"]
+    renamed = [msgspec.structs.replace(each, name="Shoes") for each in made]
+
+    async def rename_second():
+        async with database.transaction() as other:
+            # The transaction goes on: whatever else is in it can still be kept.
+            return await replace_template(other, renamed[1]), await other.fetchval("SELECT 1")
+
+    async with database.transaction() as connection:
+        assert await replace_template(connection, renamed[0])
+        waiting = asyncio.create_task(rename_second())
+        await until_somebody_waits(database)
+    assert await waiting == (False, 1)
 
 
 async def test_templates_are_listed_and_deleted(database):
