@@ -30,6 +30,17 @@ def headers(origin: str, *, allowed: bool) -> Mapping[str, str]:
     }
 
 
+def refusal_headers(request: HttpRequest, route: Route) -> Mapping[str, str]:
+    """Return what lets a page read that its address has called too often, and when it may call again.
+
+    Any page may: this says nothing of a site, and to look up whose page it is would cost what is limited.
+    """
+    origin = request.headers.get("origin")
+    if route.origin is None or origin is None:
+        return {}
+    return headers(origin, allowed=True)
+
+
 def is_refused(request: HttpRequest, route: Route, origin_headers: Mapping[str, str]) -> bool:
     """Whether a page calls that may not. Browsers say from where they come; other programs need not."""
     asked = route.origin is not None and "origin" in request.headers

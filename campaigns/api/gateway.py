@@ -137,7 +137,11 @@ class Gateway:
         self, request: HttpRequest, route: Route, now: datetime, headers: dict[str, str]
     ) -> Credential | None:
         if route.permission is None:
-            await self._limiter.take(OPEN[route.limit or "open"], counted_as(request.address))
+            try:
+                await self._limiter.take(OPEN[route.limit or "open"], counted_as(request.address))
+            except RefusedError:
+                headers.update(cross_origin.refusal_headers(request, route))
+                raise
             return None
         credential = await self._authenticator.credential(route.adapter, request, now)
         left = await self._limiter.take(

@@ -232,6 +232,18 @@ async def test_a_page_of_the_site_may_read_a_refusal(world):
     assert handled.answer.headers["Access-Control-Allow-Origin"] == SHOP
 
 
+async def test_a_page_of_the_site_may_read_when_to_try_again(world):
+    async def ask():
+        return await world.ask("POST", "/v1/open", token=None, origin=SHOP, content_type="text/plain")
+
+    for _ in range(1201):
+        handled = await ask()
+    assert handled.answer.status == 429
+    assert handled.answer.headers["Access-Control-Allow-Origin"] == SHOP
+    assert handled.answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    assert int(handled.answer.headers["Retry-After"]) > 0
+
+
 async def test_a_page_of_elsewhere_may_not(world):
     handled = await world.ask(
         "POST", "/v1/open", token=None, origin="https://evil.example", content_type="text/plain"
