@@ -147,7 +147,7 @@ async def test_a_campaign_is_deleted_unless_it_is_under_way(api, campaign):
     await api.make(f"{path}/cancel")
     assert (await api.ask("DELETE", path)).answer.status == 409, "the worker has still to be told"
     async with api.database.transaction() as connection:
-        for launch in await launches_to_control(connection):
+        for launch in await launches_to_control(connection, 10.0):
             await keep_controlled(connection, launch)
     assert (await api.ask("DELETE", path)).answer.status == 204
     assert (await api.ask("GET", path)).answer.status == 404
