@@ -138,6 +138,11 @@ class CollectRun:
         await self.until(f"SELECT ({APPLIED}) >= {len(written.records)}")
         return await self._wrong(written)
 
+    @property
+    def holders(self) -> list[str]:
+        """The names under which those that run now hold partitions; one that was killed may hold some yet."""
+        return [holder(process.pid) for process in self._running]
+
     async def stop(self) -> list[int]:
         """Ask all to stop, and return their exit statuses."""
         for process in self._running:
