@@ -107,10 +107,11 @@ class EmbeddedPostgres:
         if not self._folder.exists():
             self._folder.mkdir(parents=True)
             owner.take(self._folder)
-        owner.check(self._folder, binaries)
+        owner.check(self._folder)
         self._sockets = Path(tempfile.mkdtemp(prefix="pushmill-", dir=_SHORT))
         owner.take(self._sockets)
         try:
+            binaries = self._within_reach(binaries, owner)
             new = not self._data.exists()
             if new:
                 self._make_data(binaries, owner)
@@ -145,6 +146,16 @@ class EmbeddedPostgres:
     @property
     def _log(self) -> Path:
         return self._folder / "postgresql.log"
+
+    def _within_reach(self, binaries: Path, owner: "_Owner") -> Path:
+        """Return where the server's user can run the programs: if root's checkout is closed, in a copy."""
+        try:
+            owner.check(binaries)
+        except EmbeddedPostgresError:
+            if self._binaries is not None or self._sockets is None:
+                raise
+            return _copy_of_the_wheel(binaries, self._sockets)
+        return binaries
 
     def _make_data(self, binaries: Path, owner: "_Owner") -> None:
         # Elsewhere at first: what is broken off half-way is not taken for a database.
@@ -271,6 +282,15 @@ def _binaries_of_the_wheel() -> Path:
             "PUSHMILL_CAMPAIGNS_DATABASE_URL to a database of your own"
         )
     return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _copy_of_the_wheel(binaries: Path, to: Path) -> Path:
+    """Copy the wheel's programs, and their libraries beside the package; return the programs' folder."""
+    package = binaries.parents[1]
+    for each in (package, package.with_name(f"{package.name}.libs")):
+        if each.is_dir():
+            shutil.copytree(each, to / each.name)
+    return to / binaries.relative_to(package.parent)
 
 
 def _environment() -> dict[str, str]:

