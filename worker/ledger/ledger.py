@@ -274,7 +274,7 @@ class Ledger(Generic[Subject, Effect]):
         if assigned.restored.is_done(offset):
             return None
         settled = assigned.restored.settled_of(offset, size)
-        entry = Entry[Subject, Effect](
+        entry: Entry[Subject, Effect] = Entry(  # a call of `Entry[…]` costs as much again
             partition, offset, size, settled, subject, behind=behind, assigned=assigned
         )
         assigned.entries[offset] = entry

@@ -7,7 +7,7 @@ Decides what a notification looks like; knows nothing of encryption or requests.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from worker.push.template import (
     UNQUOTED,
     URL,
     Checked,
+    JobId,
     Kind,
     Piece,
     Placeholder,
@@ -55,19 +56,21 @@ _ACTION_URL = URL._replace(detail="bad_action")
 _IDS = {name: "{{" + name + "}}" for name in ("job_id", "campaign_id", "recipient_id")}
 
 
-class Message(Struct, frozen=True, dict=True):
+class Message(Struct, frozen=True):
     """A job's compiled content: constant bytes, with placeholders in between for what differs by recipient.
 
     Attributes:
         content_type: Media type of the plaintext.
         frame: The bytes that are the same for everyone, with `%b` for each placeholder.
         placeholders: The placeholders, in order.
+        room: Bytes that are left for them in a push.
         template_bytes: Size of the JSON that it was compiled from; 0 if that was a text.
     """
 
     content_type: str
     frame: bytes
-    placeholders: tuple[Placeholder, ...] = ()
+    placeholders: tuple[Placeholder, ...]
+    room: int
     template_bytes: int = 0
 
     def __repr__(self) -> str:
@@ -77,12 +80,7 @@ class Message(Struct, frozen=True, dict=True):
     def fits(self) -> bool:
         """Whether it can fit into a push at all, whatever the variables are."""
         least = sum(each.least_bytes for each in self.placeholders if isinstance(each, Checked))
-        return least <= self._room and self.template_bytes <= TEMPLATES_MAX_BYTES
-
-    @cached_property
-    def _room(self) -> int:
-        """Bytes that are left for the placeholders."""
-        return MAX_PLAINTEXT - len(self.frame % ((b"",) * len(self.placeholders)))
+        return least <= self.room and self.template_bytes <= TEMPLATES_MAX_BYTES
 
     def render(self, recipient: Recipient) -> bytes:
         """Render the plaintext for one recipient, in UTF-8.
@@ -92,7 +90,7 @@ class Message(Struct, frozen=True, dict=True):
             PayloadTooLargeError: The text is longer than any push may be.
         """
         filled = []
-        room = self._room
+        room = self.room
         for each in self.placeholders:
             written = encode_json(each.text(recipient))[UNQUOTED]
             room -= len(written)
@@ -113,16 +111,49 @@ def compile_message(job: SendJob) -> Message:
     """
     declarative = job.notification is not None
     if not declarative and not isinstance(job.payload, dict):
-        return Message(OCTETS, constant((job.payload or "").encode()))
+        text = (job.payload or "").encode()
+        return Message(OCTETS, constant(text), (), MAX_PLAINTEXT - len(text))
     encoded = encode_json(job.notification if declarative else job.payload)
     compiled = _cached_template if len(encoded) <= _KEPT_MAX_BYTES else _template
-    pieces = _with_ids(compiled(encoded, declarative, job.mutable), job)
-    frame = b"".join([piece if isinstance(piece, bytes) else b"%b" for piece in pieces])
-    placeholders = [piece for piece in pieces if not isinstance(piece, bytes)]
-    return Message(JSON, frame, tuple(placeholders), len(encoded))
+    frame, placeholders = compiled(encoded, declarative, job.mutable).of(job)
+    room = MAX_PLAINTEXT - len(frame % ((b"",) * len(placeholders)))
+    return Message(JSON, frame, placeholders, room, len(encoded))
 
 
-def _template(encoded: bytes, declarative: bool, mutable: bool | None) -> list[Piece | Unbound]:
+_ids_of = attrgetter(*JOB_VARIABLES)
+
+
+class _Template(Struct, frozen=True):
+    """A frame and its placeholders, with gaps for the ids of its jobs.
+
+    Attributes:
+        frame: A frame whose `%` are doubled, with `%b` for each of `ids`; None if a text has to be looked at
+            once its ids are known.
+        placeholders: The frame's.
+        ids: The names of the ids, in order.
+        pieces: What the frame is made from, in any case.
+    """
+
+    frame: bytes | None
+    placeholders: tuple[Placeholder, ...]
+    ids: tuple[JobId, ...]
+    pieces: tuple[Piece | JobId | Unbound, ...]
+
+    def of(self, job: SendJob) -> tuple[bytes, tuple[Placeholder, ...]]:
+        """Fill in a job's ids."""
+        ids = dict(zip(JOB_VARIABLES, _ids_of(job), strict=True))
+        if self.frame is not None:
+            return self.frame % tuple([each.of(ids) for each in self.ids]), self.placeholders
+        bound: list[Piece] = []
+        for piece in self.pieces:
+            if isinstance(piece, Unbound):
+                bound += bind(piece, ids)
+            else:
+                bound.append(piece.of(ids) if isinstance(piece, JobId) else piece)
+        return _frame(bound), _placeholders(bound)
+
+
+def _template(encoded: bytes, declarative: bool, mutable: bool | None) -> _Template:
     """Compile a template, leaving out the ids of its jobs and the variables of its recipients.
 
     Args:
@@ -134,15 +165,29 @@ def _template(encoded: bytes, declarative: bool, mutable: bool | None) -> list[P
         tree = _declarative(decode_notification(encoded), mutable=mutable)
     else:
         tree = decode_json(encoded)
-    pieces: list[Piece | Unbound] = []
+    pieces: list[Piece | JobId | Unbound] = []
     _add_json(tree, pieces)
-    return list(_joined(pieces))
+    joined = tuple(_joined(pieces))
+    ids = tuple(piece for piece in joined if isinstance(piece, JobId))
+    known = [piece for piece in joined if not isinstance(piece, Unbound)]
+    if len(known) < len(joined):
+        return _Template(None, (), ids, joined)
+    frame = b"".join(b"%b" if isinstance(piece, JobId) else constant(_frame([piece])) for piece in known)
+    return _Template(frame, _placeholders(known), ids, joined)
 
 
 _cached_template = lru_cache(_TEMPLATES_KEPT)(_template)
 
 
-def _joined(pieces: Iterable[Piece | Unbound]) -> Iterator[Piece | Unbound]:
+def _frame(pieces: Iterable[Piece]) -> bytes:
+    return b"".join(piece if isinstance(piece, bytes) else b"%b" for piece in pieces)
+
+
+def _placeholders(pieces: Iterable[Piece | JobId]) -> tuple[Placeholder, ...]:
+    return tuple(piece for piece in pieces if not isinstance(piece, bytes | JobId))
+
+
+def _joined(pieces: Iterable[Piece | JobId | Unbound]) -> Iterator[Piece | JobId | Unbound]:
     """Join adjacent constants."""
     row: list[bytes] = []
     for piece in pieces:
@@ -153,20 +198,6 @@ def _joined(pieces: Iterable[Piece | Unbound]) -> Iterator[Piece | Unbound]:
             yield piece
             row.clear()
     yield b"".join(row)
-
-
-_ids_of = attrgetter(*JOB_VARIABLES)
-
-
-def _with_ids(template: Iterable[Piece | Unbound], job: SendJob) -> list[Piece]:
-    ids = dict(zip(JOB_VARIABLES, _ids_of(job), strict=True))
-    pieces: list[Piece] = []
-    for piece in template:
-        if isinstance(piece, Unbound):
-            pieces += bind(piece, ids)
-        else:
-            pieces.append(piece)
-    return pieces
 
 
 # ── Declarative Web Push ────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +264,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _add_json(value: Any, pieces: list[Piece | Unbound]) -> None:
+def _add_json(value: Any, pieces: list[Piece | JobId | Unbound]) -> None:
     """Encode a tree as JSON, with placeholders for what differs by job or recipient."""
     match value:
         case str():
@@ -254,7 +285,7 @@ def _add_json(value: Any, pieces: list[Piece | Unbound]) -> None:
             pieces.append(encode_json(value))
 
 
-def _add_member(start: bytes, item: Any, pieces: list[Piece | Unbound]) -> None:
+def _add_member(start: bytes, item: Any, pieces: list[Piece | JobId | Unbound]) -> None:
     if isinstance(item, _Marked):
         # A picture may be left out, with its name and the comma before it: it never comes first.
         pieces += compile_text(item.kind, item.template, start + b'"')

@@ -161,6 +161,24 @@ def _put_together(parts: Iterable["_Part"], recipient: Recipient) -> str:
     return "".join(found)
 
 
+@dataclass(frozen=True, slots=True)
+class JobId:
+    """A gap for one of a job's ids, in a text that is right whatever they are.
+
+    Attributes:
+        name: One of `JOB_VARIABLES`.
+        quoted: Whether the id is percent-encoded (RFC 3986 section 2.1).
+    """
+
+    name: str
+    quoted: bool = False
+
+    def of(self, ids: Mapping[str, str]) -> bytes:
+        """Return the constant that fills the gap."""
+        value = ids[self.name]
+        return constant(encode_json(quote(value, safe="") if self.quoted else value)[UNQUOTED])
+
+
 _Part = str | Variable | RecipientId
 Placeholder = Variable | RecipientId | Checked | OptionalMember
 """Each has a `text`, which is encoded as a JSON string and then stripped of its quotation marks."""
@@ -267,7 +285,7 @@ class Unbound:
     start: bytes
 
 
-def compile_text(kind: Kind, template: str, start: bytes = b'"') -> Iterable[Piece | Unbound]:
+def compile_text(kind: Kind, template: str, start: bytes = b'"') -> Iterator[Piece | JobId | Unbound]:
     """Compile a template to the pieces of a JSON string, quotation marks included.
 
     Args:
@@ -276,27 +294,42 @@ def compile_text(kind: Kind, template: str, start: bytes = b'"') -> Iterable[Pie
         start: JSON before the text. Where it is left out, so is this.
     """
     text = Unbound(kind, tuple(_parse(template)), start)
-    if any(isinstance(part, Variable) and part.name in JOB_VARIABLES for part in text.parsed):
-        return [text]
-    return bind(text, {})
+    ids = [part.name for part in text.parsed if isinstance(part, Variable) and part.name in JOB_VARIABLES]
+    if not ids:
+        yield from bind(text, {})
+    elif kind.is_sure(_parts(text, {})):
+        for piece in _string(_parts(text, {}), start):
+            if isinstance(piece, Variable) and piece.name in ids:
+                yield JobId(piece.name, piece.quoted)
+            else:
+                yield piece
+    else:
+        yield text
 
 
 def bind(text: Unbound, ids: Mapping[str, str]) -> Iterator[Piece]:
     """Fill in a job's ids, by the names in `JOB_VARIABLES`."""
-    kind, start = text.kind, text.start
-    quoted = kind.quotes and len(text.parsed) > 1
-    parts = [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in text.parsed]
+    kind, start, parts = text.kind, text.start, _parts(text, ids)
     if kind.is_sure(parts) or (_is_constant(parts) and kind.is_right(_constants(parts))):
-        yield constant(start)
-        for part in parts:
-            yield constant(encode_json(part)[UNQUOTED]) if isinstance(part, str) else part
-        yield b'"'
+        yield from _string(parts, start)
     elif kind.detail is not None:
         yield constant(start)
         yield Checked(tuple(parts), kind.is_right, kind.detail)
         yield b'"'
     elif not _is_constant(parts):
         yield OptionalMember(start, tuple(parts), kind.is_right)
+
+
+def _parts(text: Unbound, ids: Mapping[str, str]) -> list[_Part]:
+    quoted = text.kind.quotes and len(text.parsed) > 1
+    return [part if isinstance(part, str) else _bound(part, ids, quoted=quoted) for part in text.parsed]
+
+
+def _string(parts: Iterable[_Part], start: bytes) -> Iterator[bytes | Variable | RecipientId]:
+    yield constant(start)
+    for part in parts:
+        yield constant(encode_json(part)[UNQUOTED]) if isinstance(part, str) else part
+    yield b'"'
 
 
 def _is_constant(parts: Iterable[_Part]) -> bool:

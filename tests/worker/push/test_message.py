@@ -209,6 +209,18 @@ def test_jobs_of_one_notification_share_what_was_compiled_but_not_their_ids():
         assert one["notification"]["data"]["pushmill"] == ids
 
 
+@pytest.mark.parametrize("odd", ["100%", "%b%%s", '"\\', "é🦆", "a b"])
+def test_an_id_is_filled_in_as_it_is(odd):
+    notification = notification_of(
+        body="50% {{job_id}} {{name}}", url="https://a.example/{{job_id}}?{{name}}"
+    )
+    job = SendJob(v=1, job_id=odd, campaign_id="c", site_id="s", recipients=[], notification=notification)
+    sent = json.loads(rendered(job, {"name": "%s"}))["notification"]
+    assert sent["body"] == f"50% {odd} %s"
+    assert sent["navigate"] == f"https://a.example/{quote(odd, safe='')}?%25s"
+    assert sent["data"]["pushmill"]["job_id"] == odd
+
+
 def test_whether_it_may_be_changed_is_told_apart():
     messages = [rendered(job_of(notification_of(), mutable=mutable)) for mutable in (None, True, False, None)]
     assert [json.loads(message).get("mutable") for message in messages] == [None, True, False, None]
