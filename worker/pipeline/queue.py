@@ -135,8 +135,8 @@ class DueQueue:
 
     def of_site(self, site_id: str, lane: Lane = Lane.NORMAL) -> int:
         """Return how many deliveries of a site are ahead of a new one; urgent ones overtake the others."""
-        urgent = self._by_site[site_id, Lane.URGENT]
-        return urgent if lane is Lane.URGENT else urgent + self._by_site[site_id, Lane.NORMAL]
+        urgent = self._by_site.get((site_id, Lane.URGENT), 0)
+        return urgent if lane is Lane.URGENT else urgent + self._by_site.get((site_id, Lane.NORMAL), 0)
 
     def add(self, job: JobContext, deliveries: Sequence[Delivery], now: float) -> None:
         """Let deliveries of one job wait for their time, or join their lines if it has come."""

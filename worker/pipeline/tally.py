@@ -66,7 +66,10 @@ class Tally:
     def _of(self, job: SendJob) -> _Counts:
         if self._latest is None or self._latest[0] is not job:  # neighbours share their job
             campaign = (job.campaign_id, job.site_id)
-            self._latest = job, self._campaigns.setdefault(campaign, _Counts())
+            counts = self._campaigns.get(campaign)
+            if counts is None:
+                counts = self._campaigns[campaign] = _Counts()
+            self._latest = job, counts
         return self._latest[1]
 
     def _record(self, campaign: _Campaign, counts: _Counts, since: float, until: float) -> Publication:
