@@ -1,14 +1,21 @@
-"""Ids that customers' code holds from the platforms that they come from: taken over, and told."""
+"""Ids that customers' code holds from the platforms that they come from: taken over, read, and told."""
 
 from collections.abc import Iterable
 
+from campaigns.model.credential import CredentialKind
 from campaigns.model.ids import Kind
-from campaigns.model.platforms import PLATFORMS, Alias, alias_problem, platform_spelling
-from campaigns.model.problems import ConflictError, reject
+from campaigns.model.platforms import (
+    PLATFORMS,
+    Alias,
+    alias_problem,
+    platform_spelling,
+    read_platform_id,
+)
+from campaigns.model.problems import ConflictError, NotFoundError, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.operations.finding import the_segment, the_site, the_template
 from campaigns.operations.service import Service
-from campaigns.store.aliases import add_alias, alias_of
+from campaigns.store.aliases import add_alias, aliases_of, find_alias
 from campaigns.store.database import Connection
 
 _FIND = {Kind.SITE: the_site, Kind.SEGMENT: the_segment, Kind.TEMPLATE: the_template}
@@ -43,7 +50,7 @@ async def take_over(
                 connection,
                 scope.account,
                 platform=each.platform,
-                kind=kind.name.lower(),
+                kind=_word(kind),
                 text=each.text,
                 number=number,
             ):
@@ -51,11 +58,53 @@ async def take_over(
         return await _spellings(connection, scope, kind, number)
 
 
+async def resolve(scope: Scope, service: Service, kind: Kind, platform: CredentialKind, text: str) -> int:
+    """Return the number that a platform's text stands for: taken over, or else spelled by us.
+
+    Whether there is such a thing within the scope is for whatever is asked of it to find out.
+
+    Args:
+        scope: Who asks.
+        service: What operations need.
+        kind: What the text names.
+        platform: Whose spelling it is.
+        text: As a client wrote it.
+
+    Raises:
+        NotFoundError: It can be no id.
+    """
+    if alias_problem(Alias(platform, text)) is not None:
+        raise NotFoundError(_word(kind))
+    async with service.begin() as connection:
+        number = await find_alias(connection, scope.account, platform=platform, kind=_word(kind), text=text)
+    if number is None:
+        number = read_platform_id(platform, kind, text)
+    if number is None:
+        raise NotFoundError(_word(kind))
+    return number
+
+
+async def spellings(
+    scope: Scope, service: Service, kind: Kind, platform: CredentialKind, numbers: Iterable[int]
+) -> dict[int, str]:
+    """Return how a platform spells ids of ours, by number: as they were taken over, or else by our rule."""
+    given = [*dict.fromkeys(numbers)]
+    async with service.begin() as connection:
+        known = await aliases_of(
+            connection, scope.account, platform=platform, kind=_word(kind), numbers=given
+        )
+    return {number: known.get(number) or platform_spelling(platform, kind, number) for number in given}
+
+
+def _word(kind: Kind) -> str:
+    return kind.name.lower()
+
+
 async def _spellings(connection: Connection, scope: Scope, kind: Kind, number: int) -> dict[str, str]:
     found = {}
     for platform in PLATFORMS:
-        own = await alias_of(
-            connection, scope.account, platform=platform, kind=kind.name.lower(), number=number
+        own = await aliases_of(
+            connection, scope.account, platform=platform, kind=_word(kind), numbers=[number]
         )
-        found[str(platform)] = own or platform_spelling(platform, kind, number)
+        found[str(platform)] = own.get(number) or platform_spelling(platform, kind, number)
     return found

@@ -198,6 +198,21 @@ async def get_sites(scope: Scope, service: Service, after: int, limit: int) -> P
     return page_of(keyed, limit, lambda each: each.site.id)
 
 
+async def one_site(scope: Scope, service: Service) -> int:
+    """Return the number of the only site that a credential is for: some platforms' requests name none.
+
+    Raises:
+        InvalidError: It is for several, or there is none yet.
+    """
+    if scope.site is not None:
+        return scope.site
+    async with service.begin() as connection:
+        found = await list_sites(connection, scope, 0, 2)
+    if len(found) != 1:
+        raise invalid("site", "must be named, or use a credential that is for one site alone")
+    return found[0].id
+
+
 async def edit_site(scope: Scope, service: Service, number: int, changes: SiteChanges) -> KeyedSite:
     """Change a site.
 

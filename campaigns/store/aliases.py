@@ -1,5 +1,7 @@
 """Aliases: what a customer's code holds from the platform that it comes from, as ids of ours."""
 
+from collections.abc import Iterable
+
 from campaigns.store.database import Connection
 
 ADD = """
@@ -8,8 +10,9 @@ ON CONFLICT (platform, kind, text) DO UPDATE SET id = excluded.id WHERE alias.ac
 RETURNING id
 """
 FIND = "SELECT id FROM alias WHERE platform = $1 AND kind = $2 AND text = $3 AND account = $4"
-OF_ID = """
-SELECT text FROM alias WHERE platform = $1 AND kind = $2 AND id = $3 AND account = $4 ORDER BY text LIMIT 1
+OF_IDS = """
+SELECT DISTINCT ON (id) id, text FROM alias
+WHERE platform = $1 AND kind = $2 AND id = ANY($3::bigint[]) AND account = $4 ORDER BY id, text
 """
 
 
@@ -37,9 +40,9 @@ async def find_alias(
     return number
 
 
-async def alias_of(
-    connection: Connection, account: int, *, platform: str, kind: str, number: int
-) -> str | None:
-    """Find how a platform spells one of our ids, if it was taken over from there."""
-    text: str | None = await connection.fetchval(OF_ID, platform, kind, number, account)
-    return text
+async def aliases_of(
+    connection: Connection, account: int, *, platform: str, kind: str, numbers: Iterable[int]
+) -> dict[int, str]:
+    """Find how a platform spells ids of ours; those that were taken over from there, by our number."""
+    rows = await connection.fetch(OF_IDS, platform, kind, list(numbers), account)
+    return dict(rows)

@@ -13,6 +13,7 @@ from campaigns.operations.sites import (
     get_public_site,
     get_site,
     get_sites,
+    one_site,
 )
 from campaigns.store.vapid_keys import find_vapid_key
 from crypto.vapid import generate_vapid_key, load_vapid_key
@@ -89,6 +90,18 @@ async def test_sites_are_listed_a_page_at_a_time(scope, service):
     assert ([each.site for each in second.items], second.next) == (made[2:], None)
 
 
+async def test_a_credential_may_be_for_one_site_without_saying_so(database, scope, service):
+    with pytest.raises(InvalidError):
+        await one_site(scope, service)
+    first = (await make_site(scope, service)).site.id
+    await make_site(await make_account(database), service)
+    assert await one_site(scope, service) == first
+    second = (await make_site(scope, service)).site.id
+    with pytest.raises(InvalidError):
+        await one_site(scope, service)
+    assert await one_site(msgspec.structs.replace(scope, site=second), service) == second
+
+
 async def test_a_browser_may_know_a_sites_key(service, site):
     assert (await get_public_site(service, site.id)).site == site
     with pytest.raises(NotFoundError):
@@ -99,6 +112,6 @@ async def test_only_a_credential_for_sites_may_add_one(database, service, site, 
     reader = await make_account(database, Permission.READ)
     with pytest.raises(ForbiddenError):
         await create_site(reader, service, SiteDraft(url="https://shop.example"))
-    one_site = msgspec.structs.replace(scope, site=site.id)
+    limited = msgspec.structs.replace(scope, site=site.id)
     with pytest.raises(NotFoundError):
-        await create_site(one_site, service, SiteDraft(url="https://shop.example"))
+        await create_site(limited, service, SiteDraft(url="https://shop.example"))

@@ -121,7 +121,10 @@ WITH_NAMES = {
     get_campaigns: lambda a: ((a.site,), {"limit": 9}),
     import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),
 }
-NAMES_NOTHING = {"create_site", "onboard", "get_sites", "get_credentials"}
+NAMES_NOTHING = {
+    *("create_site", "onboard", "get_sites", "get_credentials", "one_site"),
+    *("resolve", "spellings"),  # say what a text and a number are, not whether there is such a thing
+}
 """Operations without an id: their own tests show whose things they return."""
 
 

@@ -1,7 +1,7 @@
 """Aliases: a platform's text is one account's, and stands for one id."""
 
 from campaigns.store.accounts import add_account
-from campaigns.store.aliases import add_alias, alias_of, find_alias
+from campaigns.store.aliases import add_alias, aliases_of, find_alias
 
 SITE = {"platform": "pushwoosh", "kind": "site"}
 
@@ -11,9 +11,9 @@ async def test_a_text_stands_for_a_number(database):
         mine, other = await add_account(connection, "Mine"), await add_account(connection, "Other")
         assert await add_alias(connection, mine, **SITE, text="AAAAA-BBBBB", number=7)
         assert await find_alias(connection, mine, **SITE, text="AAAAA-BBBBB") == 7
-        assert await alias_of(connection, mine, **SITE, number=7) == "AAAAA-BBBBB"
+        assert await aliases_of(connection, mine, **SITE, numbers=[7, 8]) == {7: "AAAAA-BBBBB"}
         assert await find_alias(connection, other, **SITE, text="AAAAA-BBBBB") is None
-        assert await alias_of(connection, other, **SITE, number=7) is None
+        assert await aliases_of(connection, other, **SITE, numbers=[7]) == {}
         assert await find_alias(connection, mine, **SITE | {"kind": "segment"}, text="AAAAA-BBBBB") is None
 
 
