@@ -3,7 +3,8 @@
 Decides which trees are conditions, and what each comparison compares; SQL is made of it elsewhere. Values are
 compared exactly, texts by code points, and only with values of their own type. Tags, and attributes that are
 lists, compare as any of their items. `ne`, `not_in`, `not_contains` and `not_set` hold for everyone for whom
-`eq`, `in`, `contains` and `set` do not: for those who lack the field, too.
+`eq`, `in`, `contains` and `set` do not: for those who lack the field, too. An attribute may be compared as
+text, whatever its type, with A to Z as a to z: other platforms do.
 """
 
 import math
@@ -104,11 +105,13 @@ class Comparison(Struct, frozen=True):
         field: One of `FIELDS`, or `attribute.NAME`.
         op: How it is compared.
         value: A tuple for `in`, `not_in` and `between`; None for `set` and `not_set`.
+        ignore_case: Whether an attribute is compared as text, with A to Z as a to z.
     """
 
     field: str
     op: Op
     value: Values = None
+    ignore_case: bool = False
 
     @property
     def attribute(self) -> str | None:
@@ -193,8 +196,8 @@ class _Parser:
             case {"not": part, **rest} if not rest:
                 inner = self.read(part, f"{field}.not", depth - 1)
                 return None if inner is None else Not(inner)
-            case {"field": str(name), "op": str(op), **rest} if rest.keys() <= {"value"}:
-                return self._comparison(name, op, rest.get("value"), field)
+            case {"field": str(name), "op": str(op), **rest} if rest.keys() <= {"value", "ignore_case"}:
+                return self._comparison(name, op, rest, field)
         self.note(field, 'must be {"and": […]}, {"or": […]}, {"not": …} or {"field", "op", "value"}')
         return None
 
@@ -211,7 +214,7 @@ class _Parser:
                 found.append(read)
         return tuple(found)
 
-    def _comparison(self, name: str, op_text: str, value: object, field: str) -> Comparison | None:
+    def _comparison(self, name: str, op_text: str, rest: dict[str, object], field: str) -> Comparison | None:
         self._comparisons += 1
         if self._comparisons > COMPARISONS_MAX:
             self.note(field, f"is one of more than {COMPARISONS_MAX} comparisons")
@@ -224,11 +227,16 @@ class _Parser:
             ops = ", ".join(op for op in Op if op in OPS[kind])
             self.note(f"{field}.op", f"is not one of those for this field: {ops}")
             return None
-        read, problem = _read_value(name, kind, Op(op_text), value)
+        read, problem = _read_value(name, kind, Op(op_text), rest.get("value"))
         if problem:
             self.note(f"{field}.value", problem)
             return None
-        return Comparison(name, Op(op_text), read)
+        ignore_case = rest.get("ignore_case", False)
+        problem = _case_problem(kind, read, ignore_case)
+        if problem:
+            self.note(f"{field}.ignore_case", problem)
+            return None
+        return Comparison(name, Op(op_text), read, ignore_case is True)
 
 
 def kind_of(field: str) -> Kind | None:
@@ -288,6 +296,15 @@ def _problem(kind: Kind, op: Op, value: object) -> str | None:
     return "must be a text or a number" if op in _ORDER else "must be a text, a number, true or false"
 
 
+def _case_problem(kind: Kind, value: Values, ignore_case: object) -> str | None:
+    if not isinstance(ignore_case, bool):
+        return "must be true or false"
+    values = value if isinstance(value, tuple) else (value,)
+    if ignore_case and (kind is not Kind.ANY or not all(isinstance(each, str) for each in values)):
+        return "must be left out, but where an attribute is compared with texts"
+    return None
+
+
 def _moment(value: object) -> Any:
     """Return an RFC 3339 time in UTC; None if it is anything else."""
     if not isinstance(value, str):
@@ -314,8 +331,10 @@ def condition_tree(condition: Condition) -> dict[str, Any]:
             return {"or": [condition_tree(part) for part in parts]}
         case Not(part):
             return {"not": condition_tree(part)}
-        case Comparison(field, op, value):
+        case Comparison(field, op, value, ignore_case):
             tree: dict[str, Any] = {"field": field, "op": str(op)}
+            if ignore_case:
+                tree["ignore_case"] = True
             if value is not None:
                 plain = msgspec.to_builtins(value)
                 tree["value"] = list(plain) if isinstance(plain, tuple) else plain

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from campaigns.model.condition import FIELDS, OPPOSITES, And, Comparison, Condition, Kind, Not, Op, Or
 
 _ORDER = {Op.GT: ">", Op.GE: ">=", Op.LT: "<", Op.LE: "<="}
@@ -57,9 +59,9 @@ def condition_sql(condition: Condition | None, parameters: Parameters) -> str:
             return _joined(parts, "OR", "false", parameters)
         case Not(part):
             return f"NOT {condition_sql(part, parameters)}"
-        case Comparison(field, op, value):
+        case Comparison(op=op):
             if op in OPPOSITES:
-                return f"NOT {condition_sql(Comparison(field, OPPOSITES[op], value), parameters)}"
+                return f"NOT {condition_sql(replace(condition, op=OPPOSITES[op]), parameters)}"
             return f"({_comparison(condition, parameters)})"
 
 
@@ -70,7 +72,8 @@ def _joined(parts: tuple[Condition, ...], word: str, empty: str, parameters: Par
 def _comparison(comparison: Comparison, parameters: Parameters) -> str:
     if comparison.attribute is not None:
         name = parameters.add(comparison.attribute, "text")
-        return _of_attribute(f"(s.attributes -> {name})", comparison, parameters)
+        of_attribute = _of_attribute_as_text if comparison.ignore_case else _of_attribute
+        return of_attribute(f"(s.attributes -> {name})", comparison, parameters)
     column = f"s.{comparison.field}"  # one of `FIELDS`, which are columns but for the first
     match FIELDS[comparison.field]:
         case Kind.TAGS:
@@ -136,6 +139,32 @@ def _of_attribute(x: str, comparison: Comparison, parameters: Parameters) -> str
             return _any_item(x, "string", _PARTS[comparison.op].format(text="(item #>> '{}')", value=value))
     kind = "string" if isinstance(bounds[0][1], str) else "number"
     return _any_item(x, kind, " AND ".join(_bound(kind, sign, value, parameters) for sign, value in bounds))
+
+
+def _of_attribute_as_text(x: str, comparison: Comparison, parameters: Parameters) -> str:
+    """Compare each item as text, whatever its type; the collation makes both sides fold alike everywhere."""
+    text = _lower("item #>> '{}'")
+
+    def lower(value: object) -> str:
+        return _lower(parameters.add(value, "text"))
+
+    match comparison.op:
+        case Op.EQ:
+            test = f"{text} = {lower(comparison.value)}"
+        case Op.IN:
+            test = f"{text} IN ({', '.join(map(lower, _list(comparison)))})"
+        case Op.BETWEEN:
+            least, most = map(lower, _list(comparison))
+            test = f"{text} BETWEEN {least} AND {most}"
+        case Op.GT | Op.GE | Op.LT | Op.LE:
+            test = f"{text} {_ORDER[comparison.op]} {lower(comparison.value)}"
+        case _:
+            test = _PARTS[comparison.op].format(text=text, value=lower(comparison.value))
+    return f"EXISTS (SELECT FROM {_ITEMS.format(x=x)} AS item WHERE {test})"
+
+
+def _lower(text: str) -> str:
+    return f'lower(({text}) COLLATE "C")'
 
 
 def _any_item(x: str, kind: str, test: str) -> str:

@@ -1,5 +1,7 @@
 """What a condition means, said a second time over plain dicts, and strategies that make conditions up."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -28,11 +30,21 @@ def holds(tree, subscriber):
         return not holds(tree["not"], subscriber)
     field, op, value = tree["field"], tree["op"], tree.get("value")
     items = items_of(field, subscriber)
+    if tree.get("ignore_case"):
+        items, value = [folded(each) for each in items], folded(value)
     if op in {"ne", "not_in", "not_contains", "not_set"}:
         return not any(
             compare(field, {"ne": "eq"}.get(op, op.removeprefix("not_")), each, value) for each in items
         )
     return any(compare(field, op, each, value) for each in items)
+
+
+def folded(value):
+    """A value as text with A to Z as a to z; a list's items so."""
+    if isinstance(value, list):
+        return [folded(each) for each in value]
+    text = value if isinstance(value, str) else json.dumps(value)
+    return re.sub("[A-Z]", lambda match: match[0].lower(), text)
 
 
 def items_of(field, subscriber):
@@ -92,6 +104,10 @@ def _one(field, op, value=None):
     return tree if value is None else {**tree, "value": value}
 
 
+def _loose(field, op, value):
+    return {**_one(field, op, value), "ignore_case": True}
+
+
 def _list(values):
     return st.lists(values, min_size=1, max_size=3)
 
@@ -119,6 +135,9 @@ comparisons = st.one_of(
     st.builds(_one, names, _in_order, words | numbers),
     st.builds(_one, names, st.just("between"), st.tuples(words, words).map(list)),
     st.builds(_one, names, st.just("between"), st.tuples(numbers, numbers).map(list)),
+    st.builds(_loose, names, _in_words | _in_order, words),
+    st.builds(_loose, names, _listed, _list(words)),
+    st.builds(_loose, names, st.just("between"), st.tuples(words, words).map(list)),
 )
 
 

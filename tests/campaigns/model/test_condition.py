@@ -75,6 +75,13 @@ EXAMPLES = [
     (one("attribute.sizes", "eq", "xl"), True),
     (one("attribute.sizes", "not_in", ["s", "l"]), True),
     (one("attribute.sizes", "contains", "x"), True),
+    ({**one("attribute.plan", "eq", "GOLD"), "ignore_case": True}, True),
+    ({**one("attribute.plan", "not_in", ["Silver", "Gold"]), "ignore_case": True}, False),
+    ({**one("attribute.plan", "between", ["GO", "Gz"]), "ignore_case": True}, True),
+    ({**one("attribute.orders", "eq", "3"), "ignore_case": True}, True),
+    ({**one("attribute.vip", "starts", "T"), "ignore_case": True}, True),
+    ({**one("attribute.sizes", "ends", "XL"), "ignore_case": True}, True),
+    ({**one("attribute.gone", "ne", "X"), "ignore_case": True}, True),
     (one("attribute.gone", "ne", "x"), True),
     (one("attribute.gone", "not_set"), True),
     (one("attribute.a.b c", "not_set"), True),
@@ -172,6 +179,10 @@ def problems(tree, field="condition"):
         (one("seen_at", "gt", "2026-11-21T12:00:00"), "condition.value", "offset"),
         (one("seen_at", "gt", "0001-01-01T00:00:00+23:00"), "condition.value", "RFC 3339"),
         ({**one("tag", "eq", "a"), "more": 1}, "condition", "must be"),
+        ({**one("attribute.x", "eq", "a"), "ignore_case": 1}, "condition.ignore_case", "true or false"),
+        ({**one("tag", "eq", "a"), "ignore_case": True}, "condition.ignore_case", "left out"),
+        ({**one("attribute.x", "eq", 1), "ignore_case": True}, "condition.ignore_case", "left out"),
+        ({**one("attribute.x", "set"), "ignore_case": True}, "condition.ignore_case", "left out"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(tree, field, problem):
@@ -224,7 +235,8 @@ ALMOST = st.fixed_dictionaries(
         "field": st.sampled_from([*subject.FIELDS, "attribute.x"]) | json_values(WORDS),
         "op": st.sampled_from([*Op]) | json_values(WORDS),
         "value": json_values(WORDS),
-    }
+    },
+    optional={"ignore_case": json_values(WORDS)},
 )
 
 
