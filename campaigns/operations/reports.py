@@ -16,7 +16,7 @@ from campaigns.model.tokens import RecipientToken, read_recipient_token
 from campaigns.operations.finding import there
 from campaigns.operations.service import Service
 from campaigns.store.database import Connection
-from campaigns.store.reported import Picture, find_picture, find_reported_launch
+from campaigns.store.reported import find_reported_launch
 from campaigns.store.subscribers import find_subscriber_of_site
 
 
@@ -120,16 +120,6 @@ async def _target(connection: Connection, launch: Launch, subscriber: int, place
         recipient_id=spell(Kind.SUBSCRIBER, subscriber),
         variables={name: as_variable(value) for name, value in attributes.items()},
     )
-
-
-async def get_picture(service: Service, digest: bytes) -> Picture:
-    """Return a picture that was uploaded.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    async with service.begin() as connection:
-        return there(await find_picture(connection, digest), "picture")
 
 
 def _read(service: Service, text: str) -> RecipientToken | None:

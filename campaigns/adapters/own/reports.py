@@ -7,7 +7,7 @@ from campaigns.adapters.messages import HttpAnswer
 from campaigns.adapters.routes import Call
 from campaigns.adapters.service import EventsLostError
 from campaigns.model.events import read_events
-from campaigns.operations import reports
+from campaigns.operations import pictures, reports
 
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 IMMUTABLE = {
@@ -39,5 +39,5 @@ async def redirect(call: Call[Any, None]) -> HttpAnswer:
 
 async def get_picture(call: Call[Any, None]) -> HttpAnswer:
     """Answer with a picture that was uploaded."""
-    picture = await reports.get_picture(call.service, call.parameters["hash"])
+    picture = await pictures.get_picture(call.service, call.parameters["hash"])
     return HttpAnswer(200, picture.body, picture.media_type, IMMUTABLE)

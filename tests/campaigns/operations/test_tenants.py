@@ -123,6 +123,7 @@ WITH_NAMES = {
 }
 NAMES_NOTHING = {
     *("create_site", "onboard", "get_sites", "get_credentials", "one_site"),
+    "keep_picture",
     *("resolve", "spellings"),  # say what a text and a number are, not whether there is such a thing
 }
 """Operations without an id: their own tests show whose things they return."""
