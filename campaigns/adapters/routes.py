@@ -147,6 +147,7 @@ class Route:
         media_types: What the body may be sent as; empty for anything.
         origin: Which pages may call it from a browser; None for none.
         limit: The name of the limit on callers without a credential.
+        loose: Whether doubled slashes in a path, and one at its end, are passed over.
     """
 
     adapter: Adapter
@@ -163,6 +164,7 @@ class Route:
     media_types: tuple[str, ...] = (JSON,)
     origin: AllowsOrigin | None = None
     limit: str | None = None
+    loose: bool = False
 
     @property
     def segments(self) -> tuple[str, ...]:

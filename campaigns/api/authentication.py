@@ -48,7 +48,8 @@ class Authenticator:
             raise RefusedError(Reason.UNAUTHENTICATED, "This needs a credential.")
         found = await self._look_up(token, request.address)
         if found is None or found.kind != adapter.name or not found.is_valid(now):
-            await self._limiter.note(FAILED_LOGINS, counted_as(request.address))
+            if found is None or found.is_valid(now):  # a token that has ended was no guess
+                await self._limiter.note(FAILED_LOGINS, counted_as(request.address))
             raise RefusedError(Reason.UNAUTHENTICATED, "This credential is not known, or no longer valid.")
         return found
 

@@ -20,7 +20,7 @@ from campaigns.api import cross_origin
 from campaigns.api.addresses import counted_as
 from campaigns.api.authentication import Authenticator
 from campaigns.api.idempotency import KEY_MAX, Key, Repeats
-from campaigns.api.limits import OPEN, Left, Limiter, per_minute
+from campaigns.api.limits import FAILED_LOGINS, LOGIN, OPEN, Left, Limiter, per_minute
 from campaigns.api.matching import UNKNOWN, Match, Table
 from campaigns.model.credential import Credential
 from campaigns.model.problems import ProblemError
@@ -130,8 +130,17 @@ class Gateway:
         )
         key = _repeat_key(request, route, credential)
         if key is None:
-            return await _run(route, call)
+            return await self._run_counted(route, call)
         return await self._repeats.once(key, call, partial(_run, route))
+
+    async def _run_counted(self, route: Route, call: Call[Any, Any]) -> HttpAnswer:
+        """Run a call; one that logs in is counted if it fails."""
+        try:
+            return await _run(route, call)
+        except RefusedError as error:
+            if route.limit == LOGIN and error.refusal.reason is Reason.UNAUTHENTICATED:
+                await self._limiter.note(FAILED_LOGINS, counted_as(call.request.address))
+            raise
 
     async def _let_in(
         self, request: HttpRequest, route: Route, now: datetime, headers: dict[str, str]
@@ -139,13 +148,15 @@ class Gateway:
         if route.permission is None:
             try:
                 await self._limiter.take(OPEN[route.limit or "open"], counted_as(request.address))
+                if route.limit == LOGIN:
+                    await self._limiter.check(FAILED_LOGINS, counted_as(request.address))
             except RefusedError:
                 headers.update(cross_origin.refusal_headers(request, route))
                 raise
             return None
         credential = await self._authenticator.credential(route.adapter, request, now)
         left = await self._limiter.take(
-            per_minute(credential.rate or route.adapter.requests_a_minute), credential.id
+            per_minute(credential.rate or route.adapter.requests_a_minute), credential.root
         )
         headers.update(_rate_headers(route.adapter, left))
         credential.scope.require(route.permission)
@@ -203,7 +214,7 @@ def _repeat_key(request: HttpRequest, route: Route, credential: Credential | Non
         raise RefusedError(
             Reason.MALFORMED, f"The idempotency key should be 1 to {KEY_MAX} printable characters of ASCII."
         )
-    return Key(credential.id, f"{route.method} {route.path}", text)
+    return Key(credential.root, f"{route.method} {route.path}", text)
 
 
 def _rate_headers(adapter: Adapter, left: Left | None) -> Mapping[str, str]:

@@ -30,7 +30,11 @@ AWAY_SECONDS = 60.0
 FAILED_LOGINS = RateLimitItemPerMinute(10, namespace="failed-logins")
 """By address: whoever guesses credentials is soon stopped."""
 
+LOGIN = "login"
+"""The limit of routes that take a credential in the body: who guesses there is stopped, too."""
+
 OPEN: dict[str, RateLimitItem] = {
+    LOGIN: RateLimitItemPerMinute(600, namespace="login"),
     "subscribe": RateLimitItemPerMinute(60, namespace="subscribe"),
     "events": RateLimitItemPerMinute(600, namespace="events"),
     "open": RateLimitItemPerMinute(1200, namespace="open"),

@@ -1,15 +1,18 @@
 """Finding the route of a request: exact, slash by slash.
 
-Two slashes are two slashes, and nothing is redirected. A fixed segment is preferred to a parameter. What is
-unknown is answered by the adapter whose paths it would be among.
+Two slashes are two slashes, but where a route is loose, and nothing is redirected. A fixed segment is
+preferred to a parameter. What is unknown is answered by the adapter whose paths it would be among.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.adapters.routes import Adapter, Route, is_parameter
+
+_SLASHES = re.compile("/{2,}")
 
 UNKNOWN = "unknown"
 """The metric label of a path that no route has."""
@@ -48,6 +51,10 @@ class _Node:
         self.routes: dict[str, Route] = {}
 
 
+_Found = tuple[Mapping[str, Route], tuple[str, ...]]
+"""The routes at a path by method, and the values of the parameters in it."""
+
+
 class Table:
     """All routes of all adapters.
 
@@ -58,24 +65,14 @@ class Table:
     def __init__(self, routes: Sequence[Route], default: Adapter) -> None:
         self.routes = tuple(routes)
         self._default = default
-        self._root = _Node()
+        self._root, self._loose = _Node(), _Node()
         for route in routes:
-            self._add(route)
+            _add(self._root, route)
+            if route.loose:
+                _add(self._loose, route)
         adapters = {id(route.adapter): route.adapter for route in routes}.values()
         prefixes = [(prefix, adapter) for adapter in adapters for prefix in adapter.prefixes]
         self._prefixes = sorted(prefixes, key=lambda pair: -len(pair[0]))
-
-    def _add(self, route: Route) -> None:
-        node = self._root
-        for segment in route.segments:
-            if is_parameter(segment):
-                node.parameter = node.parameter or _Node()
-                node = node.parameter
-            else:
-                node = node.fixed.setdefault(segment, _Node())
-        if route.method in node.routes:
-            raise ValueError(f"{route.method} {route.path} is in the table twice")
-        node.routes[route.method] = route
 
     def adapter(self, path: str) -> Adapter:
         """Return whose path this is, or would be."""
@@ -89,7 +86,7 @@ class Table:
         """
         wanted = "GET" if method == "HEAD" else method
         allowed: dict[str, None] = {}
-        for routes, values in _find(self._root, path.split("/")):
+        for routes, values in self._found(path):
             if wanted in routes:
                 return Match(routes[wanted], values)
             allowed.update(dict.fromkeys(routes))
@@ -101,13 +98,32 @@ class Table:
             headers={"Allow": ", ".join(methods(allowed))},
         )
 
+    def _found(self, path: str) -> Iterator[_Found]:
+        """Yield what is at a path; what is there exactly comes first."""
+        yield from _find(self._root, path.split("/"))
+        plain = _SLASHES.sub("/", path).rstrip("/")
+        if plain != path:
+            yield from _find(self._loose, plain.split("/"))
+
 
 def methods(of_routes: Mapping[str, object]) -> list[str]:
     """Return the methods that a path answers, given those that its routes have."""
     return [*of_routes, *(["HEAD"] if "GET" in of_routes else []), "OPTIONS"]
 
 
-def _find(node: _Node, segments: Sequence[str]) -> Iterator[tuple[Mapping[str, Route], tuple[str, ...]]]:
+def _add(node: _Node, route: Route) -> None:
+    for segment in route.segments:
+        if is_parameter(segment):
+            node.parameter = node.parameter or _Node()
+            node = node.parameter
+        else:
+            node = node.fixed.setdefault(segment, _Node())
+    if route.method in node.routes:
+        raise ValueError(f"{route.method} {route.path} is in the table twice")
+    node.routes[route.method] = route
+
+
+def _find(node: _Node, segments: Sequence[str]) -> Iterator[_Found]:
     if not segments:
         if node.routes:
             yield node.routes, ()

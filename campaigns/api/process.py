@@ -28,7 +28,7 @@ from campaigns.metrics import Metrics
 from campaigns.model.credential import Credential
 from campaigns.operations.service import Service
 from campaigns.process import DRAINING, Readiness, run_beside, watch_database
-from campaigns.store.credentials import find_credential
+from campaigns.store.credentials import delete_ended_access_tokens, find_credential
 from campaigns.store.database import Database, DatabaseAwayError
 from campaigns.store.idempotency import delete_answers
 from worker.edges import clock
@@ -38,7 +38,7 @@ from worker.push.services import Endpoints
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 600.0
-"""How often old idempotency keys are deleted."""
+"""How often old idempotency keys and access tokens are deleted."""
 
 
 class ListenError(RuntimeError):
@@ -185,6 +185,7 @@ async def _sweep(database: Database) -> None:
         try:
             async with database.connection() as connection:
                 await delete_answers(connection, now() - KEPT)
+                await delete_ended_access_tokens(connection, now())
         except DatabaseAwayError as error:
-            log.warning("cannot delete old idempotency keys; trying again later", problem=str(error))
+            log.warning("cannot delete old keys and tokens; trying again later", problem=str(error))
         await asyncio.sleep(SWEEP_SECONDS)

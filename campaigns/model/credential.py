@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -22,6 +22,10 @@ OWN_RANDOM_BYTES = 29
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TOKEN_MAX = 4_096
 """Characters of a token, whoever made it: one may be taken over from another platform."""
+
+
+ACCESS_TOKEN_LIFE = timedelta(hours=1)
+"""How long an access token can be used: what clients of SendPulse are told, and count on."""
 
 
 class CredentialKind(StrEnum):
@@ -77,6 +81,16 @@ class Credential(Struct, frozen=True, kw_only=True):
         return self.expires_at is None or now < self.expires_at
 
     @property
+    def root(self) -> int:
+        """The credential that a caller's limits are counted by: many access tokens are one client's."""
+        return self.id if self.parent is None else self.parent
+
+    def access_ends_at(self, now: datetime) -> datetime:
+        """Return when an access token ends that is given for this credential: never after it."""
+        end = now + ACCESS_TOKEN_LIFE
+        return end if self.expires_at is None else min(end, self.expires_at)
+
+    @property
     def scope(self) -> Scope:
         """What whoever shows it may do."""
         return Scope(self.account, self.id, self.site, self.scopes)
@@ -98,12 +112,17 @@ def new_token(kind: CredentialKind, random: bytes) -> str:
 
 def own_token(random: bytes) -> str:
     """Make a token of the own API: `pm_` and 40 characters."""
+    return _PREFIX + access_token(random)
+
+
+def access_token(random: bytes) -> str:
+    """Make an access token, as SendPulse's look: 40 letters and digits."""
     number = int.from_bytes(random[:OWN_RANDOM_BYTES])
     digits = []
     for _ in range(_CHARACTERS):
         number, digit = divmod(number, len(_ALPHABET))
         digits.append(_ALPHABET[digit])
-    return _PREFIX + "".join(reversed(digits))
+    return "".join(reversed(digits))
 
 
 def digest_of(token: str) -> bytes:

@@ -16,6 +16,10 @@ ON CONFLICT (digest) DO NOTHING
 RETURNING *
 """
 FIND = "SELECT * FROM credential WHERE digest = $1"
+# Whoever revokes it waits until the access token is there, and then deletes both.
+FIND_FOR_ACCESS = """
+SELECT * FROM credential WHERE digest = $1 AND kind = $2 AND parent IS NULL FOR KEY SHARE
+"""
 LIST = """
 SELECT * FROM credential
 WHERE account = $1 AND ($2::bigint IS NULL OR site = $2) AND parent IS NULL AND id > $3 ORDER BY id LIMIT $4
@@ -23,7 +27,7 @@ WHERE account = $1 AND ($2::bigint IS NULL OR site = $2) AND parent IS NULL AND 
 REVOKE = (
     "DELETE FROM credential WHERE id = $1 AND account = $2 AND ($3::bigint IS NULL OR site = $3) RETURNING id"
 )
-DELETE_EXPIRED = "DELETE FROM credential WHERE expires_at < $1"
+DELETE_ENDED = "DELETE FROM credential WHERE parent IS NOT NULL AND expires_at < $1"
 
 
 async def add_credential(
@@ -65,6 +69,14 @@ async def find_credential(connection: Connection, digest: bytes) -> Credential |
     return None if row is None else read(row, Credential)
 
 
+async def find_credential_for_access(
+    connection: Connection, kind: CredentialKind, digest: bytes
+) -> Credential | None:
+    """Find the credential that an access token is asked for with, and keep it until the transaction ends."""
+    row = await connection.fetchrow(FIND_FOR_ACCESS, digest, kind)
+    return None if row is None else read(row, Credential)
+
+
 async def list_credentials(connection: Connection, scope: Scope, after: int, limit: int) -> list[Credential]:
     """List the credentials within a scope, without access tokens, by number, beginning behind `after`."""
     return read_all(await connection.fetch(LIST, scope.account, scope.site, after, limit), Credential)
@@ -75,6 +87,6 @@ async def revoke_credential(connection: Connection, scope: Scope, number: int) -
     return await connection.fetchval(REVOKE, number, scope.account, scope.site) is not None
 
 
-async def delete_expired_credentials(connection: Connection, now: datetime) -> None:
-    """Delete all that have ended."""
-    await connection.execute(DELETE_EXPIRED, now)
+async def delete_ended_access_tokens(connection: Connection, now: datetime) -> None:
+    """Delete all access tokens that have ended."""
+    await connection.execute(DELETE_ENDED, now)

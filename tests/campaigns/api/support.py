@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from campaigns.adapters.messages import HttpAnswer, HttpRequest
 from campaigns.adapters.own.adapter import OWN
+from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.adapters.routes import Call, Route
 from campaigns.api.authentication import Authenticator
 from campaigns.api.gateway import Gateway, Handled
@@ -79,6 +80,11 @@ async def create(call: Call[Any, Notice]) -> Made:
     return Made(f"n{len(call.service.made)}", call.body.title)
 
 
+async def log_in(call: Call[Any, bytes]) -> None:
+    if call.body != b"right":
+        raise RefusedError(Reason.UNAUTHENTICATED, "This credential is not known.")
+
+
 async def nothing(_call: Call[Any, None]) -> None:
     return None
 
@@ -103,6 +109,7 @@ ROUTES = (
     route("DELETE", "/v1/sites/{site}", nothing, permission=Permission.SITES, status=204),
     route("POST", "/v1/open", take, request=bytes, media_types=("text/plain",), origin=is_shop),
     route("POST", "//twice", nothing),
+    route("POST", "/v1/login", log_in, request=bytes, media_types=(), limit="login"),
 )
 
 

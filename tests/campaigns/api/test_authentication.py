@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from campaigns.model.credential import CredentialKind
-from tests.campaigns.api.support import KEY, NOW, World
+from campaigns.model.scope import Permission
+from tests.campaigns.api.support import KEY, NOW, World, credential
 
 
 async def status(world: World, token: str | None = KEY, address: str = "192.0.2.1") -> int:
@@ -31,6 +32,13 @@ async def test_a_credential_ends_at_its_time_although_it_is_remembered():
     assert await status(world) == 401
 
 
+async def test_a_token_that_has_ended_was_no_guess():
+    world = World()
+    digest, ended = credential("old", 9, Permission.READ, expires_at=NOW)
+    world.credentials[digest] = ended
+    assert [await status(world, "old") for _ in range(11)] == [401] * 11
+
+
 async def test_another_platforms_credential_is_none():
     world = World()
     (digest, known) = next(iter(world.credentials.items()))
@@ -45,6 +53,27 @@ async def test_who_guesses_is_stopped():
     assert await status(world) == 429
     assert world.lookups == asked
     assert await status(world, address="192.0.2.2") == 200
+
+
+async def test_who_guesses_in_a_body_is_stopped_too():
+    world = World()
+
+    async def answered(body: bytes) -> int:
+        return (await world.ask("POST", "/v1/login", body, token=None)).answer.status
+
+    assert await answered(b"right") == 200
+    assert [await answered(b"wrong") for _ in range(11)] == [401] * 10 + [429]
+    assert await answered(b"right") == 429
+    assert await status(world, "pm_1") == 429
+
+
+async def test_access_tokens_are_counted_as_the_one_client_that_they_were_given_to():
+    world = World()
+    for token in ("one", "two"):
+        digest, made = credential(token, 9, Permission.READ, rate=3)
+        world.credentials[digest] = msgspec.structs.replace(made, id=10 + len(world.credentials), parent=9)
+    tokens = ("one", "two", "one", "two")
+    assert [await status(world, token) for token in tokens] == [200, 200, 200, 429]
 
 
 async def test_who_is_known_already_is_not_stopped_by_a_neighbour_who_guesses():

@@ -18,9 +18,15 @@ async def handle(_call: object) -> None:
     return None
 
 
-def route(method: str, path: str, adapter: OwnAdapter = OWN) -> Route:
+def route(method: str, path: str, adapter: OwnAdapter = OWN, *, loose: bool = False) -> Route:
     return Route(
-        adapter=adapter, name=f"{method} {path}", method=method, path=path, handle=handle, summary=""
+        adapter=adapter,
+        name=f"{method} {path}",
+        method=method,
+        path=path,
+        handle=handle,
+        summary="",
+        loose=loose,
     )
 
 
@@ -34,6 +40,8 @@ TABLE = Table(
         route("GET", "/v1/launches/{launch}"),
         route("POST", "//push/tasks", OTHER),
         route("GET", "/push/tasks", OTHER),
+        route("GET", "/push/sites/{site}/total", OTHER, loose=True),
+        route("GET", "/push/sites", OTHER, loose=True),
         route("GET", "/"),
     ],
     OWN,
@@ -49,6 +57,9 @@ TABLE = Table(
         ("GET", "/v1/sites/preview", "/v1/sites/{site}", ("preview",)),
         ("POST", "/v1/sites/preview/segments", "/v1/sites/{site}/segments", ("preview",)),
         ("POST", "//push/tasks", "//push/tasks", ()),
+        ("GET", "/push/sites", "/push/sites", ()),
+        ("GET", "//push///sites/", "/push/sites", ()),
+        ("GET", "/push/sites/site_7/total//", "/push/sites/{site}/total", ("site_7",)),
         ("GET", "/", "/", ()),
     ],
 )
@@ -69,6 +80,9 @@ def test_what_is_in_the_table_is_found(method, path, template, values):
         ("GET", "*", Reason.UNKNOWN_PATH),
         ("POST", "/v1/sites/site_7", Reason.METHOD_NOT_ALLOWED),
         ("POST", "/push/tasks", Reason.METHOD_NOT_ALLOWED),
+        ("GET", "/push/tasks/", Reason.UNKNOWN_PATH),
+        ("POST", "//push/sites/", Reason.METHOD_NOT_ALLOWED),
+        ("GET", "//", Reason.UNKNOWN_PATH),
     ],
 )
 def test_what_is_not_in_the_table_is_refused(method, path, reason):

@@ -11,6 +11,7 @@ from campaigns.model.credential import (
     TOKEN_RANDOM_BYTES,
     Credential,
     CredentialKind,
+    access_token,
     credential_problems,
     digest_of,
     new_token,
@@ -57,6 +58,18 @@ def test_a_credential_ends_at_its_time():
     assert credential().is_valid(NOW)
     assert credential(expires_at=NOW + timedelta(seconds=1)).is_valid(NOW)
     assert not credential(expires_at=NOW).is_valid(NOW)
+
+
+def test_an_access_token_ends_after_an_hour_or_with_its_credential():
+    assert credential().access_ends_at(NOW) == NOW + timedelta(hours=1)
+    soon = NOW + timedelta(minutes=1)
+    assert credential(expires_at=soon).access_ends_at(NOW) == soon
+    assert (credential().root, credential(parent=2).root) == (3, 2)
+
+
+@given(st.binary(min_size=OWN_RANDOM_BYTES, max_size=OWN_RANDOM_BYTES))
+def test_an_access_token_has_forty_characters(random):
+    assert re.fullmatch(r"[0-9A-Za-z]{40}", access_token(random))
 
 
 @pytest.mark.parametrize(

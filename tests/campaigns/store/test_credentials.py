@@ -7,7 +7,7 @@ from campaigns.model.scope import Permission
 from campaigns.store.accounts import add_account
 from campaigns.store.credentials import (
     add_credential,
-    delete_expired_credentials,
+    delete_ended_access_tokens,
     find_credential,
     list_credentials,
     revoke_credential,
@@ -59,12 +59,12 @@ async def test_access_tokens_go_with_their_credential(database):
         assert await find_credential(connection, digest_of("access")) is None
 
 
-async def test_those_that_have_ended_are_deleted(database):
+async def test_access_tokens_that_have_ended_are_deleted(database):
     async with database.transaction() as connection:
         account = await add_account(connection, "Mine")
-        await add(connection, account, "old", expires_at=NOON)
-        await add(connection, account, "new", expires_at=NOON + timedelta(hours=1))
-        forever = await add(connection, account, "forever")
-        await delete_expired_credentials(connection, NOON + timedelta(minutes=1))
-        left = await list_credentials(connection, scope_of(account), -1, 10)
-        assert [each.id for each in left] == [forever.id - 1, forever.id]
+        client = await add(connection, account, "client", expires_at=NOON)
+        await add(connection, account, "old", parent=client.id, expires_at=NOON)
+        new = await add(connection, account, "new", parent=client.id, expires_at=NOON + timedelta(hours=1))
+        await delete_ended_access_tokens(connection, NOON + timedelta(minutes=1))
+        left = await connection.fetch("SELECT id FROM credential ORDER BY id")
+        assert [row["id"] for row in left] == [client.id, new.id]
