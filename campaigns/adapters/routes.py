@@ -4,7 +4,7 @@ Routing, authorisation, metric labels, the OpenAPI document and tests all derive
 serves anything.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -33,6 +33,10 @@ class Parameter(Struct, frozen=True):
     about: str
 
 
+def count_nothing(_fields: int) -> None:
+    """Count nothing."""
+
+
 class NoQuery(Struct, frozen=True):
     """A query whose parameters are all ignored."""
 
@@ -49,6 +53,7 @@ class Call(Generic[Query, Body]):
         scope: Who asks; None where the route needs no credential.
         service: What operations need.
         now: When it came.
+        count_ignored: Is told how many fields were passed over.
     """
 
     request: HttpRequest
@@ -58,6 +63,12 @@ class Call(Generic[Query, Body]):
     scope: Scope | None
     service: Any
     now: datetime
+    count_ignored: Callable[[int], object] = count_nothing
+
+    def ignored(self, names: Collection[str]) -> None:
+        """Note fields that only decorate, and that this service passes over; their names go nowhere."""
+        if names:
+            self.count_ignored(len(names))
 
     @property
     def caller(self) -> Scope:

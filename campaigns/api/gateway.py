@@ -37,6 +37,10 @@ ReadBody = Callable[[], Awaitable[bytes]]
 """Reads the body; raises RefusedError if it is too large."""
 
 
+def count_nothing(_adapter: str, _fields: int) -> None:
+    """Count nothing."""
+
+
 class Handled(NamedTuple):
     """A request's end.
 
@@ -63,6 +67,7 @@ class Gateway:
         away: The errors that mean that the database or Kafka cannot be reached.
         now: The clock.
         time_limit: Seconds that a request may take.
+        count_ignored: Is told of fields that were passed over: whose words they are, and how many.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Gateway:
         away: tuple[type[Exception], ...],
         now: Callable[[], datetime],
         time_limit: float = TIME_LIMIT,
+        count_ignored: Callable[[str, int], object] = count_nothing,
     ) -> None:
         self._table = table
         self._service = service
@@ -85,6 +91,7 @@ class Gateway:
         self._away = away
         self._now = now
         self._time_limit = time_limit
+        self._count_ignored = count_ignored
 
     async def answer(self, request: HttpRequest, read_body: ReadBody) -> Handled:
         """Answer a request, whatever becomes of it."""
@@ -127,6 +134,7 @@ class Gateway:
             scope=credential.scope if credential else None,
             service=self._service,
             now=now,
+            count_ignored=partial(self._count_ignored, route.adapter.name),
         )
         key = _repeat_key(request, route, credential)
         if key is None:

@@ -80,7 +80,7 @@ async def serve(
             Database(settings.database_url.get_secret_value(), size=settings.database_pool)
         )
         events = await stack.enter_async_context(EventWriter(settings))
-        gateway = _gateway(settings, database, events, more_routes, dev=dev)
+        gateway = _gateway(settings, database, events, more_routes, metrics, dev=dev)
         server = await stack.enter_async_context(
             ApiServer(
                 gateway,
@@ -100,6 +100,7 @@ def _gateway(
     database: Database,
     events: EventWriter,
     more_routes: Sequence[Route],
+    metrics: Metrics,
     *,
     dev: bool,
 ) -> Gateway:
@@ -118,6 +119,7 @@ def _gateway(
         repeats=Repeats(transactions(service)),
         away=(DatabaseAwayError, EventsLostError),
         now=now,
+        count_ignored=metrics.count_ignored,
     )
 
 
