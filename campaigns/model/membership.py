@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from campaigns.model.problems import ConflictError
 from campaigns.model.subscriber import (
     BrowserSubscription,
     Known,
@@ -52,19 +53,23 @@ def newcomer(
 def subscribed(
     known: Subscriber, subscription: BrowserSubscription, vapid_key: str, said: Profile, now: datetime
 ) -> Subscriber:
-    """Return a known subscriber whose browser has subscribed again, or confirms that it is subscribed."""
+    """Return a known subscriber whose browser has subscribed again, or confirms that it is subscribed.
+
+    Whoever was switched off with this subscription stays so: browsers confirm it at every visit.
+    """
     profile = updated(known.profile, said)
+    is_off = known.status is SubscriberStatus.OFF and known.subscription == subscription
     is_news = (known.subscription, known.vapid_key, known.profile) != (subscription, vapid_key, profile)
-    was_active = known.status is SubscriberStatus.ACTIVE
+    stays = is_off or known.status is SubscriberStatus.ACTIVE
     return msgspec.structs.replace(
         known,
-        status=SubscriberStatus.ACTIVE,
+        status=SubscriberStatus.OFF if is_off else SubscriberStatus.ACTIVE,
         subscription=subscription,
         vapid_key=vapid_key,
         profile=profile,
-        updated_at=now if is_news or not was_active else known.updated_at,
+        updated_at=known.updated_at if stays and not is_news else now,
         seen_at=now,
-        status_at=known.status_at if was_active else now,
+        status_at=known.status_at if stays else now,
     )
 
 
@@ -80,6 +85,20 @@ def unsubscribed(known: Subscriber, now: datetime) -> Subscriber:
         updated_at=now,
         status_at=now,
     )
+
+
+def switched(known: Subscriber, now: datetime, *, on: bool) -> Subscriber:
+    """Return a subscriber who is sent to, or not, from now on; the subscription stays for when it is again.
+
+    Raises:
+        ConflictError: It is to be sent to, and has no subscription that works.
+    """
+    status = SubscriberStatus.ACTIVE if on else SubscriberStatus.OFF
+    if known.status is status or (not on and known.status is not SubscriberStatus.ACTIVE):
+        return known
+    if on and (known.status is not SubscriberStatus.OFF or known.subscription is None):
+        raise ConflictError(f"The subscriber is {known.status}; its browser must subscribe anew.")
+    return msgspec.structs.replace(known, status=status, updated_at=now, status_at=now)
 
 
 def displaced(known: Subscriber, now: datetime) -> Subscriber:

@@ -3,6 +3,7 @@
 from campaigns.store.database import Connection
 
 ADD = "INSERT INTO account (name, zone) VALUES ($1, $2) RETURNING id"
+ZONE = "SELECT zone FROM account WHERE id = $1"
 FIRST = "SELECT id FROM account ORDER BY id LIMIT 1"
 LOCK = "LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"
 
@@ -11,6 +12,12 @@ async def add_account(connection: Connection, name: str, zone: str = "UTC") -> i
     """Add an account, and return its number."""
     number: int = await connection.fetchval(ADD, name, zone)
     return number
+
+
+async def zone_of_account(connection: Connection, number: int) -> str:
+    """Return the time zone in which an account's wall times are meant."""
+    zone: str = await connection.fetchval(ZONE, number)
+    return zone
 
 
 async def first_account(connection: Connection) -> int:

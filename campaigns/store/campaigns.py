@@ -54,6 +54,13 @@ UPDATE campaign SET status = $3, adapter = $4, name = $5, content = $6, template
     track_clicks = $16, options = $17, updated_at = $18
 WHERE id = $1 AND site = $2
 """
+LIST_OF_ACCOUNT = """
+SELECT campaign.* FROM campaign JOIN site ON site.id = campaign.site
+WHERE site.account = $1 AND ($2::bigint IS NULL OR site.id = $2) AND ($3::bigint IS NULL OR site.id = $3)
+    AND ($4::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) >= $4)
+    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5)
+ORDER BY campaign.id DESC OFFSET $6 LIMIT $7
+"""
 # Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
 DUE_TO_CHANGE = """
 SELECT campaign.*, site.account FROM campaign JOIN site ON site.id = campaign.site
@@ -108,6 +115,33 @@ async def list_campaigns(
         limit: At most so many.
     """
     return [_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
+
+
+async def list_campaigns_of_account(
+    connection: Connection,
+    scope: Scope,
+    *,
+    site: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    offset: int,
+    limit: int,
+) -> list[Campaign]:
+    """List the campaigns within a scope, the newest first.
+
+    Args:
+        connection: A connection.
+        scope: Who asks.
+        site: Only this one's.
+        since: Only those that start, or were made if they have no start, at this moment or later.
+        until: Only those at this moment or before.
+        offset: How many are passed over.
+        limit: At most so many.
+    """
+    rows = await connection.fetch(
+        LIST_OF_ACCOUNT, scope.account, scope.site, site, since, until, offset, limit
+    )
+    return [_campaign(row) for row in rows]
 
 
 async def find_due_campaign(

@@ -15,6 +15,10 @@ FIND_ANY = "SELECT * FROM site WHERE id = $1"
 LIST = """
 SELECT * FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2) AND id > $3 ORDER BY id LIMIT $4
 """
+LIST_BY_OFFSET = """
+SELECT * FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2) ORDER BY id OFFSET $3 LIMIT $4
+"""
+COUNT = "SELECT count(*) FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2)"
 REPLACE = """
 UPDATE site SET url = $3, origins = $4, redirect_origins = $5, name = $6, zone = $7, vapid_key = $8,
     identity_secret = $9, defaults = $10
@@ -43,6 +47,17 @@ async def find_any_site(connection: Connection, number: int) -> Site | None:
 async def list_sites(connection: Connection, scope: Scope, after: int, limit: int) -> list[Site]:
     """List the sites within a scope, by number, beginning behind `after`."""
     return read_all(await connection.fetch(LIST, scope.account, scope.site, after, limit), Site)
+
+
+async def list_sites_by_offset(connection: Connection, scope: Scope, offset: int, limit: int) -> list[Site]:
+    """List the sites within a scope by number, passing over `offset` of them."""
+    return read_all(await connection.fetch(LIST_BY_OFFSET, scope.account, scope.site, offset, limit), Site)
+
+
+async def count_sites(connection: Connection, scope: Scope) -> int:
+    """Count the sites within a scope."""
+    number: int = await connection.fetchval(COUNT, scope.account, scope.site)
+    return number
 
 
 async def replace_site(connection: Connection, site: Site) -> None:

@@ -113,8 +113,8 @@ WHERE s.id = i.known AND i.problem IS NULL AND k.site = $1 AND k.subscriber = s.
 """
 UPDATE = """
 UPDATE subscriber AS s SET
-    status = 'active',
-    status_at = CASE s.status WHEN 'active' THEN s.status_at ELSE $2 END,
+    status = CASE s.status WHEN 'off' THEN 'off' ELSE 'active' END,
+    status_at = CASE WHEN s.status IN ('active', 'off') THEN s.status_at ELSE $2 END,
     vapid_key = $1,
     payload_format = i.payload_format,
     hwid = coalesce(i.hwid, s.hwid),
@@ -276,7 +276,7 @@ async def _update(
 ) -> int:
     """Update those who are known, and note in `changes` who is active again."""
     for status, slot, count in await connection.fetch(COUNT_UPDATED):
-        if status != _ACTIVE:
+        if status not in {_ACTIVE, SubscriberStatus.OFF}:
             changes[SubscriberStatus(status), slot] -= count
             changes[_ACTIVE, slot] += count
     await connection.execute(LEAVE_KEYS, batch.site)

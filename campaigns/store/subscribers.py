@@ -145,7 +145,7 @@ async def list_by_external_id(
 ) -> list[Subscriber]:
     """List a user's subscribers, one for each browser, by number, beginning behind `after`."""
     rows = await connection.fetch(LIST_BY_EXTERNAL_ID, site, external_id, after, limit)
-    return [_subscriber(row) for row in rows]
+    return [read_subscriber(row) for row in rows]
 
 
 async def list_subscribers(
@@ -168,7 +168,7 @@ async def list_subscribers(
         limit: At most so many.
     """
     rows = await connection.fetch(LIST, site, list(statuses), after, tag, limit)
-    return [_subscriber(row) for row in rows]
+    return [read_subscriber(row) for row in rows]
 
 
 async def pages(connection: Connection, site: int, size: int = 1_000) -> AsyncIterator[list[Subscriber]]:
@@ -284,10 +284,11 @@ def _keys(subscriber: Subscriber) -> dict[str, str]:
 
 
 def _found(row: Row | None) -> Subscriber | None:
-    return None if row is None else _subscriber(row)
+    return None if row is None else read_subscriber(row)
 
 
-def _subscriber(row: Row) -> Subscriber:
+def read_subscriber(row: Row) -> Subscriber:
+    """Return a row as a subscriber."""
     columns = dict(row)
     has_keys = columns["endpoint"] is not None and columns["p256dh"] is not None
     return Subscriber(

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from campaigns.model.membership import displaced, newcomer, own_hwid, subscribed, unsubscribed
+from campaigns.model.membership import displaced, newcomer, own_hwid, subscribed, switched, unsubscribed
+from campaigns.model.problems import ConflictError
 from campaigns.model.subscriber import BrowserSubscription, Known, Match, Profile, SubscriberStatus
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -43,6 +44,34 @@ def test_what_is_new_is_a_change(said):
 def test_a_new_subscription_revives(status):
     again = subscribed(made(status=status, subscription=None), ONE, "shop", Profile(), LATER)
     assert (again.status, again.status_at, again.updated_at) == (SubscriberStatus.ACTIVE, LATER, LATER)
+
+
+def test_who_is_switched_off_stays_so_until_switched_on_or_subscribed_anew():
+    off = switched(made(), LATER, on=False)
+    assert (off.status, off.subscription, off.status_at) == (SubscriberStatus.OFF, ONE, LATER)
+    assert switched(off, NOW, on=False) == off
+    confirmed = subscribed(off, ONE, "shop", Profile(), LATER + timedelta(hours=1))
+    assert (confirmed.status, confirmed.status_at) == (SubscriberStatus.OFF, LATER)
+    assert subscribed(off, OTHER, "shop", Profile(), LATER).status is SubscriberStatus.ACTIVE
+    on = switched(off, NOW, on=True)
+    assert (on.status, on.subscription, on.status_at) == (SubscriberStatus.ACTIVE, ONE, NOW)
+    assert switched(on, LATER, on=True) == on
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        made(status=SubscriberStatus.UNSUBSCRIBED, subscription=None),
+        made(status=SubscriberStatus.OFF, subscription=None),
+        made(status=SubscriberStatus.EXPIRED),
+        made(status=SubscriberStatus.BOUNCED),
+    ],
+    ids=["unsubscribed", "no subscription", "expired", "bounced"],
+)
+def test_nobody_is_switched_on_who_cannot_be_sent_to(known):
+    with pytest.raises(ConflictError):
+        switched(known, LATER, on=True)
+    assert switched(known, LATER, on=False) == known
 
 
 def test_whoever_unsubscribes_has_no_keys_any_more():

@@ -28,8 +28,10 @@ from campaigns.operations.campaigns import (
     remove_campaign,
     resume_campaign,
 )
+from campaigns.operations.creating import create_and_launch
 from campaigns.operations.credentials import CredentialDraft, create_credential, delete_credential
 from campaigns.operations.importing import export_page, import_lines
+from campaigns.operations.listing import Window, all_campaigns, all_subscribers
 from campaigns.operations.segments import (
     SegmentChanges,
     create_segment,
@@ -54,6 +56,7 @@ from campaigns.operations.subscribers import (
     get_subscribers,
     subscribe,
 )
+from campaigns.operations.switching import switch_subscriber
 from campaigns.operations.templates import (
     TemplateChanges,
     create_template,
@@ -88,6 +91,7 @@ CALLS = {
     erase_user: lambda a: (a.site, "u"),
     count_by_status: lambda a: (a.site,),
     export_page: lambda a: (a.site, -1),
+    all_subscribers: lambda a: (a.site, Window(0, 9)),
     create_segment: lambda a: (a.site, "x", NEWS),
     get_segment: lambda a: (a.segment,),
     get_segments: lambda a: (a.site, 0, 9),
@@ -101,6 +105,7 @@ CALLS = {
     edit_template: lambda a: (a.template, TemplateChanges(name="x"), LATER),
     remove_template: lambda a: (a.template,),
     create_campaign: lambda a: (a.site, DRAFT, NOW),
+    create_and_launch: lambda a: (a.site, DRAFT, NOW),
     get_campaign: lambda a: (a.campaign,),
     edit_campaign: lambda a: (a.campaign, CampaignChanges(name="x"), LATER),
     copy_campaign: lambda a: (a.campaign, NOW),
@@ -119,11 +124,14 @@ CALLS = {
 WITH_NAMES = {
     get_subscribers: lambda a: ((a.site,), {"after": -1, "limit": 9}),
     get_campaigns: lambda a: ((a.site,), {"limit": 9}),
+    all_campaigns: lambda a: ((Window(0, 9),), {"site": a.site}),
+    switch_subscriber: lambda a: ((a.subscriber, LATER), {"on": False}),
     import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),
 }
 NAMES_NOTHING = {
     *("create_site", "onboard", "get_sites", "get_credentials", "one_site"),
     "keep_picture",
+    *("all_sites", "count_all_sites", "account_zone"),
     *("resolve", "spellings"),  # say what a text and a number are, not whether there is such a thing
 }
 """Operations without an id: their own tests show whose things they return."""

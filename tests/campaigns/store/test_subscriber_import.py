@@ -256,12 +256,12 @@ class Meaning:
         if known is None:
             fields = dict.fromkeys(("created_at", "updated_at", "seen_at", "status_at"), LATER)
             known = subscriber_of(self.site, number, subscription=each.subscription, **fields)
-        is_active = known.status is SubscriberStatus.ACTIVE
+        stays = known.status in {SubscriberStatus.ACTIVE, SubscriberStatus.OFF}
         profile = updated(known.profile, each.profile)
         self.people[endpoint] = msgspec.structs.replace(
             known,
-            status=SubscriberStatus.ACTIVE,
-            status_at=known.status_at if is_active else LATER,
+            status=known.status if stays else SubscriberStatus.ACTIVE,
+            status_at=known.status_at if stays else LATER,
             updated_at=LATER,
             vapid_key="imported",
             profile=profile,
