@@ -69,12 +69,14 @@ class Refusal(Struct, frozen=True):
         detail: One sentence for whoever called.
         problems: What is wrong with single fields.
         headers: What any answer to this must carry (`Retry-After`, `Allow`).
+        what: Of what there is none, in a word, where that is the reason; some platforms have codes for it.
     """
 
     reason: Reason
     detail: str
     problems: tuple[FieldProblem, ...] = ()
     headers: Mapping[str, str] = {}
+    what: str = ""
 
 
 class RefusedError(Exception):
@@ -87,9 +89,10 @@ class RefusedError(Exception):
         *,
         problems: tuple[FieldProblem, ...] = (),
         headers: Mapping[str, str] | None = None,
+        what: str = "",
     ) -> None:
         super().__init__(detail)
-        self.refusal = Refusal(reason, detail, problems, headers or {})
+        self.refusal = Refusal(reason, detail, problems, headers or {}, what)
 
 
 _REASONS: tuple[tuple[type[ProblemError], Reason], ...] = (
@@ -106,4 +109,5 @@ def refusal_of(problem: ProblemError) -> Refusal:
     reason = next((reason for kind, reason in _REASONS if isinstance(problem, kind)), Reason.CONFLICT)
     if isinstance(problem, InvalidError):
         return Refusal(reason, "The request has fields that cannot be used.", problem.problems)
-    return Refusal(reason, problem.detail)
+    what = problem.what if isinstance(problem, NotFoundError) else ""
+    return Refusal(reason, problem.detail, what=what)

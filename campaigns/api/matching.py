@@ -37,7 +37,7 @@ class Match(NamedTuple):
             except UnicodeDecodeError:
                 found = None
             if found is None:
-                raise RefusedError(Reason.NOT_FOUND, f"There is no such {name}.")
+                raise RefusedError(Reason.NOT_FOUND, f"There is no such {name}.", what=name)
             read[name] = found
         return read
 

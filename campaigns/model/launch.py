@@ -23,6 +23,10 @@ SECONDS_A_RECIPIENT = 1.0
 """A default stretch is no longer than this for each recipient: a test to three people takes no hour."""
 
 
+DEFAULT_STRETCH = "default_stretch_time"
+"""Among a campaign's options: seconds of the stretch where it does not say any."""
+
+
 class LaunchState(StrEnum):
     """How far a launch has come: `writing` jobs, all of them `written`, or `done`: counted to the end."""
 
@@ -126,7 +130,7 @@ def launch_of(
         target=target,
         start_at=max(moment, now),
         local_time=plan.local_time,
-        stretch_time=stretch_of(plan, defaults, targeted),
+        stretch_time=stretch_of(plan, defaults_of(campaign, defaults), targeted),
         ttl=ttl_of(plan, defaults),
         ends_at=plan.ends_at,
         urgency=plan.urgency or Urgency.NORMAL,
@@ -165,6 +169,12 @@ def send_of(
         track_clicks=track_clicks,
         targeted=targeted,
     )
+
+
+def defaults_of(campaign: Campaign, defaults: Defaults) -> Defaults:
+    """Return what a site's campaign begins with: its adapter's platform may spread where nobody asks."""
+    stretch = campaign.options.get(DEFAULT_STRETCH)
+    return defaults if stretch is None else msgspec.structs.replace(defaults, stretch_time=stretch)
 
 
 def stretch_of(plan: Plan, defaults: Defaults, recipients: int) -> float:

@@ -28,7 +28,7 @@ from campaigns.operations.campaigns import (
     remove_campaign,
     resume_campaign,
 )
-from campaigns.operations.creating import create_and_launch
+from campaigns.operations.creating import create_and_launch, sending_to
 from campaigns.operations.credentials import CredentialDraft, create_credential, delete_credential
 from campaigns.operations.importing import export_page, import_lines
 from campaigns.operations.listing import Window, all_campaigns, all_subscribers
@@ -106,6 +106,7 @@ CALLS = {
     remove_template: lambda a: (a.template,),
     create_campaign: lambda a: (a.site, DRAFT, NOW),
     create_and_launch: lambda a: (a.site, DRAFT, NOW),
+    sending_to: lambda a: (a.site,),
     get_campaign: lambda a: (a.campaign,),
     edit_campaign: lambda a: (a.campaign, CampaignChanges(name="x"), LATER),
     copy_campaign: lambda a: (a.campaign, NOW),
