@@ -9,6 +9,12 @@ PREFIX = "pushmill_campaigns_"
 ADAPTERS = ("own", "sendpulse", "pushary", "truepush", "pushpilot", "pushwoosh")
 LAUNCH_STATES = ("writing", "written", "paused")
 POOL_STATES = ("used", "idle")
+COLLECTED = ("outcomes", "expired", "events")
+"""Topics that are read, by their names without the prefix."""
+
+DUE = ("campaign",)
+"""Kinds of what has a time at which it is due."""
+
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TOO_MANY_REQUESTS = 429
 
@@ -31,7 +37,7 @@ class Metrics:
         self.launched_recipients = self._counter("launched_recipients", "Recipients written to send jobs")
         self.launches = self._gauge("launches", "Launches that are not done", "state")
         self.launch_stalled = self._gauge(
-            "launch_stalled_seconds", "How long the launch that waits longest has written nothing, in seconds"
+            "launch_stalled_seconds", "How long a launch has waited for a launcher, at most, in seconds"
         )
         self.outbox_oldest = self._gauge("outbox_oldest_seconds", "Age of the oldest small send, in seconds")
         self.collector_lag = self._gauge("collector_lag_records", "Kafka records not collected yet", "topic")
@@ -60,6 +66,11 @@ class Metrics:
             self.launches.labels(state)
         for state in POOL_STATES:
             self.database_pool.labels(state)
+        for topic in COLLECTED:
+            self.collector_lag.labels(topic)
+            self.foreign.labels(topic)
+        for kind in DUE:
+            self.due_overdue.labels(kind)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, f"{about}.", labels, registry=self._registry)

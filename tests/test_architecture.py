@@ -27,7 +27,10 @@ WORKER_CORE = (
 CORE_ROOMS = (*WORKER_CORE, "campaigns.model")
 """Everything that decides: no I/O, no clock, no randomness, no async; values come in as arguments."""
 
-CORE_MODULES = ("campaigns.launch.pace", "campaigns.launch.records", "campaigns.collect.outcomes")
+CORE_MODULES = (
+    *("campaigns.launch.pace", "campaigns.launch.records", "campaigns.launch.stalls"),
+    "campaigns.collect.outcomes",
+)
 """Modules of other rooms that are held to the same."""
 
 CONTRACT = ("crypto", "worker.records", "worker.push")

@@ -4,15 +4,14 @@ Decides nothing about when a chunk may be written (`pace` does), nor what is in 
 """
 
 from collections.abc import Iterable, Sequence
-from zoneinfo import available_timezones
 
 import structlog
 
-from campaigns.launch.chunks import next_chunk, next_due
+from campaigns.launch.chunks import next_chunk
 from campaigns.launch.markers import FoundMarker
-from campaigns.launch.pace import Pace, Standing, Turns, may_write_at
-from campaigns.launch.parts import Part, parts_of
+from campaigns.launch.pace import Turns
 from campaigns.launch.service import Service
+from campaigns.launch.standings import Standings
 from campaigns.launch.transaction import MarkedWriter
 from campaigns.model.ids import read_launch
 from campaigns.model.marker import decode_launch_marker
@@ -77,8 +76,7 @@ class SlotLauncher:
         )
         self.has_launches = False
         self._turns = Turns()
-        self._paces: dict[int, Pace] = {}
-        self._parts: dict[int, list[Part]] = {}
+        self._standings = Standings()
 
     async def step(self) -> bool:
         """Write the next chunk that may be written; return whether there was one.
@@ -89,15 +87,16 @@ class SlotLauncher:
         """
         async with self._service.database.connection() as connection:
             opened = await open_launches(connection, self._slot)
-        self._forget_all_but(opened)
+        self._standings.forget_all_but(opened)
         self.has_launches = bool(opened)
         if opened and not self._writer.claimed:
             await self._writer.claim()
             return True  # what has just been read may be a chunk behind
         await self._finish(each for each in opened if each.launch.wanted is State.CANCELLED)
         running = {each.launch.id: each for each in opened if each.launch.wanted is State.RUNNING}
-        times = {number: self._may_write_at(each) for number, each in running.items()}
-        whose = self._turns.next(times, clock.now())
+        now = clock.now()
+        times = {number: self._standings.may_write_at(each, now) for number, each in running.items()}
+        whose = self._turns.next(times, now)
         if whose is None:
             return False
         await self._write(running[whose])
@@ -110,7 +109,7 @@ class SlotLauncher:
     async def _write(self, opened: OpenLaunch) -> None:
         blueprint = self._service.blueprint_of(opened.launch, own_worker=opened.site_sdk)
         async with self._service.database.connection() as connection:
-            chunk = await next_chunk(connection, opened, self._parts_of(opened), blueprint)
+            chunk = await next_chunk(connection, opened, self._standings.parts_of(opened), blueprint)
             if chunk is not None and chunk.records:
                 # Before, because afterwards nobody might be left to do it: a little too late is harmless.
                 await keep_last_due(connection, opened.launch.id, chunk.last_due_at)
@@ -126,27 +125,3 @@ class SlotLauncher:
             async with self._service.database.transaction() as connection:
                 await finish_launches(connection, numbers)
             log.info("launches are written", slot=self._slot, launches=len(numbers))
-
-    def _may_write_at(self, opened: OpenLaunch) -> float:
-        launch = opened.launch
-        due = next_due(opened, self._parts_of(opened))
-        pace = self._paces.setdefault(launch.id, Pace()).look(opened.settled, clock.now())
-        standing = Standing(
-            due=launch.start_at.timestamp() if due is None else due.timestamp(),
-            timed=bool(launch.stretch_time or launch.local_time),
-            written=launch.written,
-            settled=opened.settled,
-            pace=pace,
-        )
-        return may_write_at(standing)
-
-    def _parts_of(self, opened: OpenLaunch) -> list[Part]:
-        number = opened.launch.id
-        if number not in self._parts:
-            self._parts[number] = parts_of(opened.launch, opened.site_zone, available_timezones())
-        return self._parts[number]
-
-    def _forget_all_but(self, opened: Sequence[OpenLaunch]) -> None:
-        numbers = {each.launch.id for each in opened}
-        self._paces = {number: pace for number, pace in self._paces.items() if number in numbers}
-        self._parts = {number: parts for number, parts in self._parts.items() if number in numbers}

@@ -18,7 +18,7 @@ SELECT launch.*, coalesce(launch.zone, site.zone) AS site_zone,
     coalesce((site.defaults ->> 'sdk')::boolean, true) AS site_sdk,
     (SELECT coalesce(sum(count), 0)::bigint FROM launch_count AS c WHERE c.launch = launch.id) AS settled
 FROM launch JOIN site ON site.id = launch.site
-WHERE launch.slot = $1 AND launch.state = 'writing'
+WHERE ($1::smallint IS NULL OR launch.slot = $1) AND launch.state = 'writing'
 ORDER BY launch.id
 """
 # Small sends, which a relay writes, have no cursor.
@@ -30,7 +30,7 @@ WHERE id = (SELECT campaign FROM launch WHERE id = $1 AND nonce = $2) AND status
 """
 KEEP = """
 WITH kept AS (
-    UPDATE launch SET cursor = $3, job = $4, written = $5, marker_offset = $6
+    UPDATE launch SET cursor = $3, job = $4, written = $5, marker_offset = $6, moved_at = now()
     WHERE id = $1 AND nonce = $2 AND cursor < $3
     RETURNING campaign, written
 )
@@ -78,6 +78,7 @@ class OpenLaunch(NamedTuple):
         settled: Recipients that have an outcome.
         site_zone: Where subscribers without a zone are: the site's zone when the launch began.
         site_sdk: Whether the site's service worker is ours.
+        moved_at: When the cursor moved last; when the launch was made, if it never has.
     """
 
     launch: Launch
@@ -86,14 +87,16 @@ class OpenLaunch(NamedTuple):
     settled: int
     site_zone: str
     site_sdk: bool
+    moved_at: datetime
 
 
-async def open_launches(connection: Connection, slot: int) -> list[OpenLaunch]:
-    """List the launches of a slot that are not written to their end, paused and cancelled ones, too."""
+async def open_launches(connection: Connection, slot: int | None = None) -> list[OpenLaunch]:
+    """List the launches of a slot, or of all, that are not written to their end, paused ones, too."""
     return [
         OpenLaunch(
             read_launch(row),
             *(row["cursor"], row["job"], row["settled"], row["site_zone"], row["site_sdk"]),
+            row["moved_at"] or row["created_at"],
         )
         for row in await connection.fetch(OPEN, slot)
     ]

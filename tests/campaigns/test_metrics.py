@@ -1,6 +1,8 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
-from campaigns.metrics import Metrics
+from campaigns.collect.collector import TOPICS
+from campaigns.metrics import COLLECTED, DUE, Metrics
+from campaigns.schedule.due import CAMPAIGN
 
 CONTRACT = {
     "pushmill_campaigns_http_requests": ("counter", ("adapter", "route", "code")),
@@ -31,6 +33,15 @@ def test_what_is_known_beforehand_is_there_from_the_start():
     text = generate_latest(registry).decode()
     assert 'pushmill_campaigns_rate_limited_total{adapter="pushwoosh"} 0.0' in text
     assert 'pushmill_campaigns_database_pool{state="idle"} 0.0' in text
+    assert 'pushmill_campaigns_collector_lag_records{topic="events"} 0.0' in text
+    assert 'pushmill_campaigns_foreign_total{topic="outcomes"} 0.0' in text
+    assert 'pushmill_campaigns_due_overdue_seconds{kind="campaign"} 0.0' in text
+    assert "pushmill_campaigns_launch_stalled_seconds 0.0" in text
+
+
+def test_the_labels_that_are_known_beforehand_are_those_that_there_will_be():
+    assert COLLECTED == TOPICS
+    assert CAMPAIGN in DUE
 
 
 def test_a_request_is_counted_by_its_route():

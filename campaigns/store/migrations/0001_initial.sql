@@ -244,6 +244,7 @@ CREATE TABLE launch (
     cursor        bigint NOT NULL DEFAULT -1,         -- the last subscriber's id that is written, as the newest marker says
     job           integer NOT NULL DEFAULT 0,         -- number of the next job
     marker_offset bigint,                             -- where the newest marker of its slot was found
+    moved_at      timestamptz,                        -- when the cursor moved last
     last_due_at   timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     written_at    timestamptz,
