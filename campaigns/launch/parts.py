@@ -1,8 +1,9 @@
 """The parts of an audience that are due at different times: one, or one for each offset from UTC.
 
 A launch at a wall time begins in each zone by itself. Its audience is walked part by part, in the order of
-their times, and within each by id. Where the walk has come to is one number, the cursor: the part's number,
-times 2^53, plus the last id.
+their times, and within each by id. Everybody is in the part of the zone that they had when the launch began:
+whoever travels meanwhile is neither in two parts nor in none. Where the walk has come to is one number, the
+cursor: the part's number, times 2^53, plus the last id.
 """
 
 from collections import defaultdict
@@ -61,12 +62,10 @@ def parts_of(launch: Launch, site_zone: str, zones: Iterable[str]) -> list[Part]
     own = _number(launch.local_time, site_zone)
     by_number.setdefault(own, [])
     elsewhere = tuple(zone for number, names in by_number.items() if number != own for zone in names)
+    in_zones = {number: InZones(tuple(names)) for number, names in by_number.items()}
+    in_zones[own] = InZones(elsewhere, elsewhere=True)
     return [
-        Part(
-            number,
-            InZones(elsewhere, elsewhere=True) if number == own else InZones(tuple(by_number[number])),
-            _start(launch.local_time, number),
-        )
+        Part(number, in_zones[number]._replace(mark=launch.zone_mark), _start(launch.local_time, number))
         for number in sorted(by_number)
     ]
 

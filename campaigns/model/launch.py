@@ -76,6 +76,7 @@ class Launch(NewLaunch, frozen=True, kw_only=True):
         ttl: Seconds.
         targeted: Recipients at the start.
         written: Recipients in Kafka so far.
+        zone_mark: At a wall time: tells changes of zones since it began from those before.
         last_due_at: When the last one written so far is due, as planned.
         written_at: When the last one was written.
         done_at: When it was done.
@@ -89,6 +90,7 @@ class Launch(NewLaunch, frozen=True, kw_only=True):
     shift: float
     written: int
     created_at: datetime
+    zone_mark: int | None = None
     last_due_at: datetime | None = None
     written_at: datetime | None = None
     done_at: datetime | None = None

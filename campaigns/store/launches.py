@@ -17,13 +17,16 @@ from worker.records.control import State
 from worker.records.job import Urgency
 from worker.records.notification import Notification
 
+# Nobody changes the zone of a subscriber until the transaction ends; the trigger on zones has the same lock.
+LOCK_ZONES = "SELECT pg_advisory_xact_lock(1, ($1::bigint % 2147483647)::integer)"
 # The slot follows from the number, which is drawn first: `campaigns.model.ids.slot_of`.
 ADD = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
     stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, created_at, wanted_at,
-    state, written_at, last_due_at, zone)
+    state, written_at, last_due_at, zone, zone_mark)
 SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16,
-    $17, $18, $18, (SELECT zone FROM site WHERE id = $2)
+    $17, $18, $18, (SELECT zone FROM site WHERE id = $2),
+    CASE WHEN $8::timestamp IS NOT NULL THEN nextval(pg_get_serial_sequence('former_zone', 'id')) END
 FROM nextval(pg_get_serial_sequence('launch', 'id')) AS number
 ON CONFLICT (campaign, moment) DO NOTHING
 RETURNING *
@@ -68,6 +71,7 @@ class _Stored(Struct):
     targeted: int
     written: int
     created_at: datetime
+    zone_mark: int | None
     last_due_at: datetime | None
     written_at: datetime | None
     done_at: datetime | None
@@ -86,6 +90,8 @@ async def add_launch(
             adds to its `written`, which has to be judged with what waits: `campaigns.model.launch.is_done`.
     """
     state = (LaunchState.WRITTEN, now) if by_outbox else (LaunchState.WRITING, None)
+    if launch.local_time is not None:
+        await connection.execute(LOCK_ZONES, launch.site)
     row = await connection.fetchrow(ADD, *_columns(launch), now, *state)
     return None if row is None else read_launch(row)
 

@@ -68,6 +68,7 @@ UPDATE subscriber SET
 WHERE id = $1 AND site = $2
 """
 ERASE = "DELETE FROM subscriber WHERE id = $1 AND site = $2 RETURNING former_digest"
+FORGET_ZONES = "DELETE FROM former_zone WHERE subscriber = $1"
 # Imports take no locks of these: what one has added since we looked is somebody else's by now.
 TAKE_ENDPOINT = """
 INSERT INTO subscriber_endpoint (site, digest, subscriber) VALUES ($1, $2, $3)
@@ -235,6 +236,7 @@ async def erase_subscriber(connection: Connection, subscriber: Subscriber) -> No
     """Delete a subscriber and all that leads to it."""
     rows = await connection.fetch(ERASE, subscriber.id, subscriber.site)
     for row in rows:
+        await connection.execute(FORGET_ZONES, subscriber.id)
         for digest in filter(None, (_digest(subscriber), row["former_digest"])):
             await connection.execute(LEAVE_ENDPOINT, subscriber.site, digest, subscriber.id)
         for kind, value in _keys(subscriber).items():

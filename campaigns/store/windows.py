@@ -25,6 +25,13 @@ s.id IN (
     WHERE k.site = $1 AND k.kind = 'external_id' AND k.value = ANY({values})
 )
 """
+ZONE_THEN = """
+CASE WHEN s.id IN (SELECT f.subscriber FROM former_zone AS f WHERE f.site = $1 AND f.id > {mark})
+THEN (
+    SELECT f.zone FROM former_zone AS f WHERE f.subscriber = s.id AND f.id > {mark} ORDER BY f.id LIMIT 1
+)
+ELSE s.zone END
+"""
 ACTIVE = """
 SELECT coalesce(sum(count), 0)::bigint FROM subscriber_count WHERE site = $1 AND status = 'active'
 """
@@ -36,10 +43,12 @@ class InZones(NamedTuple):
     Attributes:
         names: The zones.
         elsewhere: Whether all others are meant instead, those without a zone included.
+        mark: `Launch.zone_mark`: changes of zones behind it are ignored; None: none are.
     """
 
     names: tuple[str, ...]
     elsewhere: bool = False
+    mark: int | None = None
 
 
 ANYWHERE = InZones((), elsewhere=True)
@@ -103,5 +112,8 @@ def _target_sql(target: Target, parameters: Parameters) -> str:
 def _zones_sql(zones: InZones, parameters: Parameters) -> str:
     if zones == ANYWHERE:
         return "true"
+    zone = "s.zone"
+    if zones.mark is not None:
+        zone = f"({ZONE_THEN.format(mark=parameters.add(zones.mark, 'bigint'))})"
     names = parameters.add(list(zones.names), "text[]")
-    return f"coalesce(s.zone <> ALL({names}), true)" if zones.elsewhere else f"s.zone = ANY({names})"
+    return f"coalesce({zone} <> ALL({names}), true)" if zones.elsewhere else f"{zone} = ANY({names})"
