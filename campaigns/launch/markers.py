@@ -4,6 +4,7 @@ Decides up to where to read; knows neither what a marker says nor who needs it.
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
@@ -40,7 +41,11 @@ class SlotMarkers(NamedTuple):
     newest: dict[str, FoundMarker]
 
 
-async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMarkers:
+IsMarker = Callable[[FoundMarker], bool]
+"""Tells a marker from what another program has written under the same key: that hides no marker before it."""
+
+
+async def read_markers(settings: KafkaSettings, slot: int, begin: int, is_marker: IsMarker) -> SlotMarkers:
     """Read all markers of a slot's partition that were committed when this was called, from an offset on.
 
     Where to stop is the high watermark, as a reader of uncommitted records sees it, and not the last stable
@@ -53,6 +58,7 @@ async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMa
         settings: How to reach Kafka.
         slot: The slot; its partition is its number, modulo the number of partitions.
         begin: Where the newest marker is that is known; 0 to read all.
+        is_marker: Whether what is found is a marker.
 
     Raises:
         KafkaError: Kafka does not answer.
@@ -68,13 +74,21 @@ async def read_markers(settings: KafkaSettings, slot: int, begin: int) -> SlotMa
         consumer.seek(place, first_to_read(begin, first, end))
         async with asyncio.timeout(READ_LIMIT):
             while await consumer.position(place) < end:
-                for record in (await consumer.getmany(place, timeout_ms=_FETCH_MS)).get(place, ()):
-                    if record.key is not None and record.value is not None:
-                        key = record.key.decode(errors="replace")
-                        newest[key] = FoundMarker(key, record.value, record.offset)
+                records = (await consumer.getmany(place, timeout_ms=_FETCH_MS)).get(place, ())
+                newest |= newest_of(records, is_marker)
     finally:
         await within(STOP_LIMIT, consumer.stop())
     return SlotMarkers(place, newest)
+
+
+def newest_of(records: Iterable[Any], is_marker: IsMarker) -> dict[str, FoundMarker]:
+    """Return the newest marker of each key among records of a partition, which are in order."""
+    found = (
+        FoundMarker(record.key.decode(errors="replace"), record.value, record.offset)
+        for record in records
+        if record.key is not None and record.value is not None
+    )
+    return {each.key: each for each in found if is_marker(each)}
 
 
 def first_to_read(kept: int, first: int, end: int) -> int:

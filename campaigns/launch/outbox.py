@@ -60,19 +60,23 @@ class BatchCursors:
         async with self._database.connection() as connection:
             return await newest_batch_offset(connection, self._slot)
 
-    async def keep(self, markers: Sequence[FoundMarker]) -> None:
-        """Delete the batches that these markers name.
+    def is_marker(self, found: FoundMarker) -> bool:
+        """Whether it is one of this relay; what only looks like one was written by another program.
 
-        What only looks like a marker was written by another program: everything of ours can be read.
+        Everything of ours can be read.
         """
-        for found in markers:
-            if found.key != relay_key(self._slot):
-                continue
-            try:
-                marker = decode_batch_marker(found.value)
-            except RecordError as error:
-                log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
-                continue
+        if found.key != relay_key(self._slot):
+            return False
+        try:
+            return decode_batch_marker(found.value).relay == self._slot
+        except RecordError as error:
+            log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
+            return False
+
+    async def keep(self, markers: Sequence[FoundMarker]) -> None:
+        """Delete the batches that these markers name."""
+        for found in filter(self.is_marker, markers):
+            marker = decode_batch_marker(found.value)
             written = {
                 launch.number: count
                 for name, count in marker.written.items()

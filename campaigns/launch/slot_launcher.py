@@ -43,22 +43,27 @@ class LaunchCursors:
         async with self._database.connection() as connection:
             return await newest_marker_offset(connection, self._slot)
 
-    async def keep(self, markers: Sequence[FoundMarker]) -> None:
-        """Keep the markers of launches; other slots' are as right, and a relay's are none.
+    def is_marker(self, found: FoundMarker) -> bool:
+        """Whether it is a launch's; what only looks like one was written by another program.
 
-        What only looks like one was written by another program: everything of ours can be read.
+        Everything of ours can be read.
         """
+        if read_launch(found.key) is None:
+            return False
+        try:
+            return decode_launch_marker(found.value).launch_id == found.key
+        except RecordError as error:
+            log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
+            return False
+
+    async def keep(self, markers: Sequence[FoundMarker]) -> None:
+        """Keep the markers of launches; other slots' are as right."""
         async with self._database.transaction() as connection:
-            for found in sorted(markers):
+            for found in sorted(filter(self.is_marker, markers)):
                 launch = read_launch(found.key)
-                if launch is None:
-                    continue
-                try:
+                if launch is not None:
                     marker = decode_launch_marker(found.value)
-                except RecordError as error:
-                    log.warning("a marker cannot be read", offset=found.offset, error=error.problem)
-                    continue
-                await keep_cursor(connection, launch, marker, found.offset)
+                    await keep_cursor(connection, launch, marker, found.offset)
 
 
 class SlotLauncher:

@@ -58,6 +58,9 @@ class Cursors(Protocol):
     async def begin(self) -> int:
         """Return the offset from which on markers may be unknown; 0 to read all."""
 
+    def is_marker(self, found: FoundMarker) -> bool:
+        """Whether this is a marker; what is none hides none that stands before it under the same key."""
+
     async def keep(self, markers: Sequence[FoundMarker]) -> None:
         """Keep what markers say; they may be old, known, or about something else."""
 
@@ -95,7 +98,8 @@ class MarkedWriter:
         async with self._claim_at_stake(CLAIM_LIMIT):
             self._producer = self._make_producer()
             await self._producer.start()
-            found = await read_markers(self._settings, self._slot, await self._cursors.begin())
+            begin = await self._cursors.begin()
+            found = await read_markers(self._settings, self._slot, begin, self._cursors.is_marker)
             await self._cursors.keep([*found.newest.values()])
             self._place = found.place
 

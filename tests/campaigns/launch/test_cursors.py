@@ -53,6 +53,18 @@ async def test_what_only_looks_like_a_relays_marker_is_passed_over(database, con
     assert [(each["event"], each["offset"]) for each in logs] == [("a marker cannot be read", 7)]
 
 
+def test_what_is_a_marker_and_what_only_looks_like_one():
+    launches, batches = LaunchCursors(None, SLOT), BatchCursors(None, SLOT)
+    launch, batch, value = launch_marker(500, 5), batch_marker(1, 9), encode_json({"v": 1})
+    assert launches.is_marker(launch)
+    assert batches.is_marker(batch)
+    for none in (batch, FoundMarker(ID, value, 6), launch._replace(key="launch_77_abcdefgh")):
+        assert not launches.is_marker(none)
+    for none in (launch, FoundMarker(f"relay-{SLOT}", value, 7), batch_marker(1, 8, slot=4)):
+        assert not batches.is_marker(none)
+    assert not batches.is_marker(batch_marker(1, 8, slot=4)._replace(key=f"relay-{SLOT}"))
+
+
 async def test_a_batch_whose_marker_is_found_is_deleted_and_counted(database, connection):
     await connection.execute("UPDATE launch SET state = 'written'")
     await add_to_outbox(connection, LAUNCH, [1, 2, 3, 4, 5])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from campaigns.launch.markers import FoundMarker
 from campaigns.model.marker import LaunchMarker, decode_launch_marker
+from worker.records.values import RecordError
 
 NOTHING = LaunchMarker(launch_id="launch_1_abcdefgh", cursor=-1, job=0, written=0)
 LAUNCH = NOTHING.launch_id
@@ -38,9 +39,15 @@ class FileCursors:
         found = self._read("at")
         return found if isinstance(found, int) else 0
 
+    def is_marker(self, found: FoundMarker) -> bool:
+        try:
+            return found.key == decode_launch_marker(found.value).launch_id == LAUNCH
+        except RecordError:
+            return False
+
     async def keep(self, markers: Sequence[FoundMarker]) -> None:
         for found in markers:
-            if found.key == LAUNCH:
+            if self.is_marker(found):
                 cursor = decode_launch_marker(found.value).cursor
                 with closing(self._open()) as database, database:
                     database.execute(_KEEP, (found.value, cursor, found.offset))

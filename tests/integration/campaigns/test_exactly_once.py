@@ -98,20 +98,32 @@ async def test_whoever_is_fenced_writes_nothing_more(settings, tmp_path):
 
 
 @asynccontextmanager
-async def open_transaction(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
-    """A transaction of another program's that has written to the slot's partition of markers."""
+async def foreign_producer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    """Another program's."""
     foreign = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers, transactional_id=settings.topic_prefix + "foreign"
     )
     await foreign.start()
     try:
-        await foreign.begin_transaction()
-        topic = settings.topic_prefix + LAUNCHES
-        partition = SLOT % len(await foreign.partitions_for(topic))
-        await foreign.send_and_wait(topic, b"{}", b"foreign", partition)
         yield foreign
     finally:
         await foreign.stop()
+
+
+async def send_as_marker(settings: KafkaSettings, foreign: AIOKafkaProducer, key: bytes) -> None:
+    """Write something to the slot's partition of markers."""
+    topic = settings.topic_prefix + LAUNCHES
+    partition = SLOT % len(await foreign.partitions_for(topic))
+    await foreign.send_and_wait(topic, b"{}", key, partition)
+
+
+@asynccontextmanager
+async def open_transaction(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    """A transaction of another program's that has written to the slot's partition of markers."""
+    async with foreign_producer(settings) as foreign:
+        await foreign.begin_transaction()
+        await send_as_marker(settings, foreign, b"foreign")
+        yield foreign
 
 
 async def test_somebody_elses_open_transaction_hides_no_marker(settings, tmp_path):
@@ -128,6 +140,20 @@ async def test_somebody_elses_open_transaction_hides_no_marker(settings, tmp_pat
                 await foreign.abort_transaction()
                 await claiming
                 assert cursors.newest().written == SIZE
+
+
+async def test_what_another_program_writes_under_a_launchs_key_hides_no_marker(settings, tmp_path):
+    cursors = FileCursors(tmp_path / "cursor")
+    async with writing(settings, ForgetfulCursors(tmp_path / "nothing")) as first:
+        await first.claim()
+        await write_next(first, FileCursors(tmp_path / "nothing"))
+    async with foreign_producer(settings) as foreign:
+        await foreign.begin_transaction()
+        await send_as_marker(settings, foreign, LAUNCH.encode())
+        await foreign.commit_transaction()
+    async with writing(settings, cursors) as second:
+        await second.claim()
+        assert cursors.newest().written == SIZE
 
 
 class EarlierCursors(FileCursors):
