@@ -3,21 +3,23 @@
 Rows become a batch, the batch is written in a transaction with a marker that names it, and its rows are
 deleted. Whoever finds a batch that is not deleted looks for its marker: where there is one, only the deleting
 is left to be done. Urgent sends go without a transaction, so that nobody's open one holds them up: at least
-once, and mostly once.
+once, and mostly once. Each recipient of theirs has a job of its own, whose number is kept with the row before
+anything is written. So what is written again is the same job, whoever has left meanwhile, and counts once.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from campaigns.launch.markers import FoundMarker
-from campaigns.launch.records import EVERYBODY, Row, make_jobs
+from campaigns.launch.records import EVERYBODY, Blueprint, Row, make_jobs
 from campaigns.launch.service import Service
 from campaigns.launch.transaction import MarkedWriter
 from campaigns.model.ids import LaunchId, read_launch
+from campaigns.model.launch import Launch
 from campaigns.model.marker import BatchMarker, decode_batch_marker, relay_key
 from campaigns.store.database import Connection, Database
 from campaigns.store.relaying import (
@@ -26,11 +28,11 @@ from campaigns.store.relaying import (
     draw_jobs,
     launches_of_rows,
     newest_batch_offset,
+    number_urgent_rows,
     recipients_of_rows,
     rows_of_batch,
     stamp_batch,
     stamped_batch,
-    urgent_rows,
 )
 from worker.edges.kafka.producer import RecordProducer
 from worker.records.envelope import Publication
@@ -46,6 +48,13 @@ class _Send(NamedTuple):
     launch: LaunchId
     record: Publication
     recipients: int
+
+
+class _Waiting(NamedTuple):
+    """A recipient, and the row of the outbox that names it."""
+
+    outbox_row: int
+    recipient: Row
 
 
 class BatchCursors:
@@ -123,7 +132,7 @@ class SlotRelay:
             await self._writer.claim()
             return True  # it may be gone now, for it was written: look again
         async with self._service.database.transaction() as connection:
-            sends = await self._sends(connection, await rows_of_batch(connection, self._slot, batch), JOBS)
+            sends = await self._sends(connection, await rows_of_batch(connection, self._slot, batch))
         written = {str(launch): count for launch, count in _count(sends).items()}
         marker = BatchMarker(relay=self._slot, batch=batch, written=written)
         await self._writer.write(
@@ -135,34 +144,62 @@ class SlotRelay:
 
     async def _write_urgent(self) -> bool:
         async with self._service.database.transaction() as connection:
-            rows = await urgent_rows(connection, self._slot)
+            rows = await number_urgent_rows(connection, self._slot)
             if not rows:
                 return False
-            sends = await self._sends(connection, rows, URGENT_JOBS)
-        await self._urgent.publish(send.record for send in sends)
-        written = {launch.number: count for launch, count in _count(sends).items()}
-        self._service.count_written(sum(written.values()))
+            of_launch = await _recipients(connection, rows)
+            records = [
+                record
+                for launch, blueprint in await self._blueprints(connection, of_launch)
+                for waiting in of_launch[launch.id]
+                for _, record in _jobs(launch, blueprint, [waiting], rows[waiting.outbox_row], URGENT_JOBS)
+            ]
+        await self._urgent.publish(records)
+        written = {each.outbox_row: launch for launch, found in of_launch.items() for each in found}
+        self._service.count_written(len(written))
         async with self._service.database.transaction() as connection:
-            await delete_rows(connection, rows, written)
+            await delete_rows(connection, [*rows], written)
         return True
 
-    async def _sends(self, connection: Connection, rows: Sequence[int], topic: str) -> list[_Send]:
-        """Make the records of the recipients of rows, with numbers of their own."""
-        of_launch: defaultdict[int, list[Row]] = defaultdict(list)
-        for launch_number, variables, *columns in await recipients_of_rows(connection, rows):
-            known = Row(*columns)
-            row = msgspec.structs.replace(known, attributes={**known.attributes, **(variables or {})})
-            of_launch[launch_number].append(row)
+    async def _sends(self, connection: Connection, rows: Sequence[int]) -> list[_Send]:
+        """Make the records of a batch, with numbers that nobody has had."""
+        of_launch = await _recipients(connection, rows)
         sends = []
-        for number, (launch, own_worker) in (await launches_of_rows(connection, [*of_launch])).items():
-            recipients = of_launch[number]
-            blueprint = self._service.blueprint_of(launch, own_worker=own_worker)
+        for launch, blueprint in await self._blueprints(connection, of_launch):
+            recipients = of_launch[launch.id]
             # Each has a recipient, so that there are no more jobs than these.
-            first = await draw_jobs(connection, number, len(recipients))
-            for job in make_jobs(blueprint, recipients, EVERYBODY, launch.start_at, first):
-                record = Publication(topic, job.job_id.encode(), encode_json(job))
-                sends.append(_Send(LaunchId(number, launch.nonce), record, len(job.recipients)))
+            first = await draw_jobs(connection, launch.id, len(recipients))
+            for count, record in _jobs(launch, blueprint, recipients, first, JOBS):
+                sends.append(_Send(LaunchId(launch.id, launch.nonce), record, count))
         return sends
+
+    async def _blueprints(
+        self, connection: Connection, launches: Iterable[int]
+    ) -> list[tuple[Launch, Blueprint]]:
+        found = await launches_of_rows(connection, [*launches])
+        return [
+            (launch, self._service.blueprint_of(launch, own_worker=own_worker))
+            for launch, own_worker in found.values()
+        ]
+
+
+async def _recipients(connection: Connection, rows: Iterable[int]) -> dict[int, list[_Waiting]]:
+    """Read the recipients of rows, by launch."""
+    of_launch: defaultdict[int, list[_Waiting]] = defaultdict(list)
+    for launch, variables, outbox_row, *columns in await recipients_of_rows(connection, [*rows]):
+        known = Row(*columns)
+        row = msgspec.structs.replace(known, attributes={**known.attributes, **(variables or {})})
+        of_launch[launch].append(_Waiting(outbox_row, row))
+    return of_launch
+
+
+def _jobs(
+    launch: Launch, blueprint: Blueprint, recipients: Iterable[_Waiting], first: int, topic: str
+) -> Iterator[tuple[int, Publication]]:
+    """Make the records of a launch's recipients, each with its number of recipients."""
+    rows = [waiting.recipient for waiting in recipients]
+    for job in make_jobs(blueprint, rows, EVERYBODY, launch.start_at, first):
+        yield len(job.recipients), Publication(topic, job.job_id.encode(), encode_json(job))
 
 
 def _count(sends: Iterable[_Send]) -> Counter[LaunchId]:

@@ -1,5 +1,6 @@
 """The outbox, as its relay sees it: rows become a batch, a batch is written to Kafka, and its rows go."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from campaigns.model.launch import Launch
@@ -21,10 +22,30 @@ UPDATE outbox SET batch = (SELECT min(id) FROM taken) WHERE id IN (SELECT id FRO
 RETURNING batch
 """
 OF_BATCH = "SELECT id FROM outbox WHERE relay = $1 AND batch = $2"
-URGENT = "SELECT id FROM outbox WHERE relay = $1 AND batch IS NULL AND urgent ORDER BY id LIMIT $2"
+URGENT = """
+SELECT id, job FROM outbox WHERE relay = $1 AND batch IS NULL AND urgent AND job IS NOT NULL
+ORDER BY id LIMIT $2
+"""
+# Whoever numbers the same rows at the same time waits here, and finds nothing left to number. Those of a
+# launch that is gone get a number, too: nothing is written of them, and they are deleted.
+NUMBER_URGENT = """
+WITH taken AS (
+    SELECT id, launch FROM outbox WHERE relay = $1 AND batch IS NULL AND urgent AND job IS NULL
+    ORDER BY id LIMIT $2 FOR UPDATE
+), counted AS (
+    SELECT launch, count(*) AS count FROM taken GROUP BY launch
+), drawn AS (
+    UPDATE launch SET job = job + counted.count FROM counted WHERE launch.id = counted.launch
+    RETURNING launch.id, launch.job - counted.count AS first
+), numbered AS (
+    SELECT id, launch, row_number() OVER (PARTITION BY launch ORDER BY id) - 1 AS place FROM taken
+)
+UPDATE outbox SET job = coalesce(drawn.first, 0) + numbered.place
+FROM numbered LEFT JOIN drawn ON drawn.id = numbered.launch WHERE outbox.id = numbered.id
+"""
 RECIPIENTS = """
-SELECT o.launch, o.variables, s.id, s.endpoint, s.p256dh, s.auth, s.vapid_key, s.payload_format, s.language,
-    s.platform, s.attributes
+SELECT o.launch, o.variables, o.id AS outbox_row, s.id, s.endpoint, s.p256dh, s.auth, s.vapid_key,
+    s.payload_format, s.language, s.platform, s.attributes
 FROM outbox AS o JOIN launch ON launch.id = o.launch
 JOIN subscriber AS s ON s.id = o.subscriber AND s.site = launch.site
 WHERE o.id = ANY($1::bigint[]) AND s.status = 'active' AND launch.wanted <> 'cancelled'
@@ -38,7 +59,7 @@ FROM launch JOIN site ON site.id = launch.site WHERE launch.id = ANY($1::bigint[
 # Numbers that are drawn and then not used leave a gap, which harms nobody.
 DRAW = "UPDATE launch SET job = job + $2 WHERE id = $1 RETURNING job - $2"
 DELETE_BATCH = "DELETE FROM outbox WHERE relay = $1 AND batch = $2"
-DELETE_ROWS = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+DELETE_ROWS = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING id"
 WRITTEN = """
 UPDATE launch SET written = written + $2, marker_offset = greatest(marker_offset, $3),
     written_at = now(), last_due_at = greatest(last_due_at, start_at)
@@ -64,9 +85,15 @@ async def rows_of_batch(connection: Connection, slot: int, batch: int) -> list[i
     return [row["id"] for row in await connection.fetch(OF_BATCH, slot, batch)]
 
 
-async def urgent_rows(connection: Connection, slot: int) -> list[int]:
-    """Return the numbers of urgent rows, the oldest first."""
-    return [row["id"] for row in await connection.fetch(URGENT, slot, URGENT_ROWS)]
+async def number_urgent_rows(connection: Connection, slot: int) -> dict[int, int]:
+    """Return urgent rows, and the number of each one's job: the same one however often this is called.
+
+    Args:
+        connection: A connection with a transaction, which must be committed before any job is written.
+        slot: The relay's.
+    """
+    await connection.execute(NUMBER_URGENT, slot, URGENT_ROWS)
+    return {row["id"]: row["job"] for row in await connection.fetch(URGENT, slot, URGENT_ROWS)}
 
 
 async def recipients_of_rows(connection: Connection, rows: Sequence[int]) -> list[Row]:
@@ -109,9 +136,15 @@ async def delete_batch(
 
 
 async def delete_rows(connection: Connection, rows: Sequence[int], written: Mapping[int, int]) -> None:
-    """Delete urgent rows that are in Kafka, and count them."""
-    await connection.execute(DELETE_ROWS, list(rows))
-    await _count(connection, written, None)
+    """Delete urgent rows, and count those that were written; a row that is gone has been counted.
+
+    Args:
+        connection: A connection with a transaction.
+        rows: All that were looked at.
+        written: Of those that are in Kafka the launch.
+    """
+    deleted = [row["id"] for row in await connection.fetch(DELETE_ROWS, list(rows))]
+    await _count(connection, Counter(written[row] for row in deleted if row in written), None)
 
 
 async def _count(connection: Connection, written: Mapping[int, int], offset: int | None) -> None:

@@ -293,6 +293,7 @@ CREATE TABLE outbox (
     variables   jsonb,
     urgent      boolean NOT NULL DEFAULT false,
     batch       bigint,
+    job         integer,                              -- number of an urgent row's own job, once it has one
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_waiting ON outbox (relay, id) WHERE batch IS NULL;
