@@ -23,6 +23,7 @@ from campaigns.metrics import Metrics
 from campaigns.process import run_beside
 from campaigns.store.database import Connection, Database, DatabaseAwayError
 from campaigns.store.engagement import add_months, count_unsubscribed
+from campaigns.store.erasures import repeat_erasures
 from campaigns.store.expirations import expire
 from campaigns.store.job_outcomes import drop_outcomes
 from worker.config import KafkaSettings
@@ -134,6 +135,7 @@ class Collector:
             return await apply_reports(connection, partition, read_reports(fetched.values))
         expirations = read_expirations(fetched.values)
         await expire(connection, expirations.gone, now)
+        await repeat_erasures(connection, expirations.gone)
         return expirations.passed_over
 
     # ── what is over ────────────────────────────────────────────────────────────────────────────────────────

@@ -50,6 +50,14 @@ class Customer:
         """
         return await self._ask("POST", path, json=body, headers=self._headers)
 
+    async def delete(self, path: str) -> None:
+        """Delete something.
+
+        Raises:
+            AnswerError: The service refuses.
+        """
+        await self._ask("DELETE", path, headers=self._headers)
+
     async def report(self, events: list[dict[str, Any]]) -> None:
         """Report what became of pushes, as service workers do: as plain text, and without the key.
 

@@ -14,6 +14,7 @@ from campaigns.launch.lease import Lease, kept, take_lease
 from campaigns.launch.outbox import SlotRelay
 from campaigns.launch.service import Service
 from campaigns.launch.slot_launcher import SlotLauncher
+from campaigns.launch.tombstones import write_tombstones
 from campaigns.launch.transaction import ClaimLostError
 from campaigns.store.database import DatabaseAwayError
 from worker.edges import clock
@@ -65,11 +66,14 @@ class Launcher:
         await self._producer.start()
         try:
             async with asyncio.TaskGroup() as group:
-                controls = group.create_task(self._repeat(self._controls, lambda: not stopping.is_set()))
+                telling = [
+                    group.create_task(self._repeat(step, lambda: not stopping.is_set()))
+                    for step in (self._controls, self._tombstones)
+                ]
                 taking = group.create_task(self._take_slots(group, stopping))
                 await stopping.wait()
                 taking.cancel()
-                under_way = (controls, *self._slots.values())
+                under_way = (*telling, *self._slots.values())
                 await asyncio.wait(under_way, timeout=FINISH_SECONDS)
                 for task in under_way:
                     task.cancel()
@@ -78,6 +82,9 @@ class Launcher:
 
     async def _controls(self) -> bool:
         return await write_controls(self._service, self._producer)
+
+    async def _tombstones(self) -> bool:
+        return await write_tombstones(self._service, self._producer)
 
     async def _take_slots(self, group: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         """Take one free slot after another."""

@@ -59,6 +59,7 @@ SELECT launch, -1, 'unsubscribed', count(*), count(*) FROM added GROUP BY launch
 ON CONFLICT (launch, partition, kind) DO UPDATE SET
     first = engagement_count.first + excluded.first, total = engagement_count.total + excluded.total
 """
+FORGET = "DELETE FROM engagement WHERE subscriber = $1"
 LOCK = "LOCK TABLE engagement IN SHARE UPDATE EXCLUSIVE MODE"
 """Lets others read and write, but not make partitions."""
 
@@ -126,6 +127,11 @@ async def count_unsubscribed(connection: Connection, since: datetime) -> None:
     May be done again and again, and by several at once.
     """
     await connection.execute(UNSUBSCRIBED, since)
+
+
+async def forget_subscriber(connection: Connection, subscriber: int) -> None:
+    """Delete what a subscriber's browser reported; what is counted of launches stays."""
+    await connection.execute(FORGET, subscriber)
 
 
 async def add_months(connection: Connection, months: Iterable[date]) -> list[str]:

@@ -14,6 +14,8 @@ from campaigns.model.scope import Scope
 from campaigns.model.subscriber import BrowserSubscription, Known, Profile, Subscriber, SubscriberStatus
 from campaigns.store import subscriber_counts
 from campaigns.store.database import Connection, OvertakenError, Row
+from campaigns.store.engagement import forget_subscriber
+from campaigns.store.erasures import add_erasure
 from campaigns.store.rows import read
 
 LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
@@ -233,10 +235,12 @@ async def replace_subscriber(connection: Connection, old: Subscriber, new: Subsc
 
 
 async def erase_subscriber(connection: Connection, subscriber: Subscriber) -> None:
-    """Delete a subscriber and all that leads to it."""
+    """Delete a subscriber and all that leads to it, and let Kafka forget its endpoints."""
     rows = await connection.fetch(ERASE, subscriber.id, subscriber.site)
     for row in rows:
         await connection.execute(FORGET_ZONES, subscriber.id)
+        await forget_subscriber(connection, subscriber.id)
+        await add_erasure(connection, subscriber.site, subscriber.id)
         for digest in filter(None, (_digest(subscriber), row["former_digest"])):
             await connection.execute(LEAVE_ENDPOINT, subscriber.site, digest, subscriber.id)
         for kind, value in _keys(subscriber).items():

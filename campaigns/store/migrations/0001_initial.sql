@@ -152,6 +152,19 @@ CREATE TABLE subscriber_key (
 );
 CREATE UNIQUE INDEX subscriber_key_hwid ON subscriber_key (site, value) WHERE kind = 'hwid';
 
+-- Subscribers who were erased: Kafka has to forget their endpoints, too, and once more whenever a worker that still had
+-- one of them in a job tells of it.
+CREATE TABLE erasure (
+    site        bigint NOT NULL,
+    subscriber  bigint NOT NULL,
+    erased_at   timestamptz NOT NULL DEFAULT now(),
+    wanted      integer NOT NULL DEFAULT 1,           -- tombstones so far
+    told        integer NOT NULL DEFAULT 0,           -- how many of them are in Kafka
+    PRIMARY KEY (site, subscriber)
+);
+CREATE INDEX erasure_due ON erasure (erased_at) WHERE told < wanted;
+CREATE INDEX erasure_told ON erasure (erased_at) WHERE told >= wanted;
+
 -- The zone that a subscriber had before each change of it. A launch at a wall time has a number of these, too, and
 -- finds everybody where they were when it began: in the zone before the first change behind its number. Whoever
 -- changes a zone keeps launches of the site from drawing theirs until that is committed, or waits for them.

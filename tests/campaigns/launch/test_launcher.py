@@ -53,11 +53,12 @@ def relay(acknowledged, monkeypatch):
     async def take_lease(_database: object, _holder: str) -> Idle | None:
         return leases.pop() if leases else None
 
-    async def write_controls(_service: object, _producer: object) -> bool:
+    async def tell(_service: object, _producer: object) -> bool:
         return False
 
     monkeypatch.setattr(launcher, "take_lease", take_lease)
-    monkeypatch.setattr(launcher, "write_controls", write_controls)
+    monkeypatch.setattr(launcher, "write_controls", tell)
+    monkeypatch.setattr(launcher, "write_tombstones", tell)
     monkeypatch.setattr(launcher, "RecordProducer", lambda *_: idle)
     monkeypatch.setattr(launcher, "SlotLauncher", lambda *_: idle)
     monkeypatch.setattr(launcher, "SlotRelay", lambda *_: made)
