@@ -5,6 +5,7 @@ names.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, field_validator
 
+from campaigns.model.retention import Retention
 from campaigns.model.secrets import Secrets, parse_secrets
 from worker.broker_settings import setting, variable
 from worker.config import (
@@ -161,6 +163,22 @@ class CampaignSettings(SharedSettings):
     )
     status_port: int = setting("its port; 0 takes any free one", 9401, ge=0, le=65_535)
     drain_timeout: Seconds = setting("seconds to finish what is under way when stopping", 20.0, gt=0, le=300)
+    keep_idempotency_hours: int = setting("how long a request may be repeated", 24, ge=1, le=720)
+    keep_engagement_months: int = setting(
+        "months for which it is kept what each browser reported of a launch", 13, ge=1, le=120
+    )
+    keep_launch_months: int = setting(
+        "months for which a launch is kept, and what is counted of it, since it was done", 25, ge=1, le=120
+    )
+    keep_unreachable_days: int = setting(
+        "days for which subscribers without an endpoint are kept since they were last seen", 30, ge=1, le=3650
+    )
+    keep_unsubscribed_days: int = setting(
+        "days for which it is kept that somebody unsubscribed; keys and endpoint are erased at once",
+        30,
+        ge=1,
+        le=3650,
+    )
 
     @classmethod
     def variable(cls, field: str) -> str:
@@ -177,6 +195,17 @@ class CampaignSettings(SharedSettings):
     def secrets(self) -> Secrets:
         """The keys that `secret` gives."""
         return parse_secrets(self.secret.get_secret_value())
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is known is kept."""
+        return Retention(
+            idempotency=timedelta(hours=self.keep_idempotency_hours),
+            engagement_months=self.keep_engagement_months,
+            launch_months=self.keep_launch_months,
+            unreachable=timedelta(days=self.keep_unreachable_days),
+            unsubscribed=timedelta(days=self.keep_unsubscribed_days),
+        )
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:

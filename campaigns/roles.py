@@ -29,6 +29,7 @@ from campaigns.metrics import Metrics
 from campaigns.model.secrets import Purpose
 from campaigns.process import Readiness, run_beside, watch_database
 from campaigns.schedule.due import launch_what_is_due
+from campaigns.schedule.sweep import sweep
 from campaigns.store.database import Database
 from worker.config import CAMPAIGNS_PREFIX
 from worker.edges.process.channel import ProcessEnd
@@ -77,13 +78,14 @@ async def launch(
 async def schedule(
     settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
 ) -> None:
-    """Launch campaigns when their time comes, until `stop` is set."""
+    """Launch campaigns when their time comes, and delete what is too old, until `stop` is set."""
     del dev
-    async with Database(settings.database_url.get_secret_value(), size=SMALL_POOL) as database:
+    async with Database(settings.database_url.get_secret_value(), size=SCHEDULER_POOL) as database:
         service = make_service(settings, database)
         await run_beside(
             stop.wait(),
             launch_what_is_due(service, metrics, now),
+            sweep(database, settings.retention, now),
             watch_database(database, metrics, readiness),
         )
 
@@ -133,7 +135,7 @@ API = "api"
 LAUNCH_STATEMENT_SECONDS = 5.0
 """How long a launcher's statement may take: its lease is no longer."""
 
-SMALL_POOL = 2
+SMALL_POOL, SCHEDULER_POOL = 2, 3
 
 
 def processes(settings: CampaignSettings) -> tuple[str, ...]:

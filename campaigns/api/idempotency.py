@@ -1,4 +1,4 @@
-"""Requests that may be repeated: the first answer stands for 24 hours, kept in the effect's own transaction.
+"""Requests that may be repeated: the first answer stands for a day, kept in the effect's own transaction.
 
 Decides what a repeat is answered. A refusal undoes everything, the key included: it may be tried again.
 """
@@ -15,9 +15,10 @@ import msgspec
 from campaigns.adapters.messages import HttpAnswer
 from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.adapters.routes import Call
+from campaigns.model.retention import Retention
 from campaigns.store.idempotency import KeptAnswer
 
-KEPT = timedelta(hours=24)
+KEPT = Retention().idempotency
 KEY_MAX = 255
 REPLAYED = {"Idempotency-Replayed": "true"}
 
@@ -52,10 +53,12 @@ class Repeats:
 
     Args:
         begin: Begins a transaction.
+        kept: How long an answer stands.
     """
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin, kept: timedelta = KEPT) -> None:
         self._begin = begin
+        self._kept = kept
 
     async def once(
         self, key: Key, call: Call[Any, Any], run: Callable[[Call[Any, Any]], Awaitable[HttpAnswer]]
@@ -73,7 +76,7 @@ class Repeats:
                     "A request with this idempotency key is still running: repeat it later.",
                 )
             found = await keys.find(key)
-            if found is not None and call.now < found.created_at + KEPT:
+            if found is not None and call.now < found.created_at + self._kept:
                 return _again(found, digest)
             answer = await run(replace(call, service=service))
             await keys.keep(key, KeptAnswer(digest, encode(answer), call.now))

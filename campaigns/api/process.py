@@ -16,7 +16,7 @@ from campaigns.adapters.service import ApiService, EventsLostError
 from campaigns.api.authentication import Authenticator
 from campaigns.api.event_writer import EventWriter
 from campaigns.api.gateway import Gateway
-from campaigns.api.idempotency import KEPT, Repeats
+from campaigns.api.idempotency import Repeats
 from campaigns.api.limits import SITE, Limiter
 from campaigns.api.matching import Table
 from campaigns.api.outside import read_user_agent, read_zones
@@ -28,17 +28,13 @@ from campaigns.metrics import Metrics
 from campaigns.model.credential import Credential
 from campaigns.operations.service import Service
 from campaigns.process import DRAINING, Readiness, run_beside, watch_database
-from campaigns.store.credentials import delete_ended_access_tokens, find_credential
+from campaigns.store.credentials import find_credential
 from campaigns.store.database import Database, DatabaseAwayError
-from campaigns.store.idempotency import delete_answers
 from worker.edges import clock
 from worker.edges.process.listening import HostError, PortError, listen
 from worker.push.services import Endpoints
 
 log = structlog.get_logger(__name__)
-
-SWEEP_SECONDS = 600.0
-"""How often old idempotency keys and access tokens are deleted."""
 
 
 class ListenError(RuntimeError):
@@ -91,7 +87,7 @@ async def serve(
             )
         )
         log.info("answering requests", port=server.port)
-        await run_beside(stop.wait(), watch_database(database, metrics, readiness), _sweep(database))
+        await run_beside(stop.wait(), watch_database(database, metrics, readiness))
         readiness.reason = DRAINING
 
 
@@ -116,7 +112,7 @@ def _gateway(
         service=service,
         authenticator=Authenticator(find, limiter, clock.monotonic),
         limiter=limiter,
-        repeats=Repeats(transactions(service)),
+        repeats=Repeats(transactions(service), settings.retention.idempotency),
         away=(DatabaseAwayError, EventsLostError),
         now=now,
         count_ignored=metrics.count_ignored,
@@ -180,14 +176,3 @@ def _shared(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.soc
     made = socket.socket(family, kind)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return made
-
-
-async def _sweep(database: Database) -> None:
-    while True:
-        try:
-            async with database.connection() as connection:
-                await delete_answers(connection, now() - KEPT)
-                await delete_ended_access_tokens(connection, now())
-        except DatabaseAwayError as error:
-            log.warning("cannot delete old keys and tokens; trying again later", problem=str(error))
-        await asyncio.sleep(SWEEP_SECONDS)

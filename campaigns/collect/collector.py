@@ -6,7 +6,7 @@ Decides nothing about what counts; one loop reads and applies, another one looks
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -15,17 +15,17 @@ from campaigns.collect.assignments import LEASE_SECONDS, Assignments, Fetched
 from campaigns.collect.ends import finish_what_is_over
 from campaigns.collect.expirations import read_expirations
 from campaigns.collect.fence import apply_fenced
-from campaigns.collect.outcome_batch import JOBS_KEPT, apply_outcomes
+from campaigns.collect.outcome_batch import apply_outcomes
 from campaigns.collect.outcomes import read_outcomes
 from campaigns.collect.report_batch import apply_reports
 from campaigns.collect.reports import read_reports
 from campaigns.metrics import Metrics
+from campaigns.model.retention import months_around
 from campaigns.process import run_beside
 from campaigns.store.database import Connection, Database, DatabaseAwayError
 from campaigns.store.engagement import add_months, count_unsubscribed
 from campaigns.store.erasures import repeat_erasures
 from campaigns.store.expirations import expire
-from campaigns.store.job_outcomes import drop_outcomes
 from worker.config import KafkaSettings
 from worker.edges import clock
 from worker.edges.kafka.topics import START_PATIENCE, require_topics
@@ -41,12 +41,9 @@ SOON_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0
 FINISH_SECONDS = 2.0
 UNSUBSCRIBED_SECONDS = 60.0
-SWEEP_SECONDS = 3600.0
+MONTHS_SECONDS = 3600.0
 LATE_REPORTS = timedelta(days=7)
 """As long as browsers keep what they could not report."""
-
-_DROP_ROWS = 10_000
-_MONTHS_BEFORE, _MONTHS_AHEAD = 1, 3
 
 
 class Collector:
@@ -80,7 +77,7 @@ class Collector:
                 self._collect(stopping),
                 self._repeat(self._finish, FINISH_SECONDS),
                 self._repeat(self._count_unsubscribed, UNSUBSCRIBED_SECONDS),
-                self._repeat(self._sweep, SWEEP_SECONDS),
+                self._repeat(self._add_months, MONTHS_SECONDS),
             )
         finally:
             with suppress(DatabaseAwayError):
@@ -157,19 +154,9 @@ class Collector:
         async with self._database.transaction() as connection:
             await count_unsubscribed(connection, _now() - LATE_REPORTS)
 
-    async def _sweep(self) -> None:
-        now = _now()
+    async def _add_months(self) -> None:
         async with self._database.connection() as connection:
-            await add_months(connection, months_around(now.date()))
-            while await drop_outcomes(connection, now - JOBS_KEPT - timedelta(days=1), _DROP_ROWS):
-                pass
-
-
-def months_around(today: date) -> list[date]:
-    """Return the first days of the months that are needed now and soon, and of the one after them."""
-    number = today.year * 12 + today.month - 1
-    numbers = range(number - _MONTHS_BEFORE, number + _MONTHS_AHEAD + 1)
-    return [date(each // 12, each % 12 + 1, 1) for each in numbers]
+            await add_months(connection, months_around(_now().date()))
 
 
 def _now() -> datetime:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from campaigns.collect.outcomes import (
@@ -15,6 +15,7 @@ from campaigns.collect.outcomes import (
     new_outcomes,
     to_bytes,
 )
+from campaigns.model.retention import JOBS_KEPT
 from campaigns.store.collecting import OurLaunch, count_outcomes, our_launches
 from campaigns.store.database import Connection
 from campaigns.store.expirations import BadKeys, bounce
@@ -26,9 +27,6 @@ from campaigns.store.job_outcomes import (
     change_bits,
     known_bits,
 )
-
-JOBS_KEPT = timedelta(days=14)
-"""After a launch was done, its jobs are known for so long; what comes later cannot be told from repeats."""
 
 Counts = dict[int, Counter[Result]]
 

@@ -27,7 +27,11 @@ WHERE account = $1 AND ($2::bigint IS NULL OR site = $2) AND parent IS NULL AND 
 REVOKE = (
     "DELETE FROM credential WHERE id = $1 AND account = $2 AND ($3::bigint IS NULL OR site = $3) RETURNING id"
 )
-DELETE_ENDED = "DELETE FROM credential WHERE parent IS NOT NULL AND expires_at < $1"
+DELETE_ENDED = """
+DELETE FROM credential WHERE id = ANY (ARRAY(
+    SELECT id FROM credential WHERE parent IS NOT NULL AND expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+))
+"""
 
 
 async def add_credential(
@@ -87,6 +91,6 @@ async def revoke_credential(connection: Connection, scope: Scope, number: int) -
     return await connection.fetchval(REVOKE, number, scope.account, scope.site) is not None
 
 
-async def delete_ended_access_tokens(connection: Connection, now: datetime) -> None:
-    """Delete all access tokens that have ended."""
-    await connection.execute(DELETE_ENDED, now)
+async def delete_ended_access_tokens(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete access tokens that have ended, at most so many; return how many."""
+    return int((await connection.execute(DELETE_ENDED, now, limit)).rpartition(" ")[2])

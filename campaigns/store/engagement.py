@@ -4,6 +4,7 @@ Rows lie in a partition for each month of their launches, which is made ahead. W
 them to itself until the transaction ends; see `job_outcomes` for those that are not there.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -63,7 +64,18 @@ FORGET = "DELETE FROM engagement WHERE subscriber = $1"
 LOCK = "LOCK TABLE engagement IN SHARE UPDATE EXCLUSIVE MODE"
 """Lets others read and write, but not make partitions."""
 
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
+"""How long everybody else may queue behind whoever drops a partition."""
+
+DROP = """
+DELETE FROM engagement_rest WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM engagement_rest WHERE month < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+))
+"""
 MONTHS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'engagement'::regclass"
+
+
+_IS_MONTH = re.compile(r"engagement_\d{4}_\d{2}").fullmatch
 
 
 class Key(NamedTuple):
@@ -149,6 +161,32 @@ async def add_months(connection: Connection, months: Iterable[date]) -> list[str
                         await connection.execute(_partition(name, first, after))
                     added.append(name)
     return added
+
+
+async def drop_months(connection: Connection, before: date) -> int:
+    """Drop the oldest partition of a month before this one; return whether there was one, as a number.
+
+    If it is in use for long, it stays until the next time.
+
+    Args:
+        connection: A connection with a transaction.
+        before: The first day of the first month that stays.
+    """
+    with suppress(asyncpg.LockNotAvailableError):
+        async with connection.transaction():
+            await connection.execute(LOCK_TIMEOUT)
+            await connection.execute(LOCK)
+            there = sorted(row[0] for row in await connection.fetch(MONTHS))
+            old = [name for name in there if _IS_MONTH(name) and name < f"engagement_{before:%Y_%m}"]
+            if old:
+                await connection.execute(f"DROP TABLE {old[0]}")
+            return len(old[:1])
+    return 0
+
+
+async def drop_engagement(connection: Connection, before: date, limit: int) -> int:
+    """Delete rows of months before this one that lie in no partition of their month; return how many."""
+    return int((await connection.execute(DROP, before, limit)).rpartition(" ")[2])
 
 
 def _partition(name: str, first: date, after: date) -> str:

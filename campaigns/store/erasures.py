@@ -1,6 +1,7 @@
 """Subscribers who were erased, and whether Kafka has been told to forget their endpoints."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from campaigns.store.database import Connection
@@ -21,6 +22,12 @@ UPDATE erasure AS e SET wanted = e.wanted + 1
 FROM again WHERE e.site = again.site AND e.subscriber = again.subscriber
 """
 DUE = "SELECT site, subscriber, wanted FROM erasure WHERE told < wanted ORDER BY erased_at LIMIT $1"
+DROP = """
+DELETE FROM erasure WHERE (site, subscriber) IN (
+    SELECT site, subscriber FROM erasure WHERE told >= wanted AND erased_at < $1
+    ORDER BY erased_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+"""
 TOLD = """
 WITH told AS (
     SELECT e.site, e.subscriber, said.wanted FROM erasure AS e
@@ -67,3 +74,14 @@ async def due_erasures(connection: Connection, limit: int) -> list[Erasure]:
 async def keep_told(connection: Connection, erasures: Sequence[Erasure]) -> None:
     """Write down that Kafka has been told, as often as was wanted when these were listed."""
     await connection.execute(TOLD, *zip(*erasures, strict=True))
+
+
+async def drop_erasures(connection: Connection, before: datetime, limit: int) -> int:
+    """Forget those who were erased before a moment, once Kafka has been told; return how many.
+
+    Args:
+        connection: A connection with a transaction.
+        before: The moment.
+        limit: How many at most.
+    """
+    return int((await connection.execute(DROP, before, limit)).rpartition(" ")[2])

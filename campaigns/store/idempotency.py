@@ -14,7 +14,11 @@ INSERT INTO idempotency (credential, route, key, body, answer, created_at) VALUE
 ON CONFLICT (credential, route, key)
 DO UPDATE SET body = excluded.body, answer = excluded.answer, created_at = excluded.created_at
 """
-DELETE = "DELETE FROM idempotency WHERE created_at < $1"
+DELETE = """
+DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+))
+"""
 
 
 class KeptAnswer(NamedTuple):
@@ -51,6 +55,6 @@ async def keep_answer(
     await connection.execute(KEEP, credential, route, key, *kept)
 
 
-async def delete_answers(connection: Connection, before: datetime) -> None:
-    """Delete the answers to requests that came before a moment."""
-    await connection.execute(DELETE, before)
+async def delete_answers(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete the answers to requests that came before a moment, at most so many; return how many."""
+    return int((await connection.execute(DELETE, before, limit)).rpartition(" ")[2])

@@ -45,6 +45,25 @@ UPDATE launch SET wanted = $3, wanted_at = $4, shift = $5, control_due = true WH
 """
 
 
+# None of a campaign that may be resumed: without a launch it would begin anew.
+DELETE = """
+WITH gone AS (
+    DELETE FROM launch WHERE id IN (
+        SELECT launch.id FROM launch LEFT JOIN campaign ON campaign.id = launch.campaign
+        WHERE launch.state = 'done' AND launch.done_at < $1
+            AND (campaign.id IS NULL OR campaign.status NOT IN ('queued', 'sending', 'paused'))
+        ORDER BY launch.id LIMIT $2 FOR UPDATE OF launch SKIP LOCKED
+    )
+    RETURNING id
+), outcomes AS (
+    DELETE FROM launch_count AS c USING gone WHERE c.launch = gone.id
+), engaged AS (
+    DELETE FROM engagement_count AS c USING gone WHERE c.launch = gone.id
+)
+SELECT count(*) FROM gone
+"""
+
+
 class _Stored(Struct):
     """Columns that are fields of a launch, as they lie in the table."""
 
@@ -122,6 +141,18 @@ async def control_launches(connection: Connection, launches: Iterable[Launch]) -
     """Write down what is wanted of launches from now on; a control record of each has then to be written."""
     for each in launches:
         await connection.execute(CONTROL, each.id, each.site, each.wanted, each.wanted_at, each.shift)
+
+
+async def delete_launches(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete launches that were done before a moment, and what is counted of them; return how many.
+
+    Args:
+        connection: A connection.
+        before: The moment.
+        limit: Launches at most.
+    """
+    deleted: int = await connection.fetchval(DELETE, before, limit)
+    return deleted
 
 
 def read_launch(row: Row) -> Launch:

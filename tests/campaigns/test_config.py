@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from campaigns.config import (
@@ -7,6 +9,7 @@ from campaigns.config import (
     load_campaign_settings,
     unknown_variables,
 )
+from campaigns.model.retention import Retention
 from campaigns.model.secrets import Purpose
 from worker.config import ConfigError
 from worker.config import unknown_variables as unknown_to_the_worker
@@ -26,6 +29,11 @@ CONTRACT = {
     "TRUSTED_PROXIES": "",
     "COUNTRY_HEADER": "",
     "DRAIN_TIMEOUT": 20.0,
+    "KEEP_IDEMPOTENCY_HOURS": 24,
+    "KEEP_ENGAGEMENT_MONTHS": 13,
+    "KEEP_LAUNCH_MONTHS": 25,
+    "KEEP_UNREACHABLE_DAYS": 30,
+    "KEEP_UNSUBSCRIBED_DAYS": 30,
 }
 
 
@@ -92,6 +100,7 @@ def test_all_problems_are_told_at_once():
         ("COUNTRY_HEADER", "CF IPCountry", "should be the name of a header"),
         ("RATE_LIMIT_STORAGE", "redys://:hunter2@host", "should begin with one of memory://"),
         ("DRAIN_TIMEOUT", "0", "greater than 0"),
+        ("KEEP_LAUNCH_MONTHS", "0", "greater than or equal to 1"),
     ],
 )
 def test_bad_values(name, value, says):
@@ -132,6 +141,18 @@ def test_a_secret_may_not_be_given_twice(tmp_path):
 def test_a_secrets_file_must_be_there(tmp_path):
     problems = refused(SECRET="", SECRET_FILE=str(tmp_path / "away"), PORT="x")
     assert [problem.split()[0] for problem in problems] == [PREFIX + "SECRET_FILE", PREFIX + "PORT"]
+
+
+def test_how_long_everything_is_kept():
+    assert load().retention == Retention()
+    given = load(
+        KEEP_IDEMPOTENCY_HOURS="1",
+        KEEP_ENGAGEMENT_MONTHS="2",
+        KEEP_LAUNCH_MONTHS="3",
+        KEEP_UNREACHABLE_DAYS="4",
+        KEEP_UNSUBSCRIBED_DAYS="5",
+    ).retention
+    assert given == Retention(timedelta(hours=1), 2, 3, timedelta(days=4), timedelta(days=5))
 
 
 def test_the_public_url_ends_without_a_slash():

@@ -9,6 +9,7 @@ from campaigns.commands.app import app
 from campaigns.model.credential import CredentialKind
 from campaigns.model.import_lines import read_json_line
 from campaigns.model.platforms import PLATFORMS
+from campaigns.model.retention import Retention
 from tests.campaigns.operations.support import ZONES, subscription
 from tests.docs.support import ROOT
 from worker.push.services import Endpoints
@@ -47,6 +48,19 @@ def test_the_platforms_are_those_that_there_are():
     [named] = re.findall(r"Platforms are (.*?)\.", PAGE, flags=re.DOTALL)
     assert re.findall(r"`(\w+)`", named) == list(PLATFORMS)
     assert len(PLATFORMS) == len(CredentialKind) - 1
+
+
+def test_the_periods_are_the_usual_ones():
+    kept = Retention()
+    days = kept.unsubscribed.days, kept.unreachable.days
+    for said in (
+        f"| {kept.idempotency.total_seconds() / 3600:g} hours |",
+        f"| {kept.engagement_months} months, counted by",
+        f"| {kept.launch_months} months after they were done",
+        f"the rest for {days[0]} days",
+        f"| {days[1]} days after they were last seen",
+    ):
+        assert said in PAGE, said
 
 
 def test_its_line_of_a_subscriber_can_be_imported():

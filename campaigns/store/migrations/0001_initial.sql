@@ -135,6 +135,7 @@ CREATE TABLE subscriber_15 PARTITION OF subscriber FOR VALUES WITH (MODULUS 16, 
 CREATE INDEX subscriber_active ON subscriber (site, id) WHERE status = 'active';
 CREATE INDEX subscriber_status ON subscriber (site, status, id);
 CREATE INDEX subscriber_unsubscribed ON subscriber (status_at) WHERE status = 'unsubscribed';
+CREATE INDEX subscriber_unreachable ON subscriber (seen_at) WHERE endpoint IS NULL AND status <> 'unsubscribed';
 
 -- What must be unique is unique here: a partitioned table can promise it only with its partition key.
 CREATE TABLE subscriber_endpoint (
@@ -287,6 +288,7 @@ CREATE TABLE launch (
 ) WITH (fillfactor = 70);
 CREATE INDEX launch_open ON launch (slot, id) WHERE state <> 'done';
 CREATE INDEX launch_site ON launch (site, id);
+CREATE INDEX launch_done ON launch (done_at) WHERE state = 'done';
 CREATE INDEX launch_control ON launch (id) WHERE control_due OR tellers > 0;
 
 CREATE TABLE slot (

@@ -3,12 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns.collect.outcome_batch import JOBS_KEPT, apply_outcomes
+from campaigns.collect.outcome_batch import apply_outcomes
 from campaigns.collect.outcomes import read_outcomes
 from campaigns.model.campaign import CampaignStatus
 from campaigns.model.ids import LaunchId
 from campaigns.model.launch import LaunchState
 from campaigns.model.marker import LaunchMarker
+from campaigns.model.retention import JOBS_KEPT
 from campaigns.model.statistics import Counted
 from campaigns.store.collecting import count_outcomes, finish_launches, our_launches, written_launches
 from campaigns.store.launch_counts import counts_of

@@ -65,6 +65,6 @@ async def test_access_tokens_that_have_ended_are_deleted(database):
         client = await add(connection, account, "client", expires_at=NOON)
         await add(connection, account, "old", parent=client.id, expires_at=NOON)
         new = await add(connection, account, "new", parent=client.id, expires_at=NOON + timedelta(hours=1))
-        await delete_ended_access_tokens(connection, NOON + timedelta(minutes=1))
+        assert await delete_ended_access_tokens(connection, NOON + timedelta(minutes=1), 10) == 1
         left = await connection.fetch("SELECT id FROM credential ORDER BY id")
         assert [row["id"] for row in left] == [client.id, new.id]

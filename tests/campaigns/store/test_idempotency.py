@@ -49,7 +49,18 @@ async def test_an_answer_is_kept_and_replaced_and_deleted(database):
         for kept in (KeptAnswer(b"1", b"one", NOON), KeptAnswer(b"2", b"two", NOON + timedelta(days=2))):
             await keep_answer(connection, credential, ROUTE, "a", kept)
             assert await find_answer(connection, credential, ROUTE, "a") == kept
-        await delete_answers(connection, NOON + timedelta(days=1))
+        assert await delete_answers(connection, NOON + timedelta(days=1), 10) == 0
         assert await find_answer(connection, credential, ROUTE, "a") == kept
-        await delete_answers(connection, NOON + timedelta(days=3))
+        assert await delete_answers(connection, NOON + timedelta(days=3), 10) == 1
         assert await find_answer(connection, credential, ROUTE, "a") is None
+
+
+async def test_old_answers_are_deleted_some_at_a_time(database):
+    async with database.transaction() as connection:
+        credential = await make_credential(connection)
+        for number in range(5):
+            kept = KeptAnswer(b"1", b"one", NOON + timedelta(days=number))
+            await keep_answer(connection, credential, ROUTE, str(number), kept)
+        before = NOON + timedelta(days=3)
+        assert [await delete_answers(connection, before, 2) for _ in range(3)] == [2, 1, 0]
+        assert await find_answer(connection, credential, ROUTE, "3") is not None
