@@ -143,6 +143,7 @@ SHARED = (
 
 EXTRAS = {
     "asyncpg": "campaigns.store",
+    "cronsim": "campaigns.model",
     "limits": "campaigns.api",
     "ua_parser": "campaigns.api",
     "noida_db": "worker.demo",
