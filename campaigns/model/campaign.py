@@ -4,8 +4,6 @@ Every action is a function from a campaign and a moment to what is to be written
 written here.
 """
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,34 +11,28 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from campaigns.model.problems import ConflictError, FieldProblem
+from campaigns.model.problems import ConflictError
+from campaigns.model.recurrence import Recurrence, next_moment
 from campaigns.model.site import TrackClicks
 from campaigns.model.target import Target
 from worker.records.control import State
 from worker.records.job import Urgency
 from worker.records.notification import Notification
 
-STRETCH_MAX = 30 * 86_400
-"""Seconds."""
-
-YEARS_MAX = 10
-"""Between now and any time of a plan."""
+LATE_MAX = timedelta(hours=2)
+"""A moment of a recurring campaign that is noticed later than this is skipped."""
 
 EARLIEST_ZONE = timedelta(hours=14)
 """Ahead of UTC: where a day begins first (Pacific/Kiritimati)."""
-
-LATEST_ZONE = timedelta(hours=12)
-"""Behind UTC: where it begins last (Etc/GMT+12)."""
-
-_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class CampaignStatus(StrEnum):
     """How far a campaign has come.
 
     `draft`: being made. `scheduled`: waits for its time. `queued`: launched, nothing written yet. `sending`:
-    some of it is written. `recurring`: launched again and again. `paused`: by hand. `done`: every launch is.
-    `cancelled`: for good. `refused`: it could not be launched.
+    some of it is written. `recurring`: it is launched again at moments to come; after the last one it is like
+    any other. `paused`: by hand. `done`: every launch is. `cancelled`: for good. `refused`: it could not be
+    launched.
     """
 
     DRAFT = "draft"
@@ -58,10 +50,10 @@ _S = CampaignStatus
 
 MOVES: dict[CampaignStatus, frozenset[CampaignStatus]] = {
     _S.DRAFT: frozenset({_S.SCHEDULED, _S.QUEUED, _S.RECURRING, _S.CANCELLED, _S.REFUSED}),
-    _S.SCHEDULED: frozenset({_S.DRAFT, _S.QUEUED, _S.PAUSED, _S.CANCELLED, _S.REFUSED}),
+    _S.SCHEDULED: frozenset({_S.DRAFT, _S.QUEUED, _S.RECURRING, _S.PAUSED, _S.CANCELLED, _S.REFUSED}),
     _S.QUEUED: frozenset({_S.SENDING, _S.DONE, _S.PAUSED, _S.CANCELLED, _S.REFUSED}),
     _S.SENDING: frozenset({_S.DONE, _S.PAUSED, _S.CANCELLED}),
-    _S.RECURRING: frozenset({_S.DONE, _S.PAUSED, _S.CANCELLED, _S.REFUSED}),
+    _S.RECURRING: frozenset({_S.QUEUED, _S.DONE, _S.PAUSED, _S.CANCELLED, _S.REFUSED}),
     _S.PAUSED: frozenset({_S.SCHEDULED, _S.QUEUED, _S.SENDING, _S.RECURRING, _S.DONE, _S.CANCELLED}),
     _S.DONE: frozenset(),
     _S.CANCELLED: frozenset(),
@@ -82,7 +74,7 @@ class Action(StrEnum):
 
 
 POSSIBLE: dict[Action, frozenset[CampaignStatus]] = {
-    Action.EDIT: frozenset({_S.DRAFT, _S.SCHEDULED, _S.REFUSED}),
+    Action.EDIT: frozenset({_S.DRAFT, _S.SCHEDULED, _S.RECURRING, _S.REFUSED}),
     Action.LAUNCH: frozenset({_S.DRAFT, _S.SCHEDULED}),
     Action.PAUSE: frozenset({_S.SCHEDULED, _S.QUEUED, _S.SENDING, _S.RECURRING}),
     Action.RESUME: frozenset({_S.PAUSED}),
@@ -96,7 +88,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """When a campaign goes out, and how long a push lives.
 
     Attributes:
-        start_at: When its first recipient is due; None: when it is launched.
+        start_at: When its first recipient is due; None: when it is launched. Before it nothing recurs.
         local_time: Wall time (without a zone) at which each recipient is due in its own zone, instead.
         stretch_time: Seconds over which the recipients are spread; None: what the site has as default.
         ttl: Seconds that a push lives from its own due time; None: as before.
@@ -130,6 +122,7 @@ class NewCampaign(Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
     template: int | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
+    recurrence: Recurrence | None = None
     adapter: str = "own"
     options: dict[str, Any] = {}
 
@@ -147,6 +140,8 @@ class Campaign(NewCampaign, frozen=True, kw_only=True):
         plan: When.
         template: The template that the content was copied from.
         track_clicks: How clicks are counted.
+        recurrence: When it is launched again and again; None: it is launched once.
+        next_at: The next moment at which it is; None unless it is `recurring`.
         adapter: In whose words it was made.
         options: What only its adapter asks of it.
     """
@@ -154,8 +149,14 @@ class Campaign(NewCampaign, frozen=True, kw_only=True):
     id: int
     site: int
     status: CampaignStatus
+    next_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it is to be launched next; None if that is up to somebody."""
+        return self.next_at if self.status is CampaignStatus.RECURRING else self.plan.due_at
 
 
 class Step(Struct, frozen=True):
@@ -165,11 +166,13 @@ class Step(Struct, frozen=True):
         campaign: The campaign as it is from now on.
         launch_for: A launch is to be made, for this planned moment.
         control: What its open launches are to do from now on.
+        skipped_from: The first of the moments that are too long ago for a launch; None if none was.
     """
 
     campaign: Campaign
     launch_for: datetime | None = None
     control: State | None = None
+    skipped_from: datetime | None = None
 
 
 # ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +184,9 @@ def require(campaign: Campaign, action: Action) -> None:
     Raises:
         ConflictError: It is not; says in which it would be.
     """
-    if campaign.status not in POSSIBLE[action]:
+    # What recurs is changed while it is paused, too: nothing of it is launched meanwhile.
+    is_at_rest = campaign.recurrence is not None and campaign.status is CampaignStatus.PAUSED
+    if campaign.status not in POSSIBLE[action] and not (action is Action.EDIT and is_at_rest):
         needed = ", ".join(status for status in CampaignStatus if status in POSSIBLE[action])
         raise ConflictError(f"The campaign is {campaign.status}; to {action} it, it must be one of {needed}.")
 
@@ -194,28 +199,88 @@ def moved(campaign: Campaign, status: CampaignStatus, now: datetime) -> Campaign
     """
     if status not in MOVES[campaign.status]:
         raise ConflictError(f"The campaign is {campaign.status}, and cannot become {status}.")
-    return msgspec.structs.replace(campaign, status=status, updated_at=now)
+    return msgspec.structs.replace(campaign, status=status, next_at=None, updated_at=now)
+
+
+def unfinished(url: str) -> Notification:
+    """Return what a draft has whose content is still to be given; it cannot be sent."""
+    return Notification(title="", url=url)
+
+
+def is_finished(content: Notification) -> bool:
+    """Whether content has been given: any that is checked has a title."""
+    return content.title != ""
+
+
+def next_of(campaign: Campaign, after: datetime) -> datetime | None:
+    """Return the first moment behind another one at which a campaign recurs; None if there is none."""
+    if campaign.recurrence is None:
+        return None
+    plan = campaign.plan
+    return next_moment(campaign.recurrence, after, starts_at=plan.start_at, ends_at=plan.ends_at)
 
 
 def launch(campaign: Campaign, now: datetime) -> Step:
     """Launch a draft when its time comes, or at once if it has none; a scheduled one at once.
 
     Raises:
-        ConflictError: It is neither.
+        ConflictError: It is neither, it has no content yet, or all moments at which it recurs have passed.
     """
     require(campaign, Action.LAUNCH)
+    if not is_finished(campaign.content):
+        raise ConflictError("The campaign has no notification yet; give it one with a title first.")
+    if campaign.recurrence is not None:
+        return Step(recurring(campaign, now))
     due_at = campaign.plan.due_at
     if campaign.status is CampaignStatus.DRAFT and due_at is not None and due_at > now:
         return Step(moved(campaign, CampaignStatus.SCHEDULED, now))
     return Step(moved(campaign, CampaignStatus.QUEUED, now), launch_for=now)
 
 
-def come_due(campaign: Campaign, now: datetime) -> Step | None:
-    """Launch a scheduled campaign whose time has come, however long ago; None if there is nothing to do."""
-    due_at = campaign.plan.due_at
+def recurring(campaign: Campaign, now: datetime) -> Campaign:
+    """Return a campaign that recurs from now on.
+
+    Raises:
+        ConflictError: All of its moments have passed.
+    """
+    next_at = next_of(campaign, now)
+    if next_at is None:
+        raise ConflictError("All times at which the campaign recurs have passed; give it others first.")
+    if campaign.status is not CampaignStatus.RECURRING:
+        campaign = moved(campaign, CampaignStatus.RECURRING, now)
+    return msgspec.structs.replace(campaign, next_at=next_at, updated_at=now)
+
+
+def come_due(campaign: Campaign, now: datetime, *, open_launches: int = 0) -> Step | None:
+    """Launch a campaign whose time has come, however long ago, or for the next of its recurring moments.
+
+    Of these the ones that are more than `LATE_MAX` ago are skipped. None if there is nothing to do.
+
+    Args:
+        campaign: The campaign.
+        now: The moment.
+        open_launches: How many of its launches are not done.
+    """
+    due_at = campaign.due_at
+    if campaign.status is CampaignStatus.RECURRING:
+        return None if due_at is None or due_at > now else _recur(campaign, due_at, now, open_launches)
     if campaign.status is not CampaignStatus.SCHEDULED or due_at is None or due_at > now:
         return None
     return Step(moved(campaign, CampaignStatus.QUEUED, now), launch_for=due_at)
+
+
+def _recur(campaign: Campaign, due_at: datetime, now: datetime, open_launches: int) -> Step:
+    oldest = now - LATE_MAX
+    skipped_from = due_at if due_at < oldest else None
+    moment = due_at if skipped_from is None else next_of(campaign, oldest - timedelta(microseconds=1))
+    is_due = moment is not None and moment <= now
+    next_at = next_of(campaign, moment) if moment is not None and is_due else moment
+    if next_at is not None:
+        going_on = msgspec.structs.replace(campaign, next_at=next_at, updated_at=now)
+    else:  # that was the last one: from now on the campaign is like any other
+        is_open = is_due or open_launches
+        going_on = moved(campaign, CampaignStatus.QUEUED if is_open else CampaignStatus.DONE, now)
+    return Step(going_on, launch_for=moment if is_due else None, skipped_from=skipped_from)
 
 
 def refuse(campaign: Campaign, now: datetime) -> Step:
@@ -240,6 +305,8 @@ def pause(campaign: Campaign, now: datetime) -> Step:
 def resume(campaign: Campaign, now: datetime, *, launches: int, open_launches: int, written: int) -> Step:
     """Let a paused campaign go on where it was: a pause that came too late has stopped nothing.
 
+    What would have recurred meanwhile is not made up for.
+
     Args:
         campaign: The campaign.
         now: The moment.
@@ -251,7 +318,9 @@ def resume(campaign: Campaign, now: datetime, *, launches: int, open_launches: i
         ConflictError: It is not paused.
     """
     require(campaign, Action.RESUME)
-    if not launches:
+    if next_of(campaign, now) is not None:
+        return Step(recurring(campaign, now), control=State.RUNNING)
+    if not launches and campaign.recurrence is None:
         return Step(moved(campaign, CampaignStatus.SCHEDULED, now))
     if not open_launches:
         return Step(moved(campaign, CampaignStatus.DONE, now))
@@ -267,76 +336,3 @@ def cancel(campaign: Campaign, now: datetime) -> Step:
     """
     require(campaign, Action.CANCEL)
     return Step(moved(campaign, CampaignStatus.CANCELLED, now), control=State.CANCELLED)
-
-
-def edit(campaign: Campaign, now: datetime, **changes: Any) -> Campaign:
-    """Change fields of a campaign that is not launched yet; one that has lost its time is a draft again.
-
-    Raises:
-        ConflictError: It is launched, or has ended.
-    """
-    require(campaign, Action.EDIT)
-    changed = msgspec.structs.replace(campaign, updated_at=now, **changes)
-    if changed.status is CampaignStatus.REFUSED or (
-        changed.status is CampaignStatus.SCHEDULED and changed.plan.due_at is None
-    ):
-        return moved(changed, CampaignStatus.DRAFT, now)
-    return changed
-
-
-def copied(campaign: Campaign, now: datetime) -> NewCampaign:
-    """Return a new campaign like another one, without a time that has passed."""
-    fields = {name: getattr(campaign, name) for name in NewCampaign.__struct_fields__}
-    plan = campaign.plan
-    due_at = plan.due_at
-    if due_at is not None and due_at <= now:
-        plan = msgspec.structs.replace(plan, start_at=None, local_time=None)
-    if plan.ends_at is not None and plan.ends_at <= now:
-        plan = msgspec.structs.replace(plan, ends_at=None)
-    return NewCampaign(**{**fields, "plan": plan})
-
-
-# ── what is wrong with a plan ───────────────────────────────────────────────────────────────────────────────
-
-
-def plan_problems(plan: Plan, now: datetime) -> Iterator[FieldProblem]:
-    """Find what is wrong with a plan."""
-    far = [*_far_away(plan, now)]
-    yield from far
-    if far:
-        return
-    if plan.start_at is not None and plan.local_time is not None:
-        yield FieldProblem("local_time", "must be left out where start_at is given")
-    if plan.stretch_time is not None and not 0 <= plan.stretch_time <= STRETCH_MAX:
-        yield FieldProblem("stretch_time", f"must be from 0 to {STRETCH_MAX} seconds")
-    elif plan.ends_at is not None and plan.ends_at <= _last_due(plan, now):
-        yield FieldProblem(
-            "ends_at", "must be after the start and the stretch, or the last ones are never sent"
-        )
-    if plan.ttl is not None and not 0 <= plan.ttl < 2**31:
-        yield FieldProblem("ttl", "must be a number of seconds, from 0")
-    if plan.topic is not None and not _TOPIC.fullmatch(plan.topic):
-        yield FieldProblem("topic", "must be letters, digits, - and _; at most 32")
-
-
-def _far_away(plan: Plan, now: datetime) -> Iterator[FieldProblem]:
-    """Find times that no calculation should meet."""
-    for name in ("start_at", "local_time", "ends_at"):
-        moment: datetime | None = getattr(plan, name)
-        if moment is None:
-            continue
-        is_local = name == "local_time"
-        if is_local != (moment.tzinfo is None):
-            example = "2026-11-21T09:00:00" + ("" if is_local else "Z")
-            yield FieldProblem(
-                name, f"must be a time {'without' if is_local else 'with'} an offset ({example})"
-            )
-        elif abs(moment.year - now.year) > YEARS_MAX:
-            yield FieldProblem(name, f"must be within {YEARS_MAX} years")
-
-
-def _last_due(plan: Plan, now: datetime) -> datetime:
-    stretch = timedelta(seconds=plan.stretch_time or 0)
-    if plan.local_time is not None:
-        return plan.local_time.replace(tzinfo=UTC) + LATEST_ZONE + stretch
-    return max(plan.start_at or now, now) + stretch

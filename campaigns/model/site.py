@@ -44,6 +44,8 @@ class Defaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
         badge: As `icon`.
         track_clicks: How clicks are counted.
         sdk: Whether the site's service worker is ours; else the browser shows Declarative Web Push itself.
+        empty_204: Whether Truepush's answers with the status 204 are empty, as HTTP has it; else they have
+            their body, and HTTP's 200.
     """
 
     ttl: int | None = None
@@ -52,6 +54,7 @@ class Defaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     badge: str | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
     sdk: bool = True
+    empty_204: bool = False
 
 
 class NewSite(Struct, frozen=True, kw_only=True):

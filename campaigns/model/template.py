@@ -1,6 +1,7 @@
 """Templates: content with a name, copied into a campaign when that is made."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -15,11 +16,13 @@ class Template(Struct, frozen=True, kw_only=True):
         site: Whose it is.
         name: For people, once in a site.
         content: A notification, its texts as templates.
+        options: What only the platform asks of it that it was made on.
     """
 
     id: int
     site: int
     name: str
     content: Notification
+    options: dict[str, Any] = {}
     created_at: datetime
     updated_at: datetime

@@ -7,17 +7,12 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from campaigns.model import campaign as model
-from campaigns.model.campaign import (
-    Action,
-    Campaign,
-    CampaignStatus,
-    NewCampaign,
-    Plan,
-    Step,
-    plan_problems,
-)
+from campaigns.model.campaign import Action, Campaign, CampaignStatus, NewCampaign, Plan, Step
+from campaigns.model.campaign_changes import copied, edit
 from campaigns.model.launch import Launch
+from campaigns.model.plan_problems import plan_problems, schedule_problems
 from campaigns.model.problems import ConflictError, invalid, reject
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
 from campaigns.model.target import Target
@@ -43,9 +38,10 @@ class CampaignDraft(Struct, frozen=True, kw_only=True):
     Attributes:
         name: For people.
         target: Whom it is for.
-        content: A notification as JSON, decoded; or else the next one.
+        content: A notification as JSON, decoded; or else the next one. None: it is given later.
         template: The number of a template whose content is copied.
         plan: When.
+        recurrence: When again and again; None: once.
         track_clicks: How clicks are counted; None: as the site does by default.
         adapter: In whose words it is made.
         options: What only its adapter asks of it.
@@ -56,6 +52,7 @@ class CampaignDraft(Struct, frozen=True, kw_only=True):
     content: object | UnsetType = UNSET
     template: int | None = None
     plan: Plan = Plan()
+    recurrence: Recurrence | None = None
     track_clicks: TrackClicks | None = None
     adapter: str = "own"
     options: dict[str, Any] = {}
@@ -68,6 +65,7 @@ class CampaignChanges(Struct, frozen=True, kw_only=True):
     target: Target | UnsetType = UNSET
     content: object | UnsetType = UNSET
     plan: dict[str, Any] | UnsetType = UNSET
+    recurrence: Recurrence | UnsetType | None = UNSET
     track_clicks: TrackClicks | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
 
@@ -93,7 +91,7 @@ async def create_campaign(
         InvalidError: Something about it is wrong, or its content cannot be sent.
     """
     scope.require(Permission.SEND)
-    reject((*name_problems(draft.name), *plan_problems(draft.plan, now)))
+    _check_words(service, draft.name, draft.plan, draft.recurrence, now)
     async with service.begin() as connection:
         site = await the_site(connection, scope, site_number)
         await check_target(connection, scope, site.id, draft.target)
@@ -101,15 +99,24 @@ async def create_campaign(
         tree = await _content(connection, scope, site, draft)
         new = NewCampaign(
             name=draft.name,
-            content=await checked(connection, service, site, tree, track_clicks),
+            content=model.unfinished(site.url)
+            if tree is None
+            else await checked(connection, service, site, tree, track_clicks),
             target=draft.target,
             plan=draft.plan,
             template=draft.template,
             track_clicks=track_clicks,
+            recurrence=draft.recurrence,
             adapter=draft.adapter,
             options=draft.options,
         )
         return CampaignView(await add_campaign(connection, site.id, new), [])
+
+
+def _check_words(
+    service: Service, name: str, plan: Plan, recurrence: Recurrence | None, now: datetime
+) -> None:
+    reject((*name_problems(name), *schedule_problems(plan, recurrence, service.zones, now)))
 
 
 async def _content(connection: Connection, scope: Scope, site: Site, draft: CampaignDraft) -> object:
@@ -173,12 +180,12 @@ async def get_campaigns(
 async def edit_campaign(
     scope: Scope, service: Service, number: int, changes: CampaignChanges, now: datetime
 ) -> CampaignView:
-    """Change a campaign that is not launched yet.
+    """Change a campaign that is not launched yet, or that recurs.
 
     Raises:
         ForbiddenError: The credential may not.
         NotFoundError: There is none.
-        ConflictError: It is launched, or has ended.
+        ConflictError: It is launched, or has ended, or would recur no more.
         InvalidError: Something about it would be wrong.
     """
     scope.require(Permission.SEND)
@@ -187,23 +194,28 @@ async def edit_campaign(
         model.require(old, Action.EDIT)
         site = await the_site(connection, scope, old.site)
         fields = _plain(old, changes)
-        reject(
-            (*name_problems(fields.get("name", old.name)), *plan_problems(fields.get("plan", old.plan), now))
+        _check_words(
+            service,
+            fields.get("name", old.name),
+            fields.get("plan", old.plan),
+            fields.get("recurrence", old.recurrence),
+            now,
         )
         if changes.target is not UNSET:
             await check_target(connection, scope, site.id, changes.target)
-        if changes.content is not UNSET or changes.track_clicks is not UNSET:
+        is_rechecked = changes.track_clicks is not UNSET and model.is_finished(old.content)
+        if changes.content is not UNSET or is_rechecked:
             tree = msgspec.to_builtins(old.content) if changes.content is UNSET else changes.content
             track_clicks = fields.get("track_clicks", old.track_clicks)
             fields["content"] = await checked(connection, service, site, tree, track_clicks)
-        new = model.edit(old, now, **fields)
+        new = edit(old, now, **fields)
         await replace_campaign(connection, new)
         return await _view(connection, new)
 
 
 def _plain(old: Campaign, changes: CampaignChanges) -> dict[str, Any]:
     """Return the fields that change as they are given, a plan's among them."""
-    names = ("name", "target", "track_clicks", "options")
+    names = ("name", "target", "recurrence", "track_clicks", "options")
     fields = {name: getattr(changes, name) for name in names if getattr(changes, name) is not UNSET}
     if changes.plan is not UNSET:
         fields["plan"] = msgspec.structs.replace(old.plan, **changes.plan)
@@ -232,9 +244,11 @@ async def copy_campaign(
         original = await the_campaign(connection, scope, number)
         where = await the_site(connection, scope, site or original.site)
         await check_target(connection, scope, where.id, original.target)
-        tree = msgspec.to_builtins(original.content)
-        content = await checked(connection, service, where, tree, original.track_clicks)
-        copy = msgspec.structs.replace(model.copied(original, now), content=content)
+        copy = copied(original, now)
+        if model.is_finished(original.content):
+            tree = msgspec.to_builtins(original.content)
+            content = await checked(connection, service, where, tree, original.track_clicks)
+            copy = msgspec.structs.replace(copy, content=content)
         return CampaignView(await add_campaign(connection, where.id, copy), [])
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec import Struct
+
 from campaigns.model.campaign import Campaign, Step, come_due, refuse
 from campaigns.model.ids import make_nonce
 from campaigns.model.launch import controlled, launch_of
@@ -16,6 +18,24 @@ from campaigns.store.database import Connection, DatabaseAwayError
 from campaigns.store.launches import add_launch, control_launches, open_launches
 
 NONCE_BYTES = 5
+
+
+class Due(Struct, frozen=True):
+    """What became of a campaign whose time had come.
+
+    Attributes:
+        campaign: As it is from now on; `refused` if it cannot be launched.
+        due_at: When its time had come.
+        skipped_from: The first of the recurring moments that were skipped; None if none was.
+    """
+
+    campaign: Campaign
+    due_at: datetime
+    skipped_from: datetime | None = None
+
+
+class LaunchedAlreadyError(ConflictError):
+    """There is a launch of the campaign for this planned moment."""
 
 
 class NotLaunchedError(Exception):
@@ -34,7 +54,8 @@ async def take(connection: Connection, scope: Scope, service: Service, step: Ste
     """Write what a step comes to, and return the campaign.
 
     Raises:
-        ConflictError: The campaign has been launched for this moment already, or its segment is gone.
+        LaunchedAlreadyError: The campaign has been launched for this moment already.
+        ConflictError: Its segment is gone.
     """
     campaign = step.campaign
     if step.launch_for is not None:
@@ -62,13 +83,11 @@ async def _begin(
         targeted=await count_targeted(connection, site.id, target),
     )
     if await add_launch(connection, new, now) is None:
-        raise ConflictError("The campaign has been launched for this moment already.")
+        raise LaunchedAlreadyError("The campaign has been launched for this moment already.")
 
 
-async def launch_due_campaign(
-    service: Service, now: datetime, besides: Iterable[int] = ()
-) -> Campaign | None:
-    """Launch one scheduled campaign whose time has come, however long ago; any number may do this at once.
+async def launch_due_campaign(service: Service, now: datetime, besides: Iterable[int] = ()) -> Due | None:
+    """Launch one campaign whose time has come; any number may do this at once.
 
     Args:
         service: What operations need.
@@ -76,7 +95,7 @@ async def launch_due_campaign(
         besides: None of these.
 
     Returns:
-        The campaign, `refused` if it cannot be launched; None if there is none whose time has come.
+        What became of it; None if there is none whose time has come.
 
     Raises:
         NotLaunchedError: Its audience cannot be counted in time, or the database was lost over it.
@@ -99,9 +118,14 @@ async def launch_due_campaign(
 
 async def _launch_or_refuse(
     connection: Connection, scope: Scope, service: Service, campaign: Campaign, now: datetime
-) -> Campaign:
-    step = come_due(campaign, now) or refuse(campaign, now)
+) -> Due:
+    open_ones = await open_launches(connection, campaign.id, campaign.site)
+    step = come_due(campaign, now, open_launches=len(open_ones)) or refuse(campaign, now)
     try:
-        return await take(connection, scope, service, step, now)
+        await take(connection, scope, service, step, now)
+    except LaunchedAlreadyError:  # by somebody whose clock is ahead
+        await replace_campaign(connection, step.campaign)
     except ConflictError:  # its segment is gone
-        return await take(connection, scope, service, refuse(campaign, now), now)
+        step = refuse(campaign, now)
+        await take(connection, scope, service, step, now)
+    return Due(step.campaign, campaign.due_at or now, step.skipped_from)

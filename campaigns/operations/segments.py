@@ -60,8 +60,10 @@ async def get_segment(scope: Scope, service: Service, number: int) -> Segment:
         return await the_segment(connection, scope, number)
 
 
-async def get_segments(scope: Scope, service: Service, site: int, after: int, limit: int) -> Page[Segment]:
-    """List a site's segments by number, beginning behind `after`.
+async def get_segments(
+    scope: Scope, service: Service, site: int, after: int, limit: int, *, offset: int = 0
+) -> Page[Segment]:
+    """List a site's segments by number, beginning behind `after`, and passing over `offset` of them.
 
     Raises:
         ForbiddenError: The credential may not.
@@ -70,7 +72,7 @@ async def get_segments(scope: Scope, service: Service, site: int, after: int, li
     scope.require(Permission.READ)
     async with service.begin() as connection:
         await the_site(connection, scope, site)
-        found = await list_segments(connection, site, after, limit + 1)
+        found = await list_segments(connection, site, after, limit + 1, offset=offset)
     return page_of(found, limit, lambda each: each.id)
 
 

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from campaigns.model.campaign import Campaign, Plan, plan_problems
+from campaigns.model.campaign import Campaign, Plan, is_finished
 from campaigns.model.content import with_campaign_id
 from campaigns.model.ids import Kind, make_nonce, spell
 from campaigns.model.launch import Launch, send_of
+from campaigns.model.plan_problems import plan_problems
 from campaigns.model.problems import ConflictError, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
@@ -83,11 +84,14 @@ async def send_test(scope: Scope, service: Service, number: int, target: Target,
     Raises:
         ForbiddenError: The credential may not.
         NotFoundError: There is none.
+        ConflictError: It has no content yet, or its segment is gone.
         InvalidError: They are too many.
     """
     scope.require(Permission.SEND)
     async with service.begin() as connection:
         campaign = await the_campaign(connection, scope, number)
+        if not is_finished(campaign.content):
+            raise ConflictError("The campaign has no notification yet; give it one with a title first.")
         site = await the_site(connection, scope, campaign.site)
         await check_target(connection, scope, site.id, target)
         content = with_campaign_id(campaign.content, spell(Kind.CAMPAIGN, campaign.id))

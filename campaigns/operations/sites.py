@@ -153,6 +153,16 @@ async def get_site(scope: Scope, service: Service, number: int) -> KeyedSite:
         return await _keyed(connection, await the_site(connection, scope, number))
 
 
+async def defaults_of(scope: Scope, service: Service, number: int) -> Defaults:
+    """Return what a site's campaigns begin with, and how it is answered.
+
+    Raises:
+        NotFoundError: There is no such site.
+    """
+    async with service.begin() as connection:
+        return (await the_site(connection, scope, number)).defaults
+
+
 async def get_identity_secret(scope: Scope, service: Service, number: int) -> str | None:
     """Return what a site's own server proves users' ids with; None if nobody has to prove anything.
 

@@ -1,6 +1,8 @@
 """Templates: content with a name."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -25,9 +27,23 @@ class TemplateChanges(Struct, frozen=True, kw_only=True):
 
 
 async def create_template(
-    scope: Scope, service: Service, site_number: int, name: str, content: object
+    scope: Scope,
+    service: Service,
+    site_number: int,
+    name: str,
+    content: object,
+    *,
+    options: Mapping[str, Any] | None = None,
 ) -> Template:
     """Add a template to a site.
+
+    Args:
+        scope: Who asks.
+        service: What operations need.
+        site_number: Whose it is to be.
+        name: For people, once in a site.
+        content: A notification as JSON, decoded.
+        options: What only the platform asks of it that it is made on.
 
     Raises:
         ForbiddenError: The credential may not.
@@ -40,7 +56,7 @@ async def create_template(
     async with service.begin() as connection:
         site = await the_site(connection, scope, site_number)
         notification = await checked(connection, service, site, content, site.defaults.track_clicks)
-        added = await add_template(connection, site.id, name, notification)
+        added = await add_template(connection, site.id, name, notification, options)
     if added is None:
         raise ConflictError(_TAKEN)
     return added
@@ -58,8 +74,10 @@ async def get_template(scope: Scope, service: Service, number: int) -> Template:
         return await the_template(connection, scope, number)
 
 
-async def get_templates(scope: Scope, service: Service, site: int, after: int, limit: int) -> Page[Template]:
-    """List a site's templates by number, beginning behind `after`.
+async def get_templates(
+    scope: Scope, service: Service, site: int, after: int, limit: int, *, offset: int = 0
+) -> Page[Template]:
+    """List a site's templates by number, beginning behind `after`, and passing over `offset` of them.
 
     Raises:
         ForbiddenError: The credential may not.
@@ -68,7 +86,7 @@ async def get_templates(scope: Scope, service: Service, site: int, after: int, l
     scope.require(Permission.READ)
     async with service.begin() as connection:
         await the_site(connection, scope, site)
-        found = await list_templates(connection, site, after, limit + 1)
+        found = await list_templates(connection, site, after, limit + 1, offset=offset)
     return page_of(found, limit, lambda each: each.id)
 
 

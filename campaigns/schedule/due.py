@@ -12,7 +12,7 @@ import structlog
 from campaigns.metrics import Metrics
 from campaigns.model.campaign import CampaignStatus
 from campaigns.model.ids import Kind, spell
-from campaigns.operations.launching import NotLaunchedError, launch_due_campaign
+from campaigns.operations.launching import Due, NotLaunchedError, launch_due_campaign
 from campaigns.operations.service import Service
 from campaigns.store.database import DatabaseAwayError
 
@@ -48,10 +48,22 @@ async def launch_what_is_due(service: Service, metrics: Metrics, now: Callable[[
 
 async def _launch_one(service: Service, now: datetime, put_off: Collection[int] = ()) -> float | None:
     """Launch a campaign; return how late it was, in seconds, or None if there was none."""
-    campaign = await launch_due_campaign(service, now, put_off)
-    if campaign is None:
+    due = await launch_due_campaign(service, now, put_off)
+    if due is None:
         return None
-    if campaign.status is CampaignStatus.REFUSED:
-        log.warning("a campaign could not be launched", campaign=spell(Kind.CAMPAIGN, campaign.id))
-    due_at = campaign.plan.due_at or now
-    return max(0.0, (now - due_at).total_seconds())
+    _tell(due)
+    return max(0.0, (now - due.due_at).total_seconds())
+
+
+def _tell(due: Due) -> None:
+    campaign = spell(Kind.CAMPAIGN, due.campaign.id)
+    if due.campaign.status is CampaignStatus.REFUSED:
+        log.warning("a campaign could not be launched", campaign=campaign)
+    if due.skipped_from is not None:
+        next_at = due.campaign.next_at
+        log.warning(
+            "times at which a campaign recurs were skipped: they are too long ago",
+            campaign=campaign,
+            first=due.skipped_from.isoformat(),
+            next=None if next_at is None else next_at.isoformat(),
+        )

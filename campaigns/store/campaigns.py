@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from campaigns.model.campaign import Campaign, CampaignStatus, NewCampaign, Plan
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.scope import Scope
 from campaigns.model.site import TrackClicks
 from campaigns.model.target import parse_target, target_tree
@@ -27,6 +28,8 @@ class _Stored(Struct):
     template: int | None
     target: dict[str, Any]
     track_clicks: TrackClicks
+    recurrence: Recurrence | None
+    next_at: datetime | None
     options: dict[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -34,39 +37,41 @@ class _Stored(Struct):
 
 ADD = """
 INSERT INTO campaign (site, status, adapter, name, content, template, target, start_at, local_time,
-    stretch_time, ttl, ends_at, urgency, topic, track_clicks, options)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    stretch_time, ttl, ends_at, urgency, topic, track_clicks, recurrence, options)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 RETURNING *
 """
 FIND = """
 SELECT campaign.* FROM campaign JOIN site ON site.id = campaign.site
-WHERE campaign.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
+WHERE campaign.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3) AND NOT discarded
 """
 FIND_TO_CHANGE = FIND + "FOR UPDATE OF campaign"
 LIST = """
 SELECT * FROM campaign
-WHERE site = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3)
+WHERE site = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::text IS NULL OR status = $3) AND NOT discarded
 ORDER BY id DESC LIMIT $4
 """
 REPLACE = """
 UPDATE campaign SET status = $3, adapter = $4, name = $5, content = $6, template = $7, target = $8,
     start_at = $9, local_time = $10, stretch_time = $11, ttl = $12, ends_at = $13, urgency = $14, topic = $15,
-    track_clicks = $16, options = $17, updated_at = $18
+    track_clicks = $16, recurrence = $17, options = $18, next_at = $19, updated_at = $20
 WHERE id = $1 AND site = $2
 """
 LIST_OF_ACCOUNT = """
 SELECT campaign.* FROM campaign JOIN site ON site.id = campaign.site
 WHERE site.account = $1 AND ($2::bigint IS NULL OR site.id = $2) AND ($3::bigint IS NULL OR site.id = $3)
     AND ($4::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) >= $4)
-    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5)
+    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5) AND NOT discarded
 ORDER BY campaign.id DESC OFFSET $6 LIMIT $7
 """
 # Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
 DUE_TO_CHANGE = """
 SELECT campaign.*, site.account FROM campaign JOIN site ON site.id = campaign.site
-WHERE status = 'scheduled' AND campaign.id <> ALL($2::bigint[])
-    AND (start_at <= $1 OR local_time <= $1::timestamptz AT TIME ZONE 'UTC' + interval '14 hours')
-ORDER BY coalesce(start_at, local_time AT TIME ZONE 'UTC'), campaign.id
+WHERE campaign.id <> ALL($2::bigint[]) AND (
+    status = 'recurring' AND next_at <= $1
+    OR status = 'scheduled'
+        AND (start_at <= $1 OR local_time <= $1::timestamptz AT TIME ZONE 'UTC' + interval '14 hours'))
+ORDER BY coalesce(next_at, start_at, local_time AT TIME ZONE 'UTC'), campaign.id
 LIMIT 1
 FOR UPDATE OF campaign SKIP LOCKED
 """
@@ -78,7 +83,7 @@ async def add_campaign(
 ) -> Campaign:
     """Add a campaign to a site."""
     [row] = await connection.fetch(ADD, site, status, *_columns(campaign))
-    return _campaign(row)
+    return read_campaign(row)
 
 
 async def find_campaign(
@@ -94,7 +99,7 @@ async def find_campaign(
     """
     statement = FIND_TO_CHANGE if to_change else FIND
     row = await connection.fetchrow(statement, number, scope.account, scope.site)
-    return None if row is None else _campaign(row)
+    return None if row is None else read_campaign(row)
 
 
 async def list_campaigns(
@@ -114,7 +119,7 @@ async def list_campaigns(
         before: Begin below this number.
         limit: At most so many.
     """
-    return [_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
+    return [read_campaign(row) for row in await connection.fetch(LIST, site, before, status, limit)]
 
 
 async def list_campaigns_of_account(
@@ -141,13 +146,13 @@ async def list_campaigns_of_account(
     rows = await connection.fetch(
         LIST_OF_ACCOUNT, scope.account, scope.site, site, since, until, offset, limit
     )
-    return [_campaign(row) for row in rows]
+    return [read_campaign(row) for row in rows]
 
 
 async def find_due_campaign(
     connection: Connection, now: datetime, besides: Iterable[int] = ()
 ) -> tuple[int, Campaign] | None:
-    """Find a scheduled campaign whose time has come, and which nobody else is about to launch.
+    """Find a scheduled or recurring campaign whose time has come, and which nobody else is about to launch.
 
     Args:
         connection: A connection with a transaction.
@@ -158,13 +163,13 @@ async def find_due_campaign(
         Whose it is, by the number of the account, and the campaign; None if there is none.
     """
     row = await connection.fetchrow(DUE_TO_CHANGE, now, list(besides))
-    return None if row is None else (row["account"], _campaign(row))
+    return None if row is None else (row["account"], read_campaign(row))
 
 
 async def replace_campaign(connection: Connection, campaign: Campaign) -> None:
     """Write a campaign as it is now."""
-    columns = (campaign.id, campaign.site, campaign.status, *_columns(campaign), campaign.updated_at)
-    await connection.execute(REPLACE, *columns)
+    columns = (campaign.id, campaign.site, campaign.status, *_columns(campaign))
+    await connection.execute(REPLACE, *columns, campaign.next_at, campaign.updated_at)
 
 
 async def delete_campaign(connection: Connection, campaign: Campaign) -> None:
@@ -185,11 +190,12 @@ def _columns(campaign: NewCampaign) -> tuple[object, ...]:
             plan.urgency,
             plan.topic,
         ),
-        *(campaign.track_clicks, campaign.options),
+        *(campaign.track_clicks, campaign.recurrence, campaign.options),
     )
 
 
-def _campaign(row: Row) -> Campaign:
+def read_campaign(row: Row) -> Campaign:
+    """Return a row as a campaign."""
     stored = read(row, _Stored)
     fields = {name: getattr(stored, name) for name in _Stored.__struct_fields__}
     return Campaign(**fields | {"target": parse_target(stored.target), "plan": read(row, Plan)})

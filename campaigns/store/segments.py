@@ -16,7 +16,7 @@ FIND = """
 SELECT segment.* FROM segment JOIN site ON site.id = segment.site
 WHERE segment.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
 """
-LIST = "SELECT * FROM segment WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3"
+LIST = "SELECT * FROM segment WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4"
 REPLACE = """
 UPDATE segment SET name = $3, condition = $4, updated_at = $5
 WHERE id = $1 AND site = $2
@@ -36,9 +36,11 @@ async def find_segment(connection: Connection, scope: Scope, number: int) -> Seg
     return None if row is None else _segment(row)
 
 
-async def list_segments(connection: Connection, site: int, after: int, limit: int) -> list[Segment]:
-    """List a site's segments by number, beginning behind `after`."""
-    return [_segment(row) for row in await connection.fetch(LIST, site, after, limit)]
+async def list_segments(
+    connection: Connection, site: int, after: int, limit: int, *, offset: int = 0
+) -> list[Segment]:
+    """List a site's segments by number, beginning behind `after`, and passing over `offset` of them."""
+    return [_segment(row) for row in await connection.fetch(LIST, site, after, limit, offset)]
 
 
 async def replace_segment(connection: Connection, segment: Segment) -> bool:

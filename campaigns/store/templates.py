@@ -1,5 +1,8 @@
 """Templates."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import asyncpg
 
 from campaigns.model.scope import Scope
@@ -9,7 +12,7 @@ from campaigns.store.rows import read, read_all
 from worker.records.notification import Notification
 
 ADD = """
-INSERT INTO template (site, name, content) VALUES ($1, $2, $3)
+INSERT INTO template (site, name, content, options) VALUES ($1, $2, $3, $4)
 ON CONFLICT (site, name) DO NOTHING
 RETURNING *
 """
@@ -17,7 +20,7 @@ FIND = """
 SELECT template.* FROM template JOIN site ON site.id = template.site
 WHERE template.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
 """
-LIST = "SELECT * FROM template WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3"
+LIST = "SELECT * FROM template WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4"
 REPLACE = """
 UPDATE template SET name = $3, content = $4, updated_at = $5
 WHERE id = $1 AND site = $2
@@ -26,10 +29,14 @@ DELETE = "DELETE FROM template WHERE id = $1 AND site = $2"
 
 
 async def add_template(
-    connection: Connection, site: int, name: str, content: Notification
+    connection: Connection,
+    site: int,
+    name: str,
+    content: Notification,
+    options: Mapping[str, Any] | None = None,
 ) -> Template | None:
     """Add a template; None if its name is taken."""
-    row = await connection.fetchrow(ADD, site, name, content)
+    row = await connection.fetchrow(ADD, site, name, content, dict(options or {}))
     return None if row is None else read(row, Template)
 
 
@@ -39,9 +46,11 @@ async def find_template(connection: Connection, scope: Scope, number: int) -> Te
     return None if row is None else read(row, Template)
 
 
-async def list_templates(connection: Connection, site: int, after: int, limit: int) -> list[Template]:
-    """List a site's templates by number, beginning behind `after`."""
-    return read_all(await connection.fetch(LIST, site, after, limit), Template)
+async def list_templates(
+    connection: Connection, site: int, after: int, limit: int, *, offset: int = 0
+) -> list[Template]:
+    """List a site's templates by number, beginning behind `after`, and passing over `offset` of them."""
+    return read_all(await connection.fetch(LIST, site, after, limit, offset), Template)
 
 
 async def replace_template(connection: Connection, template: Template) -> bool:

@@ -210,6 +210,7 @@ CREATE TABLE template (
     site        bigint NOT NULL REFERENCES site ON DELETE CASCADE,
     name        text NOT NULL,
     content     jsonb NOT NULL,
+    options     jsonb NOT NULL DEFAULT '{}',
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
     UNIQUE (site, name)
@@ -240,12 +241,17 @@ CREATE TABLE campaign (
     urgency       text,
     topic         text,
     track_clicks  text NOT NULL DEFAULT 'page',       -- page, redirect, none
+    recurrence    jsonb,                              -- null: it is launched once
+    next_at       timestamptz,                        -- of a recurring one: when it is launched next
+    discarded     boolean NOT NULL DEFAULT false,     -- deleted once the worker knows that it is cancelled
     options       jsonb NOT NULL DEFAULT '{}',        -- what only its adapter asks of it
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX campaign_site ON campaign (site, id);
 CREATE INDEX campaign_due ON campaign (start_at) WHERE status = 'scheduled';
+CREATE INDEX campaign_recurring ON campaign (next_at) WHERE status = 'recurring';
+CREATE INDEX campaign_discarded ON campaign (id) WHERE discarded;
 
 -- One sending of a campaign, or of a small send without one. What it sends is copied here when it begins.
 CREATE TABLE launch (

@@ -1,6 +1,5 @@
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,28 +11,30 @@ from campaigns.model.campaign import (
     Action,
     Campaign,
     CampaignStatus,
-    NewCampaign,
     Plan,
     cancel,
     come_due,
-    copied,
-    edit,
+    is_finished,
     launch,
     moved,
     pause,
-    plan_problems,
     refuse,
     require,
     resume,
+    unfinished,
 )
 from campaigns.model.problems import ConflictError
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.target import Everyone
 from worker.records.control import State
 from worker.records.notification import Notification
 
 S = CampaignStatus
+HELLO = Notification("t", "https://a.example/")
+HOURLY = Recurrence(cron="0 * * * *", zone="UTC")
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
-LATER = NOW + timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+LATER = NOW + HOUR
 STATUSES = st.sampled_from(S)
 ENDED = {S.DONE, S.CANCELLED}
 
@@ -42,15 +43,17 @@ def wall_time(*parts):
     return datetime(*parts)  # noqa: DTZ001 - without a zone: it is each subscriber's own
 
 
-def made(status=S.DRAFT, **plan):
+def made(status=S.DRAFT, *, content=HELLO, recurrence=None, next_at=None, **plan):
     return Campaign(
         id=7,
         site=1,
         name="Sale",
         status=status,
-        content=Notification("t", "https://a.example/"),
+        content=content,
         target=Everyone(),
         plan=Plan(**plan),
+        recurrence=recurrence,
+        next_at=next_at,
         created_at=NOW,
         updated_at=NOW,
     )
@@ -60,10 +63,10 @@ def made(status=S.DRAFT, **plan):
 
 ALLOWED = """
 draft     > scheduled queued recurring cancelled refused
-scheduled > draft queued paused cancelled refused
+scheduled > draft queued recurring paused cancelled refused
 queued    > sending done paused cancelled refused
 sending   > done paused cancelled
-recurring > done paused cancelled refused
+recurring > queued done paused cancelled refused
 paused    > scheduled queued sending recurring done cancelled
 done      >
 cancelled >
@@ -153,23 +156,109 @@ def test_pause_resume_and_cancel_tell_the_launches():
     assert (cancelled.campaign.status, cancelled.control) == (S.CANCELLED, State.CANCELLED)
 
 
-def test_a_campaign_that_has_lost_its_time_is_a_draft_again():
-    scheduled = made(S.SCHEDULED, start_at=LATER)
-    assert edit(scheduled, NOW, name="x").status is S.SCHEDULED
-    assert edit(scheduled, NOW, plan=Plan()).status is S.DRAFT
-    assert edit(made(S.REFUSED), NOW, name="x").status is S.DRAFT
-    assert edit(made(), LATER, name="x") == msgspec.structs.replace(made(), name="x", updated_at=LATER)
-    with pytest.raises(ConflictError):
-        edit(made(S.QUEUED), NOW, name="x")
+def test_a_draft_without_content_is_not_launched():
+    content = unfinished("https://a.example/")
+    assert is_finished(HELLO)
+    assert not is_finished(content)
+    with pytest.raises(ConflictError, match="no notification yet"):
+        launch(made(content=content), NOW)
 
 
-def test_a_copy_has_no_time_that_has_passed():
-    original = made(S.DONE, start_at=NOW, ends_at=NOW, ttl=60)
-    assert copied(original, LATER).plan == Plan(ttl=60)
-    assert copied(original, NOW - timedelta(hours=1)).plan == original.plan
-    copy = copied(original, LATER)
-    assert type(copy) is NewCampaign
-    assert (copy.name, copy.content, copy.target) == (original.name, original.content, original.target)
+# ── again and again ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def recurring(next_at=LATER, **more):
+    return made(S.RECURRING, recurrence=HOURLY, next_at=next_at, **more)
+
+
+def test_what_recurs_waits_for_its_first_moment():
+    step = launch(made(recurrence=HOURLY), NOW)
+    assert (step.campaign.status, step.campaign.next_at, step.launch_for) == (S.RECURRING, LATER, None)
+    later = launch(made(recurrence=HOURLY, start_at=LATER + MINUTE), NOW).campaign
+    assert later.next_at == later.due_at == LATER + HOUR
+    with pytest.raises(ConflictError, match="have passed"):
+        launch(made(recurrence=HOURLY, ends_at=NOW + MINUTE), NOW)
+
+
+def test_each_moment_makes_a_launch_and_the_last_one_ends_it():
+    campaign, moments = recurring(ends_at=LATER + 2 * HOUR), []
+    assert come_due(campaign, LATER - MINUTE) is None
+    for hour in range(3):
+        step = come_due(campaign, LATER + hour * HOUR + MINUTE)
+        moments.append(step.launch_for)
+        campaign = step.campaign
+    assert moments == [LATER, LATER + HOUR, LATER + 2 * HOUR]
+    assert (campaign.status, campaign.next_at) == (S.QUEUED, None)
+
+
+@pytest.mark.parametrize(
+    ("late", "launched", "next_in", "is_skipped"),
+    [
+        (MINUTE, 0, 1, False),
+        (2 * HOUR, 0, 1, False),
+        (2 * HOUR + MINUTE, 1, 2, True),
+        (50 * HOUR + MINUTE, 49, 50, True),
+    ],
+    ids=str,
+)
+def test_a_moment_more_than_two_hours_ago_is_skipped(late, launched, next_in, is_skipped):
+    step = come_due(recurring(), LATER + late)
+    assert step.launch_for == LATER + launched * HOUR
+    assert step.campaign.next_at == LATER + next_in * HOUR
+    assert step.skipped_from == (LATER if is_skipped else None)
+
+
+@pytest.mark.parametrize(("open_launches", "status"), [(0, S.DONE), (1, S.QUEUED)])
+def test_what_recurs_no_more_after_an_outage_has_ended(open_launches, status):
+    campaign = recurring(ends_at=LATER + MINUTE)
+    step = come_due(campaign, LATER + 3 * HOUR, open_launches=open_launches)
+    assert (step.campaign.status, step.campaign.next_at) == (status, None)
+    assert (step.launch_for, step.skipped_from) == (None, LATER)
+
+
+def test_a_rare_moment_that_was_missed_is_not_made_up_for():
+    daily = Recurrence(cron="0 10 * * *", zone="UTC")
+    campaign = made(S.RECURRING, recurrence=daily, next_at=LATER)
+    step = come_due(campaign, LATER + 3 * HOUR)
+    assert (step.launch_for, step.skipped_from) == (None, LATER)
+    assert (step.campaign.status, step.campaign.next_at) == (S.RECURRING, LATER + 24 * HOUR)
+
+
+def test_a_pause_of_what_recurs_makes_up_for_nothing():
+    paused = pause(recurring(), NOW)
+    assert (paused.campaign.next_at, paused.control) == (None, State.PAUSED)
+    assert come_due(paused.campaign, LATER + HOUR) is None
+    for launches in ({"launches": 0, "open_launches": 0}, {"launches": 3, "open_launches": 1}):
+        resumed = resume(paused.campaign, LATER + HOUR + MINUTE, written=5, **launches)
+        assert (resumed.campaign.status, resumed.campaign.next_at) == (S.RECURRING, LATER + 2 * HOUR)
+        assert resumed.control is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("launches", "open_launches", "status"), [(0, 0, S.DONE), (2, 0, S.DONE), (2, 1, S.SENDING)]
+)
+def test_what_is_resumed_after_its_last_moment_has_ended(launches, open_launches, status):
+    paused = pause(recurring(ends_at=LATER + MINUTE), NOW).campaign
+    step = resume(paused, LATER + HOUR, launches=launches, open_launches=open_launches, written=5)
+    assert (step.campaign.status, step.campaign.next_at) == (status, None)
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=50))
+def test_every_moment_is_launched_once_in_order_or_skipped_for_being_too_old(waits):
+    campaign, now, launched = recurring(), NOW, []
+    for minutes in waits:
+        now += minutes * MINUTE
+        while (step := come_due(campaign, now)) is not None:
+            if step.launch_for is not None:
+                assert now - 2 * HOUR <= step.launch_for <= now
+                launched.append(step.launch_for)
+            campaign = step.campaign
+        assert campaign.next_at > now
+    planned = {LATER + hour * HOUR for hour in range(len(waits) * 4) if LATER + hour * HOUR <= now}
+    assert launched == sorted({*launched})
+    assert {*launched} <= planned
+    if max(waits) <= 120:
+        assert {*launched} == planned
 
 
 class Lifetime(RuleBasedStateMachine):
@@ -228,48 +317,3 @@ class Lifetime(RuleBasedStateMachine):
 
 
 TestLifetime = Lifetime.TestCase
-
-# ── plans ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        Plan(),
-        Plan(start_at=NOW - timedelta(days=1)),
-        Plan(start_at=LATER, stretch_time=3600, ends_at=LATER + timedelta(hours=2), ttl=0, topic="promo-42"),
-        Plan(local_time=wall_time(2026, 11, 22, 9), ends_at=datetime(2026, 11, 22, 21, 1, tzinfo=UTC)),
-    ],
-    ids=["empty", "past", "full", "local"],
-)
-def test_plans_with_nothing_wrong(plan):
-    assert [*plan_problems(plan, NOW)] == []
-
-
-@pytest.mark.parametrize(
-    ("plan", "field", "problem"),
-    [
-        (Plan(start_at=LATER, local_time=wall_time(2026, 11, 22)), "local_time", "left out"),
-        (Plan(start_at=wall_time(2026, 11, 22)), "start_at", "with an offset"),
-        (Plan(local_time=LATER), "local_time", "without an offset"),
-        (Plan(local_time=wall_time(1, 1, 1)), "local_time", "10 years"),
-        (Plan(ends_at=datetime(9999, 1, 1, tzinfo=UTC)), "ends_at", "10 years"),
-        (Plan(ends_at=NOW), "ends_at", "after the start"),
-        (Plan(start_at=LATER, ends_at=LATER), "ends_at", "after the start"),
-        (Plan(start_at=LATER, stretch_time=60, ends_at=LATER + timedelta(seconds=60)), "ends_at", "stretch"),
-        (
-            Plan(local_time=wall_time(2026, 11, 22, 9), ends_at=datetime(2026, 11, 22, 21, tzinfo=UTC)),
-            "ends_at",
-            "after the start",
-        ),
-        (Plan(stretch_time=-1), "stretch_time", "2592000"),
-        (Plan(stretch_time=float("nan")), "stretch_time", "2592000"),
-        (Plan(ttl=-1), "ttl", "seconds"),
-        (Plan(ttl=2**31), "ttl", "seconds"),
-        (Plan(topic="a b"), "topic", "letters"),
-    ],
-)
-def test_what_is_wrong_with_a_plan_is_named(plan, field, problem):
-    [found] = plan_problems(plan, NOW)
-    assert found.field == field
-    assert problem in found.problem

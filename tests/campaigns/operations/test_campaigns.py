@@ -9,6 +9,7 @@ from campaigns.model.campaign import CampaignStatus, Plan
 from campaigns.model.condition import Comparison, Op
 from campaigns.model.launch import LaunchState
 from campaigns.model.problems import ConflictError, InvalidError
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.site import Defaults, TrackClicks
 from campaigns.model.target import Everyone, ExternalIds, InSegment, Meeting, Subscribers
 from campaigns.operations.campaigns import (
@@ -27,6 +28,7 @@ from campaigns.operations.campaigns import (
 )
 from campaigns.operations.launching import launch_due_campaign
 from campaigns.operations.segments import create_segment, remove_segment
+from campaigns.operations.sending import send_test
 from campaigns.operations.sites import SiteChanges, edit_site
 from campaigns.operations.templates import create_template
 from campaigns.store.attributes import register_attributes
@@ -84,6 +86,8 @@ async def test_content_may_come_from_a_template(scope, service, site):
         ),
         ({"target": InSegment(7)}, "target.segment"),
         ({"plan": Plan(start_at=LATER, stretch_time=60, ends_at=LATER)}, "ends_at"),
+        ({"recurrence": Recurrence(cron="* * * * *", zone="UTC")}, "recurrence.cron"),
+        ({"recurrence": Recurrence(cron="0 9 * * *", zone="Mars/Base")}, "recurrence.zone"),
     ],
 )
 async def test_what_is_wrong_is_refused_by_field_and_nothing_is_kept(
@@ -120,6 +124,31 @@ async def test_a_campaign_is_changed_until_it_is_launched(scope, service, site):
     await launch_campaign(scope, service, campaign.id, LATER)
     with pytest.raises(ConflictError, match="queued"):
         await edit_campaign(scope, service, campaign.id, CampaignChanges(name="x"), LATER)
+
+
+async def test_a_draft_may_get_its_content_later(scope, service, site):
+    draft = await made(scope, service, site, content=None)
+    with pytest.raises(ConflictError, match="no notification yet"):
+        await launch_campaign(scope, service, draft.id, NOW)
+    with pytest.raises(ConflictError, match="no notification yet"):
+        await send_test(scope, service, draft.id, Everyone(), NOW)
+    copy = (await copy_campaign(scope, service, draft.id, NOW)).campaign
+    assert copy.content == draft.content
+    named = CampaignChanges(name="Other", track_clicks=TrackClicks.NONE)
+    assert (await edit_campaign(scope, service, draft.id, named, NOW)).campaign.content == draft.content
+    await edit_campaign(scope, service, draft.id, CampaignChanges(content=HELLO), NOW)
+    assert (await launch_campaign(scope, service, draft.id, NOW)).campaign.status is S.QUEUED
+
+
+async def test_a_recurrence_is_changed_and_seen(scope, service, site):
+    daily, hourly = (Recurrence(cron=each, zone="Europe/Berlin") for each in ("0 9 * * *", "0 * * * *"))
+    campaign = await made(scope, service, site, recurrence=daily)
+    await edit_campaign(scope, service, campaign.id, CampaignChanges(recurrence=hourly), NOW)
+    found = (await get_campaign(scope, service, campaign.id)).campaign
+    assert (found.recurrence, found.next_at) == (hourly, None)
+    launched = (await launch_campaign(scope, service, campaign.id, NOW)).campaign
+    assert (launched.status, launched.next_at) == (S.RECURRING, LATER)
+    assert (await get_campaign(scope, service, campaign.id)).campaign == launched
 
 
 async def test_a_launch_copies_what_it_sends(database, scope, service, site):

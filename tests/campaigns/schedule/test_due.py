@@ -7,6 +7,10 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from campaigns.metrics import Metrics
+from campaigns.model.recurrence import Recurrence
+from campaigns.model.scope import Permission, Scope
+from campaigns.model.target import Everyone
+from campaigns.operations.campaigns import CampaignDraft, create_campaign, launch_campaign
 from campaigns.schedule import due
 from campaigns.schedule.due import launch_what_is_due
 from campaigns.store.database import Database
@@ -64,6 +68,30 @@ async def test_how_late_it_was_is_told(database, monkeypatch):
     await until(lambda: registry.get_sample_value(OVERDUE, {"kind": "campaign"}) == 7200, "the delay is told")
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
+
+
+async def test_moments_that_are_skipped_are_told(database):
+    api = OwnApi(database)
+    account, api.token = await api.log_in()
+    site = int((await api.make("/v1/sites", {"url": SHOP}))["id"].removeprefix("site_"))
+    scope = Scope(account, None, None, frozenset({Permission.ADMIN}))
+    recurrence = Recurrence(cron="0 10 * * *", zone="UTC")
+    draft = CampaignDraft(name="Daily", target=Everyone(), content=HELLO, recurrence=recurrence)
+    made = (await create_campaign(scope, api.service, site, draft, NOW)).campaign
+    await launch_campaign(scope, api.service, made.id, NOW)
+    planned = NOW.replace(hour=10)
+    with capture_logs() as logs:
+        assert await due._launch_one(api.service, planned + timedelta(hours=3)) == 3 * 3600
+    assert logs == [
+        {
+            "event": "times at which a campaign recurs were skipped: they are too long ago",
+            "log_level": "warning",
+            "campaign": f"camp_{made.id}",
+            "first": planned.isoformat(),
+            "next": (planned + timedelta(days=1)).isoformat(),
+        }
+    ]
+    assert (await api.get(f"/v1/campaigns/camp_{made.id}"))["launches"] == []
 
 
 async def test_many_schedulers_launch_it_once(database):

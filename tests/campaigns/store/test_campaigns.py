@@ -6,6 +6,7 @@ import msgspec
 
 from campaigns.model.campaign import CampaignStatus, NewCampaign, Plan
 from campaigns.model.condition import Comparison, Op
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.site import TrackClicks
 from campaigns.model.target import Everyone, Meeting
 from campaigns.store.campaigns import (
@@ -41,8 +42,11 @@ async def test_a_campaign_is_read_as_it_was_written(database):
         site = await make_site(connection)
         template = await add_template(connection, site.id, "Hello", HELLO)
         meeting = Meeting(Comparison("seen_at", Op.GT, NOON))
-        made = await add_campaign(connection, site.id, new(plan=FULL, target=meeting, template=template.id))
+        dates = Recurrence(dates=(datetime(2026, 11, 22, 9),), zone="Asia/Tokyo")  # noqa: DTZ001 - as above
+        given = new(plan=FULL, target=meeting, template=template.id, recurrence=dates)
+        made = await add_campaign(connection, site.id, given)
         assert (made.status, made.plan, made.target) == (CampaignStatus.DRAFT, FULL, meeting)
+        assert (made.recurrence, made.next_at) == (dates, None)
         assert (made.content, made.template, made.adapter) == (HELLO, template.id, "own")
         changed = msgspec.structs.replace(
             made,
@@ -52,6 +56,8 @@ async def test_a_campaign_is_read_as_it_was_written(database):
             target=Everyone(),
             track_clicks=TrackClicks.REDIRECT,
             options={"queryParams": {"a": "b"}},
+            recurrence=Recurrence(cron="0 9 * * *", zone="UTC"),
+            next_at=NOON,
             updated_at=made.updated_at + timedelta(seconds=1),
         )
         await replace_campaign(connection, changed)
