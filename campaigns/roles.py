@@ -28,6 +28,7 @@ from campaigns.launch.watch import watch_launches
 from campaigns.metrics import Metrics
 from campaigns.model.secrets import Purpose
 from campaigns.process import Readiness, run_beside, watch_database
+from campaigns.schedule.discarded import remove_what_is_discarded
 from campaigns.schedule.due import launch_what_is_due
 from campaigns.schedule.sweep import sweep
 from campaigns.store.database import Database
@@ -78,7 +79,7 @@ async def launch(
 async def schedule(
     settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
 ) -> None:
-    """Launch campaigns when their time comes, and delete what is too old, until `stop` is set."""
+    """Launch campaigns when their time comes, and delete what is discarded or too old, until `stop` is set."""
     del dev
     async with Database(settings.database_url.get_secret_value(), size=SCHEDULER_POOL) as database:
         service = make_service(settings, database)
@@ -86,6 +87,7 @@ async def schedule(
             stop.wait(),
             launch_what_is_due(service, metrics, now),
             sweep(database, settings.retention, now),
+            remove_what_is_discarded(service),
             watch_database(database, metrics, readiness),
         )
 

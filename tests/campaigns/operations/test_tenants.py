@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from campaigns import operations
+from campaigns.model.campaign_filter import CampaignFilter
 from campaigns.model.ids import Kind, LaunchId
 from campaigns.model.problems import NotFoundError
 from campaigns.model.scope import Scope
 from campaigns.model.target import Everyone
 from campaigns.operations.aliases import take_over
 from campaigns.operations.audience import few_members
+from campaigns.operations.campaign_lists import find_campaigns
 from campaigns.operations.campaigns import (
     CampaignChanges,
     CampaignDraft,
@@ -43,8 +45,18 @@ from campaigns.operations.segments import (
     remove_segment,
 )
 from campaigns.operations.sending import SendDraft, send, send_test
-from campaigns.operations.sites import SiteChanges, edit_site, get_identity_secret, get_site
+from campaigns.operations.sites import SiteChanges, defaults_of, edit_site, get_identity_secret, get_site
 from campaigns.operations.statistics import campaign_statistics, launch_statistics
+from campaigns.operations.steering import (
+    cancel_unsent,
+    check_recurrence,
+    create_for,
+    discard_campaign,
+    edit_as_it_is,
+    launch_named,
+    launch_or_resume,
+    pause_recurring,
+)
 from campaigns.operations.subscribers import (
     SubscriberChanges,
     Subscribing,
@@ -114,6 +126,14 @@ CALLS = {
     launch_campaign: lambda a: (a.campaign, NOW),
     pause_campaign: lambda a: (a.launched, NOW),
     resume_campaign: lambda a: (a.launched, NOW),
+    create_for: lambda a: (a.site, lambda _site: DRAFT, NOW),
+    launch_named: lambda a: (a.site, lambda _site: DRAFT, NOW),
+    edit_as_it_is: lambda a: (a.campaign, lambda _site, _campaign: CampaignChanges(name="x"), LATER),
+    launch_or_resume: lambda a: (a.campaign, NOW),
+    pause_recurring: lambda a: (a.launched, NOW),
+    cancel_unsent: lambda a: (a.launched, NOW),
+    discard_campaign: lambda a: (a.campaign, NOW),
+    defaults_of: lambda a: (a.site,),
     cancel_campaign: lambda a: (a.launched, NOW),
     send: lambda a: (a.site, SendDraft(content=HELLO, target=Everyone()), NOW),
     send_test: lambda a: (a.campaign, Everyone(), NOW),
@@ -123,6 +143,8 @@ CALLS = {
 """By operation, its arguments after scope and service, with the ids of `Account`."""
 
 WITH_NAMES = {
+    find_campaigns: lambda a: ((CampaignFilter(site=a.site),), {"offset": 0, "limit": 9}),
+    check_recurrence: lambda a: ((a.campaign,), {"recurs": False}),
     get_subscribers: lambda a: ((a.site,), {"after": -1, "limit": 9}),
     get_campaigns: lambda a: ((a.site,), {"limit": 9}),
     all_campaigns: lambda a: ((Window(0, 9),), {"site": a.site}),
