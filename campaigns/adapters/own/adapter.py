@@ -1,6 +1,5 @@
 """The manners of the own API: where its key stands, how bodies are read, what a problem looks like."""
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -10,15 +9,13 @@ from msgspec import Struct
 
 from campaigns.adapters.messages import JSON, HttpAnswer, HttpRequest
 from campaigns.adapters.own import paths
-from campaigns.adapters.refusals import STATUSES, Reason, Refusal, RefusedError
+from campaigns.adapters.reading import read_json, read_query
+from campaigns.adapters.refusals import STATUSES, Reason, Refusal
 from campaigns.adapters.routes import Parameter
 from campaigns.model.problems import FieldProblem
-from worker.records.values import field_and_problem
 
 PROBLEM_JSON = "application/problem+json"
 _BEARER = "bearer "
-_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_NUL = "A text has a NUL character, which cannot be kept."
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,25 +53,11 @@ class OwnAdapter:
 
     def decode_query(self, request: HttpRequest, kind: type[Any]) -> Any:
         """Read the query; see `Adapter`."""
-        query = request.query
-        for name, value in query.items():
-            if "\0" in name + value:
-                raise RefusedError(Reason.MALFORMED, _NUL)
-        try:
-            return msgspec.convert(query, kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise _invalid(error, "query") from None
+        return read_query(request, kind)
 
     def decode_body(self, request: HttpRequest, kind: Any) -> Any:
         """Read JSON; see `Adapter`. A field that nobody knows is refused, for it may have been meant."""
-        if _ESCAPED_NUL.search(request.body):
-            raise RefusedError(Reason.MALFORMED, _NUL)
-        try:
-            return msgspec.json.decode(request.body, type=kind)
-        except msgspec.ValidationError as error:
-            raise _invalid(error, "") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise RefusedError(Reason.MALFORMED, "The body is not JSON.") from None
+        return read_json(request, kind)
 
     def encode(self, value: object, status: int) -> HttpAnswer:
         """Say a result as JSON."""
@@ -100,24 +83,6 @@ class OwnAdapter:
             "RateLimit-Remaining": str(remaining),
             "RateLimit-Reset": str(round(seconds)),
         }
-
-
-def _invalid(error: msgspec.ValidationError, root: str) -> RefusedError:
-    field, problem = field_and_problem(error)
-    field, problem = _unknown_field(field, problem)
-    return RefusedError(
-        Reason.INVALID,
-        "The request has fields that cannot be used.",
-        problems=(FieldProblem(field or root, problem),),
-    )
-
-
-def _unknown_field(field: str, problem: str) -> tuple[str, str]:
-    _, found, name = problem.partition("object contains unknown field `")
-    if not found:
-        return field, problem
-    name = name.removesuffix("`")
-    return f"{field}.{name}".lstrip("."), "is not known here; correct its spelling, or leave it out"
 
 
 OWN = OwnAdapter()

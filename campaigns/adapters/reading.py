@@ -1,0 +1,76 @@
+"""How adapters read JSON and queries into types: what cannot be, in no platform's words."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from campaigns.adapters.messages import HttpRequest
+from campaigns.adapters.refusals import Reason, RefusedError
+from campaigns.model.problems import FieldProblem
+from worker.records.values import field_and_problem
+
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = "A text has a NUL character, which cannot be kept."
+
+
+def read_query(request: HttpRequest, kind: type[Any]) -> Any:
+    """Read a query; its texts become numbers and truths where the type has such.
+
+    Raises:
+        RefusedError: It is not of this type.
+    """
+    query = request.query
+    for name, value in query.items():
+        if "\0" in name + value:
+            raise RefusedError(Reason.MALFORMED, _NUL)
+    try:
+        return msgspec.convert(query, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, "query") from None
+
+
+def read_json(request: HttpRequest, kind: Any) -> Any:
+    """Read a body of JSON.
+
+    Raises:
+        RefusedError: It is no JSON, or not of this type.
+    """
+    if _ESCAPED_NUL.search(request.body):
+        raise RefusedError(Reason.MALFORMED, _NUL)
+    try:
+        return msgspec.json.decode(request.body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, "") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RefusedError(Reason.MALFORMED, "The body is not JSON.") from None
+
+
+def unknown_fields(tree: Mapping[str, Any], kind: type[Struct]) -> Iterator[str]:
+    """Yield the names of an object's fields that a type has no field for.
+
+    Args:
+        tree: JSON, decoded.
+        kind: What it was read as.
+    """
+    known = {*kind.__struct_encode_fields__}
+    yield from (name for name in tree if name not in known)
+
+
+def _invalid(error: msgspec.ValidationError, root: str) -> RefusedError:
+    field, problem = _unknown_field(*field_and_problem(error))
+    return RefusedError(
+        Reason.INVALID,
+        "The request has fields that cannot be used.",
+        problems=(FieldProblem(field or root, problem),),
+    )
+
+
+def _unknown_field(field: str, problem: str) -> tuple[str, str]:
+    _, found, name = problem.partition("object contains unknown field `")
+    if not found:
+        return field, problem
+    name = name.removesuffix("`")
+    return f"{field}.{name}".lstrip("."), "is not known here; correct its spelling, or leave it out"
