@@ -3,6 +3,7 @@
 aiohttp's own router is not used: it cannot match `//push/tasks`, and would redirect it. Knows no route.
 """
 
+import logging
 from collections.abc import Sequence
 from socket import socket
 from types import TracebackType
@@ -51,7 +52,9 @@ class ApiServer:
         self._sockets = sockets
         self._proxies = tuple(proxies)
         self._metrics = metrics
-        server = web.Server(self._serve, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        server = web.Server(
+            self._serve, access_log=None, logger=_unreadable(), keepalive_timeout=KEEP_ALIVE_SECONDS
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=drain_seconds)
 
     async def __aenter__(self) -> Self:
@@ -129,6 +132,22 @@ def _response(answer: HttpAnswer) -> web.Response:
     if answer.media_type:
         headers["Content-Type"] = answer.media_type
     return web.Response(status=answer.status, body=answer.body or None, headers=headers)
+
+
+def _unreadable() -> logging.Logger:
+    """Return where aiohttp reports what is no HTTP; neither its words nor whom it came from go further."""
+    found = logging.getLogger(f"{__name__}.aiohttp")
+    if not found.filters:
+        found.addFilter(_without_words)
+    return found
+
+
+def _without_words(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    record.msg = f"a connection is given up: {kind.__name__ if kind else 'unreadable'}"
+    record.args, record.exc_info = (), None
+    record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def _log(asked: HttpRequest, handled: Handled, seconds: float) -> None:

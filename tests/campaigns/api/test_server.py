@@ -151,10 +151,21 @@ async def test_a_header_that_is_no_text_stops_nothing(served):
     writer.close()
 
 
-async def test_what_is_no_http_is_refused_quietly(served):
-    with capture_logs() as logs:
-        assert " 400 " in (await served.raw("HELLO\r\n\r\n")).splitlines()[0]
-    assert logs == []
+@pytest.mark.parametrize(
+    "said",
+    [
+        "HUNTER2\r\n\r\n",
+        "HUNTER2 / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nAuthorization: Bearer hunter2\x01\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: hunter2\r\n\r\n",
+    ],
+    ids=["no request", "no method", "no header", "no length"],
+)
+async def test_what_is_no_http_is_refused_and_repeated_nowhere(served, caplog, said):
+    caplog.set_level("DEBUG")
+    assert " 400 " in (await served.raw(said)).splitlines()[0]
+    assert [record.levelname for record in caplog.records if "given up" in record.message] == ["INFO"]
+    assert not any(word in caplog.text.casefold() for word in ("hunter2", "127.0.0.1"))
 
 
 async def test_a_stop_lets_what_is_under_way_finish(http):
