@@ -40,6 +40,7 @@ _NOT_CONNECTED = (
     OSError,
     asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password, too
     asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that takes no connections, for maintenance
 )
 
 
@@ -122,6 +123,9 @@ class Database:
             raise DatabaseAwayError("the connection to the database was lost") from error
         except _AWAY as error:
             raise DatabaseAwayError(_reason(error)) from error
+        except asyncpg.PostgresError as error:
+            _forget_values(error)
+            raise
         finally:
             await pool.release(connection)
 
@@ -187,6 +191,17 @@ def _is_lost(connection: Connection) -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:  # the pool has taken it back for that
         return True
+
+
+def _forget_values(error: asyncpg.PostgresError) -> None:
+    """Take out of an error what it quotes: whoever logs it would log somebody's endpoint or external id.
+
+    PostgreSQL quotes rows in the detail (`Key (value)=(…) already exists`), and values that it cannot read in
+    the message itself (SQLSTATE class 22); so does asyncpg of an argument that does not fit its parameter.
+    """
+    error.detail = None
+    if isinstance(error, asyncpg.DataError):
+        error.args = (f"a value cannot be used (SQLSTATE {error.sqlstate})",)
 
 
 def _reason(error: BaseException) -> str:

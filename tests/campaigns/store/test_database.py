@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import traceback
 
 import asyncpg
 import pytest
@@ -58,6 +59,29 @@ async def test_mistakes_in_sql_are_not_taken_for_an_outage(database):
             await connection.execute("SELECT * FROM nowhere")
 
 
+@VERSIONS
+@pytest.mark.parametrize(
+    ("statement", "values", "said"),
+    [
+        ("INSERT INTO known VALUES ($1)", ["ada@mail.example"], "duplicate key value violates"),
+        ("SELECT $1::text::integer", ["ada@mail.example"], "SQLSTATE 22P02"),
+        ("SELECT $1::text", ["ada@mail.example\0"], "SQLSTATE 22021"),
+        ("SELECT $1::integer", ["ada@mail.example"], "SQLSTATE 22000"),
+    ],
+    ids=["a row that is there", "no number", "a character", "another type"],
+)
+async def test_no_error_quotes_a_value(database, statement, values, said):
+    async with database.connection() as connection:
+        await connection.execute("CREATE TABLE known (value text PRIMARY KEY)")
+        await connection.execute("INSERT INTO known VALUES ('ada@mail.example')")
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as told:
+        async with database.transaction() as connection:
+            await connection.execute(statement, *values)
+    shown = "".join(traceback.format_exception(told.value)).partition("asyncpg.exceptions.")[2]
+    assert said in shown
+    assert "ada@mail.example" not in shown
+
+
 # ── a lost database ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -87,6 +111,19 @@ async def test_a_host_that_there_is_not():
 async def test_a_database_that_there_is_not(postgresql_servers):
     async with Database(postgresql_servers.databases().url_of("nowhere")) as database:
         assert 'database "nowhere" does not exist' in await away(database)
+
+
+async def test_a_database_that_takes_no_connections(postgresql_servers):
+    databases = postgresql_servers.databases()
+    name = await databases.create(migrated=False)
+    server = await connect(databases.url_of("postgres"))
+    try:
+        await server.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        async with Database(databases.url_of(name)) as database:
+            assert "not currently accepting connections" in await away(database)
+    finally:
+        await server.close()
+        await databases.drop(name)
 
 
 async def test_a_server_that_closes_the_connection_at_once():
