@@ -1,5 +1,6 @@
 """Lists of the own API: so many at once, and where the next ones begin."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -9,7 +10,7 @@ from campaigns.model.problems import invalid
 from campaigns.operations.service import PAGE_MAX, Page
 
 LIMIT_DEFAULT = 50
-_CURSOR = "c_"
+_CURSOR = re.compile(r"c_([0-9]{1,16})", re.ASCII)
 
 _Item = TypeVar("_Item")
 
@@ -34,10 +35,10 @@ class ListQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         if self.cursor is None:
             return None
-        number = self.cursor.removeprefix(_CURSOR)
-        if self.cursor == number or not (number.isascii() and number.isdecimal()) or int(number) >= 2**53:
+        found = _CURSOR.fullmatch(self.cursor)
+        if found is None or int(found[1]) >= 2**53:
             raise invalid("cursor", "is not of this list; take next_cursor as it was answered")
-        return int(number)
+        return int(found[1])
 
     @property
     def after(self) -> int:
@@ -59,5 +60,5 @@ class ListAnswer(Struct, Generic[_Item], frozen=True):
 
 def list_answer(page: Page[Any], say: Callable[[Any], _Item]) -> ListAnswer[_Item]:
     """Say a part of a list."""
-    cursor = None if page.next is None else f"{_CURSOR}{page.next}"
+    cursor = None if page.next is None else f"c_{page.next}"
     return ListAnswer([say(each) for each in page.items], cursor)
