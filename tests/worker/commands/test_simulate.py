@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be(run, tmp_path):
 
 def test_without_trustme_the_way_out_is_named(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "trustme", None)
-    assert "pip install 'pushmill[demo]'" in refused(run(), 1)
+    assert "pip install 'pushmill[demo]'" in refused(run(), 2)
 
 
 def test_a_public_key_is_taken_with_or_without_padding(tmp_path):
