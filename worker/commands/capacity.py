@@ -115,8 +115,9 @@ def capacity(
 
 def _title(sizing: Sizing) -> str:
     demand = sizing.demand
+    pushes = "push" if demand.rate == 1 else "pushes"
     return (
-        f"{demand.rate:,.0f} pushes a second, answered after {demand.latency:g} s: "
+        f"{demand.rate:,.0f} {pushes} a second, answered after {demand.latency:g} s: "
         f"{_number(sizing.processes, 'process', 'processes')}, decided by {sizing.decides}\n"
     )
 

@@ -152,8 +152,9 @@ def _live_line(services: Sequence[SimulatedPushService], pushes: int, rate: floa
     wrong = sum(service.stats.undecryptable for service in services)
     open_now = sum(service.stats.open_connections for service in services)
     return (
-        f"{pushes:,} pushes, {rate:,.0f} a second; {taken:,} taken, {pushes - taken:,} not taken, "
-        f"{wrong:,} undecryptable; {open_now} connections"
+        f"{pushes:,} {'push' if pushes == 1 else 'pushes'}, {rate:,.0f} a second; "
+        f"{taken:,} taken, {pushes - taken:,} not taken, "
+        f"{wrong:,} undecryptable; {open_now} connection{'s' * (open_now != 1)}"
     )
 
 
