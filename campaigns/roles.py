@@ -79,7 +79,7 @@ async def launch(
 async def schedule(
     settings: CampaignSettings, metrics: Metrics, readiness: Readiness, stop: asyncio.Event, *, dev: bool
 ) -> None:
-    """Launch campaigns when their time comes, and delete what is discarded or too old, until `stop` is set."""
+    """Launch campaigns as their time comes, and delete what is discarded or too old, until `stop` is set."""
     del dev
     async with Database(settings.database_url.get_secret_value(), size=SCHEDULER_POOL) as database:
         service = make_service(settings, database)

@@ -71,6 +71,7 @@ class Assignments:
         self._holder = holder
         self._topics = [settings.topic_prefix + topic for topic in topics]
         self._next: dict[Place, int] = {}
+        self._told: set[Place] = set()
         header_names.tolerate()
         self._consumer: Any = AIOKafkaConsumer(
             **connection(settings),
@@ -120,6 +121,9 @@ class Assignments:
             taken = await take_places(lent, self._holder, LEASE_SECONDS, there)
         if held | taken != self._next:
             await self._read(held | taken)
+        if not taken and {*self._next} != self._told:  # taking some at a time is not worth a line each
+            self._told = {*self._next}
+            log.info("collecting", partitions=len(self._told))
         return bool(taken)
 
     async def fetch(self) -> Iterator[Fetched]:
@@ -171,7 +175,7 @@ class Assignments:
 
     async def _read(self, held: dict[Place, int]) -> None:
         """Read these partitions from these offsets on."""
-        before, self._next = self._next, {}  # if anything fails here, nothing is read until the next renewal
+        self._next = {}  # if anything fails here, nothing is read until the next renewal
         places = [TopicPartition(*place) for place in held]
         self._consumer.assign(places)
         self._consumer.resume(*places)
@@ -181,8 +185,6 @@ class Assignments:
             if offset > end:
                 held[place] = await self._begin_again(place, offset)
             self._consumer.seek(TopicPartition(*place), held[place])
-        if {*held} != {*before}:
-            log.info("collecting", partitions=len(held))
         self._next = held
 
     async def _begin_again(self, place: Place, offset: int) -> int:

@@ -29,6 +29,7 @@ from campaigns.store.expirations import expire
 from worker.config import KafkaSettings
 from worker.edges import clock
 from worker.edges.kafka.topics import START_PATIENCE, require_topics
+from worker.logs import LogThrottle
 from worker.records.topics import EVENTS, EXPIRED, OUTCOMES
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ class Collector:
         self._metrics = metrics
         self._assignments = Assignments(settings, database, holder, TOPICS)
         self._renew_at = 0.0
+        self._throttle = LogThrottle()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then leave the partitions to others.
@@ -93,12 +95,16 @@ class Collector:
                 for fetched in await self._assignments.fetch():
                     await self._apply(fetched)
             except (DatabaseAwayError, KafkaError) as error:
-                log.warning("cannot collect; trying again", error=str(error) or type(error).__name__)
+                self._tell("cannot collect; trying again", error)
                 self._assignments.go_back()
                 self._renew_at = 0.0  # what was under way may have been applied: look where that is
                 await asyncio.sleep(TROUBLE_SECONDS)
             for topic, records in self._assignments.lag().items():
                 self._metrics.collector_lag.labels(topic).set(records)
+
+    def _tell(self, event: str, error: Exception) -> None:
+        said = str(error) or type(error).__name__
+        self._throttle.warn(log, event, clock.monotonic(), event, error=said)
 
     async def _renew(self) -> None:
         now = clock.monotonic()
@@ -142,7 +148,7 @@ class Collector:
             try:
                 await step()
             except DatabaseAwayError as error:
-                log.warning("the database is away", error=str(error))
+                self._tell("the database is away", error)
             await asyncio.sleep(pause)
 
     async def _finish(self) -> None:

@@ -13,6 +13,8 @@ from campaigns.keys.folder import KeyFolder, Put
 from campaigns.model.secrets import Keys, SealError, unseal, vapid_key_name
 from campaigns.store.database import Database, DatabaseAwayError
 from campaigns.store.vapid_keys import VapidKey, vapid_keys_changed
+from worker.edges import clock
+from worker.logs import LogThrottle
 
 LOOK_SECONDS = 2.0
 """How often new keys are asked for: a key is to be at the worker within 5 seconds."""
@@ -58,11 +60,13 @@ class Mirror:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Mirror until `stop` is set; what is wrong is told, and tried again."""
+        throttle = LogThrottle()
         while not stop.is_set():
             try:
                 done = await self.look()
             except DatabaseAwayError as error:
-                log.warning("keys cannot be read", problem=str(error))
+                event = "keys cannot be read"
+                throttle.warn(log, event, clock.monotonic(), event, problem=str(error))
             except OSError as error:
                 log.error("keys cannot be written", problem=error.strerror or type(error).__name__)  # noqa: TRY400 - the reason is the operator's to see, a traceback says no more
             else:

@@ -19,6 +19,7 @@ from campaigns.launch.transaction import ClaimLostError
 from campaigns.store.database import DatabaseAwayError
 from worker.edges import clock
 from worker.edges.kafka.producer import RecordProducer
+from worker.logs import LogThrottle
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Launcher:
         self._holder = holder
         self._producer = RecordProducer(service.settings, f"pushmill-launcher-{holder}")
         self._slots: dict[int, asyncio.Task[None]] = {}
+        self._throttle = LogThrottle()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then leave the slots to others.
@@ -139,6 +141,7 @@ class Launcher:
                 log.warning("a chunk has to be looked for again", error=str(error))
                 pause = TROUBLE_SECONDS
             except DatabaseAwayError as error:
-                log.warning("the database is away", error=str(error))
+                event = "the database is away"  # to each of some thirty loops
+                self._throttle.warn(log, event, clock.monotonic(), event, error=str(error))
                 pause = TROUBLE_SECONDS
             await asyncio.sleep(pause)

@@ -15,6 +15,8 @@ from campaigns.model.ids import Kind, spell
 from campaigns.operations.launching import Due, NotLaunchedError, launch_due_campaign
 from campaigns.operations.service import Service
 from campaigns.store.database import DatabaseAwayError
+from worker.edges import clock
+from worker.logs import LogThrottle
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,7 @@ async def launch_what_is_due(service: Service, metrics: Metrics, now: Callable[[
     One that takes too long is tried again once all the others are launched: it may be one account's alone.
     """
     put_off: set[int] = set()
+    throttle = LogThrottle()
     while True:
         overdue = 0.0
         try:
@@ -39,7 +42,8 @@ async def launch_what_is_due(service: Service, metrics: Metrics, now: Callable[[
             campaign = spell(Kind.CAMPAIGN, error.campaign)
             log.warning("a campaign is launched later", campaign=campaign, problem=str(error))
         except DatabaseAwayError as error:
-            log.warning("cannot look for campaigns whose time has come", problem=str(error))
+            event = "cannot look for campaigns whose time has come"
+            throttle.warn(log, event, clock.monotonic(), event, problem=str(error))
         else:
             put_off.clear()
             metrics.due_overdue.labels(CAMPAIGN).set(overdue)

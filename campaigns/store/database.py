@@ -13,6 +13,8 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
+from campaigns.store.place import place_of
+
 # asyncpg's classes are generic for type checkers alone.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 """What every function of a table takes first."""
@@ -45,7 +47,10 @@ _NOT_CONNECTED = (
 
 
 class DatabaseAwayError(Exception):
-    """The database cannot be used right now; the message says why, in one line without the URL."""
+    """The database cannot be used right now; the message says why, in one line.
+
+    It names host, port and database where none can be reached, never the user or the password.
+    """
 
 
 class OvertakenError(Exception):
@@ -112,7 +117,7 @@ class Database:
         try:
             connection = await pool.acquire(timeout=CONNECT_SECONDS)
         except _NOT_CONNECTED as error:
-            raise DatabaseAwayError(_reason(error)) from error
+            raise _out_of_reach(error, self._url) from error
         except ValueError:
             raise _unreadable_url() from None
         try:
@@ -172,7 +177,7 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
     except _NOT_CONNECTED as error:
-        raise DatabaseAwayError(_reason(error)) from error
+        raise _out_of_reach(error, url) from error
     except ValueError:
         raise _unreadable_url() from None
     await prepare(connection)
@@ -202,6 +207,14 @@ def _forget_values(error: asyncpg.PostgresError) -> None:
     error.detail = None
     if isinstance(error, asyncpg.DataError):
         error.args = (f"a value cannot be used (SQLSTATE {error.sqlstate})",)
+
+
+def _out_of_reach(error: BaseException, url: str) -> DatabaseAwayError:
+    reason = _reason(error)
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):  # its words name the user
+        way = "correct user or password, or the server's pg_hba.conf"
+        reason = f"the database cannot be used: it does not let this user in; {way}"
+    return DatabaseAwayError(f"{reason} ({place_of(url)})")
 
 
 def _reason(error: BaseException) -> str:

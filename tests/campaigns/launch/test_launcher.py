@@ -4,9 +4,11 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from campaigns.launch import launcher
 from campaigns.launch.launcher import Launcher
+from campaigns.store.database import DatabaseAwayError
 from tests.harness.waiting import until
 
 
@@ -87,6 +89,27 @@ async def test_it_stops_although_kafka_does_not_answer(relay, monkeypatch):
     running = await stopping_amid(relay)
     await running
     assert relay.steps == ["written", "released"]
+
+
+async def test_a_database_that_is_away_is_told_once_in_a_while(relay, acknowledged, monkeypatch):
+    tries = 0
+
+    async def write_controls(_service: object, _producer: object) -> bool:
+        nonlocal tries
+        tries += 1
+        raise DatabaseAwayError("the database cannot be used")
+
+    monkeypatch.setattr(launcher, "write_controls", write_controls)
+    monkeypatch.setattr(launcher, "TROUBLE_SECONDS", 0.0)
+    acknowledged.set()
+    stopping = asyncio.Event()
+    with capture_logs() as logs:
+        working = Launcher(SimpleNamespace(settings=None, database=None), "h").run(stopping)
+        running = asyncio.create_task(working)
+        await until(lambda: tries >= 5, "it has been tried again and again")
+        stopping.set()
+        await running
+    assert [line["event"] for line in logs].count("the database is away") == 1
 
 
 async def wait_a_little(running: asyncio.Task[None]) -> bool:

@@ -99,8 +99,22 @@ async def away(database, statement="SELECT 1"):
 
 
 async def test_nobody_listens():
-    async with Database(f"postgresql://someone:hunter2@127.0.0.1:{free_port()}/any") as database:
-        assert "Connect call failed" in await away(database)
+    port = free_port()
+    url = f"postgresql://someone:hunter2@127.0.0.1:{port}/any"
+    async with Database(url) as database:
+        told = await away(database)
+        with pytest.raises(DatabaseAwayError, match="PUSHMILL_CAMPAIGNS_DATABASE_URL"):
+            await connect(url)
+    assert "Connect call failed" in told
+    assert told.endswith(f" (127.0.0.1:{port}/any, from PUSHMILL_CAMPAIGNS_DATABASE_URL)")
+
+
+async def test_a_user_who_may_not_come_in_is_not_named(database_url):
+    stranger = database_url.replace("//pushmill@", "//someone@", 1)
+    async with Database(stranger) as database:
+        told = await away(database)
+    assert "does not let this user in" in told
+    assert "someone" not in told
 
 
 async def test_a_host_that_there_is_not():
@@ -149,7 +163,7 @@ async def test_a_server_that_never_answers(monkeypatch):
     port = server.sockets[0].getsockname()[1]
     url = f"postgresql://someone:hunter2@127.0.0.1:{port}/any?sslmode=disable"
     async with server, Database(url) as database:
-        assert await away(database) == "the database does not answer in time"
+        assert (await away(database)).startswith("the database does not answer in time (127.0.0.1:")
         with pytest.raises(DatabaseAwayError):
             await connect(url)
         ended.set()
@@ -193,7 +207,7 @@ async def test_two_who_wait_for_each_other(database):
 async def test_a_pool_that_is_used_up(database_url, monkeypatch):
     monkeypatch.setattr("campaigns.store.database.CONNECT_SECONDS", 0.05)
     async with Database(database_url, size=1) as database, database.connection():
-        assert await away(database) == "the database does not answer in time"
+        assert (await away(database)).startswith("the database does not answer in time (")
 
 
 async def test_a_server_that_is_killed_in_the_middle_of_a_transaction(postgresql_servers):
