@@ -189,7 +189,7 @@ def _endpoint_problems(endpoints: Endpoints, endpoint: str) -> Iterator[str]:
     try:
         endpoints.parse(endpoint)
     except EndpointRefusedError as refusal:
-        yield refusal.problem
+        yield refusal.problem + ("; PUSHMILL_ENDPOINT_HOSTS can allow it" if refusal.needs_rule else "")
 
 
 def profile_problems(profile: Profile, zones: Zones) -> Iterator[FieldProblem]:

@@ -50,11 +50,17 @@ KNOWN_HOSTS = (
 
 
 class EndpointRefusedError(ValueError):
-    """An endpoint that must not be connected to; `problem` says why without repeating the endpoint."""
+    """An endpoint that must not be connected to.
 
-    def __init__(self, problem: str) -> None:
+    Attributes:
+        problem: Says why, without repeating the endpoint.
+        needs_rule: Whether a host rule of the operator's would let it in.
+    """
+
+    def __init__(self, problem: str, *, needs_rule: bool = False) -> None:
         super().__init__(problem)
         self.problem = problem
+        self.needs_rule = needs_rule
 
 
 class HostRuleError(ValueError):
@@ -198,9 +204,9 @@ class Endpoints:
             raise EndpointRefusedError("has an IP address as its host")
         known = next((row for row in KNOWN_HOSTS if _is_known(row, host)), None)
         if port != HTTPS_PORT and not listed:
-            raise EndpointRefusedError("has a port that is not allowed")
+            raise EndpointRefusedError("has a port that is not allowed", needs_rule=True)
         if known is None and not listed and not self._any_host:
-            raise EndpointRefusedError("has a host that is not a known push service")
+            raise EndpointRefusedError("has a host that is not a known push service", needs_rule=True)
         return _origin(known, host, port)
 
 

@@ -83,6 +83,23 @@ def test_anything_else_is_no_subscription(given):
     assert raised.value.problems[0].field in {"subscription", "subscription.endpoint"}
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "is_named"),
+    [
+        ("https://push.example/x", True),
+        ("https://fcm.googleapis.com:8443/x", True),
+        ("http://fcm.googleapis.com/x", False),
+        ("https://127.0.0.1/x", False),
+    ],
+)
+def test_the_setting_is_named_that_would_let_an_endpoint_in(endpoint, is_named):
+    with pytest.raises(InvalidError) as raised:
+        read_subscription(Endpoints(), {**GIVEN, "endpoint": endpoint})
+    [problem] = raised.value.problems
+    assert problem.field == "subscription.endpoint"
+    assert ("PUSHMILL_ENDPOINT_HOSTS" in problem.problem) is is_named
+
+
 def test_no_secret_is_shown():
     subscriber = made(1, subscription=SUBSCRIPTION)
     with pytest.raises(InvalidError) as raised:
