@@ -5,18 +5,16 @@ from typing import Annotated
 import msgspec
 import typer
 
-from campaigns.adapters.own.lists import list_answer
 from campaigns.adapters.own.segments import segment_answer
-from campaigns.commands.local import local_service, run_locally, site_number
-from campaigns.commands.sharing import AsJson, Site, TakenOver, every, read_aliases, read_json, say_json
+from campaigns.commands.named import add_named, list_named
+from campaigns.commands.sharing import AsJson, Site, TakenOver, read_json
 from campaigns.model.condition import Condition, condition_tree, parse_condition
-from campaigns.model.ids import Kind, spell
-from campaigns.model.platforms import Alias
+from campaigns.model.ids import Kind
 from campaigns.model.problems import InvalidError
+from campaigns.model.scope import Scope
 from campaigns.model.segment import Segment
-from campaigns.operations.aliases import take_over
 from campaigns.operations.segments import create_segment, get_segments
-from campaigns.operations.service import Page
+from campaigns.operations.service import Service
 from worker.commands import MISUSED, end
 
 app = typer.Typer(help="A site's segments: add, list.", no_args_is_help=True)
@@ -35,41 +33,26 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a segment: whoever meets its condition when a campaign is launched is in it."""
-    number = site_number(site)
-    aliases = read_aliases(taken_over)
+    parsed = _parsed(condition)
+
+    async def create(scope: Scope, service: Service, number: int) -> Segment:
+        return await create_segment(scope, service, number, name, parsed)
+
+    add_named(Kind.SEGMENT, site, taken_over, create, as_json=as_json)
+
+
+def _parsed(text: str) -> Condition:
     try:
-        parsed = parse_condition(read_json(condition, "CONDITION"))
+        return parse_condition(read_json(text, "CONDITION"))
     except InvalidError as error:
         end(error.detail, MISUSED)
-    segment, ids = run_locally(_add(number, name, parsed, aliases))
-    text = spell(Kind.SEGMENT, segment)
-    if as_json:
-        say_json({"id": text, "ids": ids})
-    else:
-        typer.echo("  ".join((text, *(f"{platform} {each}" for platform, each in ids.items()))))
-
-
-async def _add(
-    site: int, name: str, condition: Condition, aliases: list[Alias]
-) -> tuple[int, dict[str, str]]:
-    async with local_service() as (scope, service), service.begin() as connection:
-        inside = service.within(connection)
-        added = await create_segment(scope, inside, site, name, condition)
-        return added.id, await take_over(scope, inside, Kind.SEGMENT, added.id, aliases)
 
 
 @app.command("list")
 def list_(site: Site, *, as_json: AsJson = False) -> None:
     """List a site's segments."""
-    found = run_locally(_list(site_number(site)))
-    if as_json:
-        say_json(list_answer(Page(found), segment_answer))
-        return
-    for each in found:
-        condition = msgspec.json.encode(condition_tree(each.condition)).decode()
-        typer.echo(f"{spell(Kind.SEGMENT, each.id):<12}  {each.name}  {condition}")
+    list_named(Kind.SEGMENT, site, get_segments, answer=segment_answer, about=_about, as_json=as_json)
 
 
-async def _list(site: int) -> list[Segment]:
-    async with local_service() as local:
-        return await every(local, lambda local, after, limit: get_segments(*local, site, after, limit))
+def _about(segment: Segment) -> str:
+    return msgspec.json.encode(condition_tree(segment.condition)).decode()
