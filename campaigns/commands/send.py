@@ -15,7 +15,7 @@ from campaigns.model.target import Everyone, ExternalIds, Subscribers, Target, p
 from campaigns.operations.campaigns import CampaignDraft, create_campaign, launch_campaign
 from campaigns.operations.sending import SendDraft
 from campaigns.operations.sending import send as send_to_few
-from worker.commands import MISUSED, end
+from worker.commands import FAILED, MISUSED, complain, end
 
 NAME_MAX = 200
 
@@ -42,7 +42,10 @@ def send(
     segment: Annotated[str | None, typer.Option(help="Only to those in this segment, such as seg_7.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a notification to all subscribers of a site, or to some. What came of it: `stats`."""
+    """Send a notification to all subscribers of a site, or to some. What came of it: `stats`.
+
+    Fails if there is nobody to send it to.
+    """
     number = number_of(Kind.SITE, site, "SITE")
     tree = content_of(content, title=title, url=url, body=body, icon=icon, image=image, badge=badge)
     target = _target(
@@ -52,7 +55,19 @@ def send(
     if as_json:
         say_json({"launch": launch.launch_id, "targeted": launch.targeted})
     else:
-        typer.echo(f"{launch.launch_id}  to {launch.targeted:,} subscribers")
+        typer.echo(f"{launch.launch_id}  to {launch.targeted:,} subscriber{'s' * (launch.targeted != 1)}")
+    if not launch.targeted:
+        end(f"nobody gets it: {_nobody(target)}", FAILED)
+    if isinstance(target, Subscribers) and launch.targeted < len({*target.numbers}):
+        complain(f"{len({*target.numbers}) - launch.targeted} of --subscriber get nothing: {_nobody(target)}")
+
+
+def _nobody(target: Target) -> str:
+    if isinstance(target, Subscribers):
+        return "there is no active subscriber of that id"
+    if isinstance(target, ExternalIds):
+        return "there is no active subscriber of that external id"
+    return "the site has no active subscriber whom it is for"
 
 
 def _target(given: dict[str, Any]) -> Target:

@@ -1,5 +1,7 @@
 """`pushmill campaigns subscribers`: import, export, count and erase."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -7,10 +9,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from campaigns.commands.local import Local, local_service, run_locally, site_number
+from campaigns.commands.progress import Tell, progress
 from campaigns.commands.subscriber_files import (
     FileError,
     FileLine,
@@ -23,7 +24,7 @@ from campaigns.model.import_lines import write_json_line
 from campaigns.operations.importing import BATCH, export_page, import_lines
 from campaigns.operations.subscribers import count_by_status, erase_user
 from campaigns.store.subscriber_import import Imported, ImportLine, ImportProblem
-from worker.commands import FAILED, MISUSED, end
+from worker.commands import FAILED, MISUSED, complain, end
 
 app = typer.Typer(help="A site's subscribers: import, export, count, erase.", no_args_is_help=True)
 
@@ -45,6 +46,11 @@ class Totals(msgspec.Struct):
     updated: int = 0
     rejected: int = 0
 
+    def __str__(self) -> str:
+        lines = "line" if self.read == 1 else "lines"
+        taken = f"{self.added:,} added, {self.updated:,} updated"
+        return f"{self.read:,} {lines}: {taken}, {self.rejected:,} rejected"
+
 
 @app.command("import")
 def import_(
@@ -61,38 +67,51 @@ def import_(
 ) -> None:
     """Add and update subscribers from a file. May be run again: nobody is added twice.
 
-    Lines that cannot be imported go to FILE.rejected, with the reason. Whoever unsubscribed stays so.
+    Lines that cannot be imported go to FILE.rejected, with the reason. Whoever unsubscribed stays so. Fails
+    if no line at all can be imported.
     """
     number = site_number(site)
-    rejections = Rejections(file)
+    rejections, totals = Rejections(file), Totals()
     try:
-        with open_source(file) as source, rejections, _progress() as progress:
-            totals = run_locally(_import(source, number, vapid_key, rejections, progress))
+        with (
+            open_source(file) as source,
+            rejections,
+            _told(totals),
+            progress("importing", source.size) as tell,
+        ):
+            run_locally(_import(source, rejections, totals, tell, site=number, vapid_key=vapid_key))
     except FileError as error:
         end(f"{file} {error}", MISUSED)
     except OSError as error:
         end(f"cannot read {file}, or write {rejections.path}: {error.strerror}", FAILED)
     if as_json:
         typer.echo(msgspec.json.encode(totals))
-        return
-    typer.echo(
-        f"{totals.read:,} lines: {totals.added:,} added, {totals.updated:,} updated, "
-        f"{totals.rejected:,} rejected" + (f" (see {rejections.path})" if totals.rejected else "")
-    )
+    else:
+        typer.echo(f"{totals} (see {rejections.path})" if totals.rejected else str(totals))
+    if totals.read and totals.rejected == totals.read:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _told(totals: Totals) -> Iterator[None]:
+    """Say how far it came if it breaks off, by Ctrl-C or because the database is away."""
+    try:
+        yield
+    except BaseException:
+        if totals.read:
+            complain(f"importing stopped after {totals}; run it again to go on, nobody is added twice")
+        raise
 
 
 async def _import(
-    source: Source, site: int, vapid_key: str, rejections: Rejections, progress: Progress
-) -> Totals:
-    totals = Totals()
-    task = progress.add_task("importing", total=source.size)
+    source: Source, rejections: Rejections, totals: Totals, tell: Tell, *, site: int, vapid_key: str
+) -> None:
     async with local_service() as local:
         lines = read_lines(source, local.service.endpoints, local.service.zones)
         while batch := list(islice(lines, BATCH)):
             done = await _import_batch(local, site, vapid_key, batch)
             _count(totals, batch, done, rejections)
-            progress.update(task, completed=source.file.tell() if source.size else totals.read)
-    return totals
+            tell(source.file.tell() if source.size else totals.read, str(totals))
 
 
 async def _import_batch(local: Local, site: int, vapid_key: str, batch: list[FileLine]) -> Imported:
@@ -110,12 +129,6 @@ def _count(totals: Totals, batch: list[FileLine], done: Imported, rejections: Re
     totals.added += done.added
     totals.updated += done.updated
     totals.rejected += len(problems)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @app.command("export")

@@ -5,7 +5,8 @@ import pytest
 
 @pytest.fixture
 def campaign(pushmill, added):
-    pushmill("send", added["site"], "--title", "Hello", "--url", "https://shop.example/")
+    shown = ("--title", "Hello", "--url", "https://shop.example/")
+    pushmill("send", added["site"], *shown, status=1)  # there is nobody
     return "camp_1"
 
 

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.campaigns.operations.support import subscription
+from worker.commands.pushmill import app
 
 SHOWN = ("--title", "Hello", "--url", "https://shop.example/")
 
@@ -48,9 +50,32 @@ def test_people_are_told_the_same(pushmill, site):
 
 
 def test_one_subscriber_is_named(pushmill, site):
-    exported = pushmill("subscribers", "count", "--site", site)
-    assert "3  active" in exported
-    assert pushmill.json("send", site, *SHOWN, "--subscriber", "sub_1")["targeted"] == 0
+    known = json.loads(pushmill("subscribers", "export", "--site", site).splitlines()[0])["id"]
+    assert pushmill("send", site, *SHOWN, "--subscriber", f"sub_{known}").endswith("  to 1 subscriber\n")
+
+
+@pytest.mark.parametrize(
+    ("whom", "told"),
+    [
+        (("--subscriber", "sub_1"), "there is no active subscriber of that id"),
+        (("--external-id", "nobody"), "there is no active subscriber of that external id"),
+        (("--tag", "none"), "the site has no active subscriber whom it is for"),
+    ],
+)
+def test_a_send_to_nobody_is_a_failure(pushmill, site, whom, told):
+    assert pushmill.refused("send", site, *SHOWN, *whom, status=1) == f"nobody gets it: {told}"
+    sent = json.loads(pushmill.output("send", site, *SHOWN, *whom, "--json", status=1))
+    assert sent["targeted"] == 0
+
+
+def test_those_who_are_not_there_are_told_beside_those_who_are(pushmill, site):
+    known = json.loads(pushmill("subscribers", "export", "--site", site).splitlines()[0])["id"]
+    whom = ("--subscriber", f"sub_{known}", "--subscriber", "sub_1")
+    told = CliRunner().invoke(app, ["campaigns", "send", site, *SHOWN, *whom])
+    assert told.exit_code == 0
+    assert told.stderr == (
+        "pushmill: 1 of --subscriber get nothing: there is no active subscriber of that id\n"
+    )
 
 
 @pytest.mark.parametrize(

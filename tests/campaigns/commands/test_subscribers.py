@@ -6,10 +6,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from campaigns.commands import subscribers
+from campaigns.commands import progress, subscribers
 from campaigns.model.scope import Permission, Scope
 from campaigns.store.accounts import first_account
-from campaigns.store.database import Database
+from campaigns.store.database import Database, DatabaseAwayError
 from tests.campaigns.operations.support import make_site, service_over, subscription
 from worker.commands.pushmill import app
 
@@ -71,6 +71,53 @@ def test_json_lines_with_some_that_are_wrong(site, tmp_path, monkeypatch):
     assert counts(site)["active"] == 3
 
 
+def test_a_file_of_which_nothing_can_be_imported_is_a_failure(site, tmp_path):
+    file = tmp_path / "all.jsonl"
+    file.write_text("{\n[")
+    status, output = import_(file, site)
+    assert status == 1
+    assert output == f"2 lines: 0 added, 0 updated, 2 rejected (see {tmp_path / 'all.jsonl.rejected'})\n"
+    assert import_(file, site, "--json")[0] == 1
+    file.write_text("")
+    assert import_(file, site) == (0, "0 lines: 0 added, 0 updated, 0 rejected\n")
+
+
+def test_it_is_told_how_far_it_is_where_there_is_no_terminal(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(subscribers, "BATCH", 2)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    file = tmp_path / "all.jsonl"
+    file.write_text("\n".join(map(line, "abc")))
+    told = import_(file, site)[1].splitlines()
+    assert told == [
+        "pushmill: importing: 2 lines: 2 added, 0 updated, 0 rejected",
+        "pushmill: importing: 3 lines: 3 added, 0 updated, 0 rejected",
+        "3 lines: 3 added, 0 updated, 0 rejected",
+    ]
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, DatabaseAwayError("the database is gone")])
+def test_an_import_that_breaks_off_says_how_far_it_came(site, tmp_path, monkeypatch, ending):
+    whole = subscribers.import_lines
+    left = [2, 1]
+
+    async def breaking_off(*given, **more):
+        if not left:
+            raise ending
+        left.pop()
+        return await whole(*given, **more)
+
+    monkeypatch.setattr(subscribers, "BATCH", 2)
+    monkeypatch.setattr(subscribers, "import_lines", breaking_off)
+    file = tmp_path / "all.jsonl"
+    file.write_text("\n".join(map(line, "abcdef")))
+    status, output = import_(file, site)
+    assert status in {1, 130}
+    said = "importing stopped after 4 lines: 4 added, 0 updated, 0 rejected; run it again to go on"
+    assert said in output
+    left += [0] * 3
+    assert import_(file, site)[1] == "6 lines: 2 added, 4 updated, 0 rejected\n"
+
+
 def test_again_adds_nobody_and_removes_what_was_rejected_before(site, tmp_path):
     file = tmp_path / "all.jsonl"
     good = line("a")
@@ -79,7 +126,7 @@ def test_again_adds_nobody_and_removes_what_was_rejected_before(site, tmp_path):
         f"2 lines: 1 added, 0 updated, 1 rejected (see {tmp_path / 'all.jsonl.rejected'})\n"
     )
     file.write_text(good)
-    assert import_(file, site)[1] == "1 lines: 0 added, 1 updated, 0 rejected\n"
+    assert import_(file, site)[1] == "1 line: 0 added, 1 updated, 0 rejected\n"
     assert not (tmp_path / "all.jsonl.rejected").exists()
 
 
@@ -88,7 +135,7 @@ def test_what_the_database_rejects_is_kept_beside_the_file(site, tmp_path):
     file.write_text(line("a"))
     import_(file, site)
     file.write_text(line("a"))  # with new keys
-    assert import_(file, site)[0] == 0
+    assert import_(file, site)[0] == 1
     [kept] = (tmp_path / "all.jsonl.rejected").read_text().splitlines()
     assert json.loads(kept)["problem"] == "has an endpoint that is known with other keys"
 
