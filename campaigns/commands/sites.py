@@ -1,163 +1,111 @@
-"""`pushmill campaigns sites`: add, list and show."""
+"""`pushmill campaigns sites`: add, list, show and remove."""
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+import sys
+from typing import Annotated
 
 import typer
 
 from campaigns.adapters.own.lists import list_answer
 from campaigns.adapters.own.sites import site_answer
-from campaigns.commands.key_files import read_key_file
-from campaigns.commands.local import local_service, run_locally
+from campaigns.commands.local import Local, local_service, run_locally
+from campaigns.commands.progress import Tell, progress
 from campaigns.commands.sharing import AsJson, TakenOver, every, number_of, read_aliases, say_json
-from campaigns.model.credential import CredentialKind
+from campaigns.commands.site_options import (
+    Another,
+    Dev,
+    Identified,
+    Identity,
+    KeyFile,
+    KeyName,
+    Name,
+    Origins,
+    PasswordFile,
+    Public,
+    Url,
+    Zone,
+    given_key,
+    given_origins,
+)
+from campaigns.commands.site_words import added_json, added_lines
 from campaigns.model.ids import Kind, spell
 from campaigns.model.platforms import Alias
-from campaigns.model.site import ANY_LOCAL, origin_of
 from campaigns.operations.onboarding import OnboardedSite, onboard
 from campaigns.operations.service import Page
-from campaigns.operations.sites import KeyedSite, SiteDraft, get_identity_secret, get_site, get_sites
+from campaigns.operations.site_removal import SiteContents, contents_of, erase_some, remove_site
+from campaigns.operations.sites import (
+    KeyedSite,
+    SiteDraft,
+    get_identity_secret,
+    get_site,
+    get_site_of_pages,
+    get_sites,
+)
 from campaigns.sdk.snippet import Snippet, snippet
-from worker.commands import MISUSED, end
+from worker.commands import MISUSED, complain, end
 
-app = typer.Typer(help="Sites: add, list, show.", no_args_is_help=True)
-
-
-class Identity(StrEnum):
-    """Whether whoever says it is a user of the site has to prove it."""
-
-    PROVED = "proved"
-    OPEN = "open"
-
+app = typer.Typer(help="Sites: add, list, show, remove.", no_args_is_help=True)
 
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id, such as site_7.")]
 
 
 @app.command("add")
 def add(
-    url: Annotated[str, typer.Argument(help="Where the site is: https://shop.example")],
+    url: Url,
     *,
     taken_over: TakenOver = None,
-    origin: Annotated[
-        list[str] | None,
-        typer.Option(help="Whose pages may subscribe, instead of the URL's. May be given again."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="For people.", show_default="the host")] = None,
-    zone: Annotated[str, typer.Option(help="Time zone in which wall times are meant.")] = "UTC",
-    vapid_key: Annotated[
-        str | None,
-        typer.Option(help="What its key is called at the worker.", show_default="a name is made"),
-    ] = None,
-    key_file: Annotated[
-        str | None,
-        typer.Option(help="File with the private key that it has already, in any form; - is standard input."),
-    ] = None,
-    public: Annotated[
-        str | None, typer.Option(help="The public key that its pages use: add only if the file matches.")
-    ] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help="File with the password of an encrypted key.")
-    ] = None,
-    identity: Annotated[
-        Identity, typer.Option(help="Whether who says it is a user of the site has to prove it.")
-    ] = Identity.PROVED,
-    dev: Annotated[
-        bool, typer.Option("--dev", help="Let pages of http://localhost subscribe, too, on any port.")
-    ] = False,
+    origin: Origins = None,
+    name: Name = None,
+    zone: Zone = "UTC",
+    vapid_key: KeyName = None,
+    key_file: KeyFile = None,
+    public: Public = None,
+    password_file: PasswordFile = None,
+    identity: Identified = Identity.PROVED,
+    dev: Dev = False,
+    another: Another = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a site, with a key of its own, and print what its owner needs. Credentials are shown this once.
 
     A site that has subscribers keeps its key: give it with --key-file, or each browser has to subscribe anew.
     """
-    if key_file is None and (public or password_file):
-        end("--public and --password-file are about the key in --key-file; give that, too", MISUSED)
-    aliases = read_aliases(taken_over)
     draft = SiteDraft(
         url=url,
-        origins=_origins(url, origin, dev=dev),
+        origins=given_origins(url, origin, dev=dev),
         name=name,
         zone=zone,
         vapid_key=vapid_key,
-        private_key=None
-        if key_file is None
-        else read_key_file(key_file, public=public, password_file=password_file),
+        private_key=given_key(key_file, public, password_file),
         open_identity=identity is Identity.OPEN,
     )
-    made, text = run_locally(_add(draft, aliases))
+    made, text = run_locally(_add(draft, read_aliases(taken_over), another=another))
     if as_json:
-        say_json(_added_json(made, text))
+        say_json(added_json(made, text))
     else:
-        typer.echo("\n".join(_added_lines(made, text)))
+        typer.echo("\n".join(added_lines(made, text)))
 
 
-def _origins(url: str, given: list[str] | None, *, dev: bool) -> tuple[str, ...] | None:
-    if not dev:
-        return tuple(given) if given else None
-    return (*(given or [origin_of(url) or url]), ANY_LOCAL)
-
-
-async def _add(draft: SiteDraft, aliases: list[Alias]) -> tuple[OnboardedSite, Snippet]:
+async def _add(draft: SiteDraft, aliases: list[Alias], *, another: bool) -> tuple[OnboardedSite, Snippet]:
     async with local_service() as local:
+        if not another:
+            await _refuse_second(local, draft.url)
         made = await onboard(*local, draft, aliases)
         return made, _snippet(made.added, local.service.public_url)
 
 
+async def _refuse_second(local: Local, url: str) -> None:
+    first = await get_site_of_pages(*local, url)
+    if first is not None:
+        number = spell(Kind.SITE, first.id)
+        end(
+            f"{number}, {first.url}, is there for these pages already: "
+            f"`pushmill campaigns sites show {number}` tells of it, and --another adds one more",
+            MISUSED,
+        )
+
+
 def _snippet(keyed: KeyedSite, public_url: str) -> Snippet:
     return snippet(public_url, spell(Kind.SITE, keyed.site.id), keyed.public_key)
-
-
-def _added_json(made: OnboardedSite, text: Snippet) -> dict[str, Any]:
-    return {
-        "site": spell(Kind.SITE, made.added.site.id),
-        "vapid_key": made.added.site.vapid_key,
-        "ids": made.ids,
-        "credentials": _credentials(made),
-        "vapid_public_key": made.added.public_key,
-        "snippet": str(text),
-    }
-
-
-def _credentials(made: OnboardedSite) -> dict[str, dict[str, str]]:
-    tokens = made.tokens
-    client_id, _, client_secret = tokens[CredentialKind.SENDPULSE].partition(":")
-    return {
-        "own": {"key": tokens[CredentialKind.OWN]},
-        "sendpulse": {"client_id": client_id, "client_secret": client_secret},
-        "pushary": {"key": tokens[CredentialKind.PUSHARY]},
-        "truepush": {"token": tokens[CredentialKind.TRUEPUSH]},
-        "pushpilot": {"key": tokens[CredentialKind.PUSHPILOT]},
-        "pushwoosh": {"api_token": tokens[CredentialKind.PUSHWOOSH], "device_token": made.device_token},
-    }
-
-
-def _added_lines(made: OnboardedSite, text: Snippet) -> list[str]:
-    site = made.added.site
-    number = spell(Kind.SITE, site.id)
-    secrets = [
-        f"  {platform:<10} {name:<14} {secret}"
-        for platform, parts in _credentials(made).items()
-        for name, secret in parts.items()
-    ]
-    identity = (
-        f"Proofs of identity  pushmill campaigns sites show {number} --identity-secret"
-        if made.added.identity_secret
-        else "Identity is open: whoever says it is a user is believed"
-    )
-    return [
-        f"site        {number}  {site.url}",
-        f"key         {site.vapid_key}",
-        f"public key  {made.added.public_key}",
-        "ids         " + ", ".join(f"{platform} {text}" for platform, text in made.ids.items()),
-        "",
-        "Credentials, shown this once:",
-        *secrets,
-        "",
-        identity,
-        "",
-        str(text).rstrip(),
-    ]
 
 
 @app.command("list")
@@ -220,3 +168,54 @@ async def _show(number: int) -> tuple[KeyedSite, Snippet]:
 async def _identity_secret(number: int) -> str | None:
     async with local_service() as local:
         return await get_identity_secret(*local, number)
+
+
+@app.command("remove")
+def remove(
+    site: SiteId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a site with its subscribers, campaigns, statistics, segments, templates and credentials.
+
+    Its VAPID key stays, and so do credentials that are for all sites.
+    """
+    number = number_of(Kind.SITE, site, "SITE")
+    keyed, contents = run_locally(_contents(number))
+    if not yes:
+        _ask(f"{site}, {keyed.site.url}, with {_listed(contents)}")
+    with progress("erasing subscribers", contents.subscribers) as tell:
+        run_locally(_remove(number, tell))
+    if as_json:
+        say_json({"removed": site, **{name: getattr(contents, name) for name in contents.__struct_fields__}})
+    else:
+        typer.echo(f"{site} is removed, and so are {_listed(contents)}; its key {keyed.site.vapid_key} stays")
+
+
+def _listed(contents: SiteContents) -> str:
+    counts = [(getattr(contents, name), name) for name in contents.__struct_fields__]
+    *most, last = (f"{count:,} {name.removesuffix('s') if count == 1 else name}" for count, name in counts)
+    return f"{', '.join(most)} and {last}"
+
+
+def _ask(what: str) -> None:
+    if not sys.stdin.isatty():
+        end(f"this would remove {what}: give --yes", MISUSED)
+    if not typer.confirm(f"Remove {what}? Nothing of it can be brought back.", err=True):
+        complain("nothing is removed")
+        raise typer.Exit(MISUSED)
+
+
+async def _contents(number: int) -> tuple[KeyedSite, SiteContents]:
+    async with local_service() as local:
+        return await get_site(*local, number), await contents_of(*local, number)
+
+
+async def _remove(number: int, tell: Tell) -> None:
+    erased = 0
+    async with local_service() as local:
+        while more := await erase_some(*local, number):
+            erased += more
+            tell(erased, f"{erased:,}")
+        await remove_site(*local, number)

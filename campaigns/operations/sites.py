@@ -16,7 +16,7 @@ from campaigns.model.site import Defaults, NewSite, Site, origin_of, site_proble
 from campaigns.operations.finding import the_site, there
 from campaigns.operations.service import Page, Service, page_of
 from campaigns.store.database import Connection
-from campaigns.store.sites import add_site, find_any_site, list_sites, replace_site
+from campaigns.store.sites import add_site, find_any_site, find_site_of_pages, list_sites, replace_site
 from campaigns.store.vapid_keys import VapidKey, add_vapid_key, find_vapid_key
 from crypto import base64url
 from crypto.errors import VapidKeyError
@@ -106,16 +106,17 @@ async def create_site(scope: Scope, service: Service, draft: SiteDraft) -> Keyed
 
 
 def _new_site(scope: Scope, service: Service, draft: SiteDraft, identity: str | None) -> NewSite:
-    host = urlsplit(draft.url).hostname if origin_of(draft.url) else None
+    origin = origin_of(draft.url)  # without one the URL is wrong, and nothing that is made of it
+    host = urlsplit(draft.url).hostname if origin else None
     name = draft.vapid_key or f"{_NOT_IN_NAMES.sub('-', host or 'site')[:64]}-{make_nonce(service.random(5))}"
     if re.fullmatch(ID_PATTERN, name) is None:
         raise invalid("vapid_key", "must be letters, digits, . _ : and -; at most 128")
     sealed = None if identity is None else _sealed(service, identity_name(scope.account), identity.encode())
     return NewSite(
         url=draft.url,
-        origins=((origin_of(draft.url) or "",) if draft.origins is None else draft.origins),
+        origins=((origin,) if origin else ()) if draft.origins is None else draft.origins,
         redirect_origins=draft.redirect_origins,
-        name=host or "" if draft.name is None else draft.name,
+        name=host or "site" if draft.name is None else draft.name,
         zone=draft.zone,
         vapid_key=name,
         identity_secret=sealed,
@@ -161,6 +162,19 @@ async def defaults_of(scope: Scope, service: Service, number: int) -> Defaults:
     """
     async with service.begin() as connection:
         return (await the_site(connection, scope, number)).defaults
+
+
+async def get_site_of_pages(scope: Scope, service: Service, url: str) -> Site | None:
+    """Return the first site that pages of this URL's origin may subscribe to; None if there is none.
+
+    Raises:
+        ForbiddenError: The credential may not, or is for one site alone.
+    """
+    scope.require(Permission.SITES)
+    if scope.site is not None:
+        raise NotFoundError("site")
+    async with service.begin() as connection:
+        return await find_site_of_pages(connection, scope.account, origin_of(url) or url)
 
 
 async def get_identity_secret(scope: Scope, service: Service, number: int) -> str | None:

@@ -19,6 +19,7 @@ LIST_BY_OFFSET = """
 SELECT * FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2) ORDER BY id OFFSET $3 LIMIT $4
 """
 COUNT = "SELECT count(*) FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2)"
+OF_PAGES = "SELECT * FROM site WHERE account = $1 AND $2 = ANY (origins) ORDER BY id LIMIT 1"
 REPLACE = """
 UPDATE site SET url = $3, origins = $4, redirect_origins = $5, name = $6, zone = $7, vapid_key = $8,
     identity_secret = $9, defaults = $10
@@ -35,6 +36,12 @@ async def add_site(connection: Connection, account: int, site: NewSite) -> Site:
 async def find_site(connection: Connection, scope: Scope, number: int) -> Site | None:
     """Find a site within a scope."""
     row = await connection.fetchrow(FIND, number, scope.account, scope.site)
+    return None if row is None else read(row, Site)
+
+
+async def find_site_of_pages(connection: Connection, account: int, origin: str) -> Site | None:
+    """Find the first of an account's sites that pages of an origin may subscribe to."""
+    row = await connection.fetchrow(OF_PAGES, account, origin)
     return None if row is None else read(row, Site)
 
 

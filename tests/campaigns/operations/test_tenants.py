@@ -45,6 +45,7 @@ from campaigns.operations.segments import (
     remove_segment,
 )
 from campaigns.operations.sending import SendDraft, send, send_test
+from campaigns.operations.site_removal import contents_of, erase_some, remove_site
 from campaigns.operations.sites import SiteChanges, defaults_of, edit_site, get_identity_secret, get_site
 from campaigns.operations.statistics import campaign_statistics, launch_statistics
 from campaigns.operations.steering import (
@@ -95,6 +96,9 @@ CALLS = {
     get_identity_secret: lambda a: (a.site,),
     take_over: lambda a: (Kind.SITE, a.site, []),
     edit_site: lambda a: (a.site, SiteChanges(name="x")),
+    contents_of: lambda a: (a.site,),
+    erase_some: lambda a: (a.site,),
+    remove_site: lambda a: (a.site,),
     create_credential: lambda a: (CredentialDraft(scopes=("read",), site=a.site),),
     delete_credential: lambda a: (a.credential,),
     get_subscriber: lambda a: (a.subscriber,),
@@ -152,7 +156,7 @@ WITH_NAMES = {
     import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),
 }
 NAMES_NOTHING = {
-    *("create_site", "onboard", "get_sites", "get_credentials", "one_site"),
+    *("create_site", "onboard", "get_sites", "get_site_of_pages", "get_credentials", "one_site"),
     "keep_picture",
     *("all_sites", "count_all_sites", "account_zone"),
     *("resolve", "spellings"),  # say what a text and a number are, not whether there is such a thing
