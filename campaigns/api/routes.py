@@ -9,10 +9,14 @@ from campaigns.adapters.messages import JSON, HttpAnswer
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.own.routes import ROUTES as OWN_ROUTES
 from campaigns.adapters.routes import Call, Handler, Route
+from campaigns.adapters.sendpulse.routes import ROUTES as SENDPULSE_ROUTES
 from campaigns.api import docs_page
 from campaigns.api.openapi import document
 
-ADAPTERS: tuple[tuple[Route, ...], ...] = (OWN_ROUTES,)
+ADAPTERS: tuple[tuple[Route, ...], ...] = (
+    OWN_ROUTES,
+    SENDPULSE_ROUTES,
+)
 """The routes of each platform."""
 
 

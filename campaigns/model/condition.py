@@ -214,7 +214,7 @@ class _Parser:
                 found.append(read)
         return tuple(found)
 
-    def _comparison(self, name: str, op_text: str, rest: dict[str, object], field: str) -> Comparison | None:
+    def _comparison(self, name: str, op_text: str, rest: dict[Any, Any], field: str) -> Comparison | None:
         self._comparisons += 1
         if self._comparisons > COMPARISONS_MAX:
             self.note(field, f"is one of more than {COMPARISONS_MAX} comparisons")

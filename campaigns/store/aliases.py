@@ -45,4 +45,4 @@ async def aliases_of(
 ) -> dict[int, str]:
     """Find how a platform spells ids of ours; those that were taken over from there, by our number."""
     rows = await connection.fetch(OF_IDS, platform, kind, list(numbers), account)
-    return dict(rows)
+    return {row["id"]: row["text"] for row in rows}

@@ -40,9 +40,11 @@ CONTRACT = {
 }
 
 
-def test_the_table_is_the_contracts():
+def test_the_own_table_is_the_contracts():
     found: dict[str, set[str]] = {}
     for route in ROUTES:
+        if route.adapter is not OWN:
+            continue
         found.setdefault(route.path, set()).add(route.method)
     assert found == {path: {*methods.split()} for path, methods in CONTRACT.items()}
 
@@ -79,4 +81,4 @@ def test_no_path_that_browsers_ask_for_looks_like_an_advertisement():
 def test_the_document_has_every_route():
     described = document([route for route in ROUTES if route.adapter is OWN], URL)
     found = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
-    assert found == {(route.method, route.path) for route in ROUTES}
+    assert found == {(route.method, route.path) for route in ROUTES if route.adapter is OWN}

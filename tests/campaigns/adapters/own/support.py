@@ -39,7 +39,10 @@ def subscription(name: str = "a") -> dict[str, Any]:
 
 
 class OwnApi(Client):
-    """A gateway over a database; `written` are the events that went to Kafka."""
+    """A gateway over a database; `written` are the events that went to Kafka.
+
+    `ignored` says how many fields of whose requests were passed over.
+    """
 
     def __init__(self, database: Database, *, dev: bool = False, country_header: str = "") -> None:
         self.database = database
@@ -47,6 +50,7 @@ class OwnApi(Client):
         self.kafka_is_away = False
         self.now = NOW
         self.seconds = 0.0
+        self.ignored: list[tuple[str, int]] = []
         limiter = Limiter(IN_MEMORY)
 
         async def admit_subscriber(site: int) -> None:
@@ -73,6 +77,7 @@ class OwnApi(Client):
             repeats=Repeats(transactions(self.service)),
             away=(DatabaseAwayError, EventsLostError),
             now=lambda: self.now,
+            count_ignored=lambda adapter, fields: self.ignored.append((adapter, fields)),
         )
 
     async def find(self, digest: bytes) -> Any:
