@@ -89,6 +89,30 @@ async def test_launches_of_the_campaign_service_are_left_to_it(world: World, act
     assert await controls(world, 1) == [{"campaign_id": "launches", "state": "paused"}]
 
 
+async def launch_of_a_service(world: World) -> None:
+    """Write what a campaign service's launcher writes first of a launch."""
+    async with AIOKafkaProducer(bootstrap_servers=world.broker) as producer:
+        await producer.send_and_wait(world.prefix + "launches", b"{}", key=b"launch_12_abcd2345")
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
+async def test_campaigns_of_the_campaign_service_are_left_to_it(world: World, action: str):
+    await launch_of_a_service(world)
+    await write_stats(world, "camp_1", "launch_12_abcd2345")
+    done = await run(world, action, "camp_36")
+    assert (done.status, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert f"{action} it with `pushmill campaigns {action} camp_36`" in done.err
+    await run(world, "pause", "camp_1")  # of a program beside the service
+    assert await controls(world, 1) == [{"campaign_id": "camp_1", "state": "paused"}]
+
+
+async def test_the_counts_of_such_a_campaign_are_looked_for_where_they_are(world: World):
+    done = await run(world, "stats", "camp_36")
+    assert (done.status, done.out) == (1, "")
+    assert "a campaign service's are shown by `pushmill campaigns stats camp_36`" in done.err
+
+
 @pytest.mark.parametrize("campaign", ["", ".a", "a b", "a" * 129, "ü"])
 async def test_ids_that_cannot_be_are_refused_in_words(campaign: str):
     done = await pushmill("control", "pause", campaign)

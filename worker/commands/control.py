@@ -26,11 +26,16 @@ from worker.records.control import CampaignControl, CampaignError, Campaigns, St
 from worker.records.envelope import Publication
 from worker.records.outcome import Status
 from worker.records.stats import Totals
-from worker.records.topics import CONTROL, STATS
+from worker.records.topics import CONTROL, LAUNCHES, STATS
 from worker.records.values import ID_PATTERN, encode_json
 
 LAUNCH = "launch_"
 """How the ids of the campaign service's launches begin."""
+
+SERVICE_CAMPAIGN = re.compile(r"camp_(0|[1-9][0-9]{0,15})")
+"""What the campaign service calls its campaigns; jobs of a program of one's own may have such ids, too."""
+
+VERBS = {State.PAUSED: "pause", State.RUNNING: "resume", State.CANCELLED: "cancel"}
 
 NEWEST = 20_000
 """Records of each partition of push.stats in which a campaign is looked for, from the end."""
@@ -67,8 +72,15 @@ def stats(campaign: Campaign) -> None:
     totals = Totals(_checked(campaign), time.time())
     run_async(_read_stats(load_kafka_settings(os.environ), totals))
     if not totals.records:
-        end(f"push.stats has no records of campaign {campaign}, or no longer has any", FAILED)
+        end(_without_stats(campaign), FAILED)
     Console().print(_table(totals))
+
+
+def _without_stats(campaign: str) -> str:
+    problem = f"push.stats has no records of campaign {campaign}, or no longer has any"
+    if SERVICE_CAMPAIGN.fullmatch(campaign):
+        return f"{problem}; a campaign service's are shown by `pushmill campaigns stats {campaign}`"
+    return problem
 
 
 def _set(campaign: str, wanted: State) -> None:
@@ -78,7 +90,7 @@ def _set(campaign: str, wanted: State) -> None:
 
 
 def _refuse_launch(campaign: str, wanted: State) -> NoReturn:
-    verb = {State.PAUSED: "pause", State.RUNNING: "resume", State.CANCELLED: "cancel"}[wanted]
+    verb = VERBS[wanted]
     end(
         f"{_checked(campaign)}: ids that begin with {LAUNCH} are launches of a campaign service, which would "
         f"not know of this: {verb} the campaign there with `pushmill campaigns {verb}`",
@@ -87,6 +99,13 @@ def _refuse_launch(campaign: str, wanted: State) -> NoReturn:
 
 
 async def _set_and_look(settings: KafkaSettings, campaign: str, wanted: State) -> None:
+    if await _is_the_service_s(settings, campaign):
+        verb = VERBS[wanted]
+        end(
+            f"{campaign}: push.stats knows no job of this id, and the campaign service, which is used here, "
+            f"calls its campaigns so: {verb} it with `pushmill campaigns {verb} {campaign}`",
+            MISUSED,
+        )
     control = await _change(settings, campaign, wanted)
     typer.echo(f"{campaign} is {control.state.value}; its planned times have moved by {control.shift:.1f} s")
     try:
@@ -172,6 +191,26 @@ async def _look(settings: KafkaSettings, campaign: str) -> _Known:
     finally:
         await scan.stop()
     return _Known(found=False, all_read=scan.has_all, others=list(others))
+
+
+async def _is_the_service_s(settings: KafkaSettings, campaign: str) -> bool:
+    """Whether an id is of the campaign service: it has launched, and nobody knows a job of this id."""
+    if not SERVICE_CAMPAIGN.fullmatch(campaign):
+        return False
+    try:
+        return await _has_launched(settings) and not (await _look(settings, campaign)).found
+    except MissingTopicsError:  # nobody can have launched, or what is missing is told where it is needed
+        return False
+
+
+async def _has_launched(settings: KafkaSettings) -> bool:
+    await require_topics(settings, LAUNCHES)
+    scan = TopicScan(settings, LAUNCHES)
+    try:
+        await scan.start(newest=0)
+    finally:
+        await scan.stop()
+    return any(end > 0 for _, end in scan.bounds.values())
 
 
 async def _read_stats(settings: KafkaSettings, totals: Totals) -> None:
