@@ -87,25 +87,31 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*CONTRACT, *PROGRAM),
         *("campaigns.model", "campaigns.store", "campaigns.metrics", "campaigns.process"),
     ),
-    "campaigns.keys": ("crypto", "campaigns.model", "campaigns.store"),
+    "campaigns.keys": ("crypto", *PROGRAM, "campaigns.model", "campaigns.store"),
     "campaigns.process": ("campaigns.metrics", "campaigns.store"),
-    "campaigns.schedule": ("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
+    "campaigns.schedule": (
+        *PROGRAM,
+        *("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
+    ),
     "campaigns.roles": (
         *(*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.process", "campaigns.model"),
         *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
         *("campaigns.collect", "campaigns.keys"),
     ),
+    "campaigns.account": (
+        *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.api", "campaigns.config"),
+    ),
     "campaigns.demo": (
         *("crypto", *CONTRACT, *PROGRAM, "worker.demo"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.config", "campaigns.metrics", "campaigns.process"),
-        "campaigns.embedded_postgres",
+        *("campaigns.embedded_postgres", "campaigns.account"),
     ),
     "campaigns.commands": (
         *(*CONTRACT, *PROGRAM, "worker.checks", "worker.commands"),
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
-        *("campaigns.config", "campaigns.roles", "campaigns.demo", "campaigns.keys"),
+        *("campaigns.config", "campaigns.roles", "campaigns.demo", "campaigns.keys", "campaigns.account"),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and

@@ -31,7 +31,7 @@ from campaigns.process import DRAINING, Readiness, run_beside, watch_database
 from campaigns.store.credentials import find_credential
 from campaigns.store.database import Database, DatabaseAwayError
 from worker.edges import clock
-from worker.edges.process.listening import HostError, PortError, listen
+from worker.edges.process.listening import HostError, Make, PortError, listen
 from worker.push.services import Endpoints
 
 log = structlog.get_logger(__name__)
@@ -150,15 +150,29 @@ def make_service(settings: CampaignSettings, database: Database) -> Service:
     )
 
 
+def refuse_taken(settings: CampaignSettings) -> None:
+    """Look whether the API can be served where the settings say, before any process is started for it.
+
+    Raises:
+        ListenError: The port is taken, or the host is not this machine's.
+    """
+    for each in _listen_for(settings, socket.socket):  # not shared: another service may share that port
+        each.close()
+
+
 def listen_for(settings: CampaignSettings) -> list[socket.socket]:
     """Listen where the settings say.
 
     Raises:
         ListenError: The port is taken, or the host is not this machine's.
     """
+    return _listen_for(settings, _shared if settings.processes > 1 else socket.socket)
+
+
+def _listen_for(settings: CampaignSettings, make: Make) -> list[socket.socket]:
     host, port = settings.host, settings.port
     try:
-        return listen(host, port, make=_shared if settings.processes > 1 else socket.socket)
+        return listen(host, port, make=make)
     except HostError as error:
         raise ListenError(
             f"PUSHMILL_CAMPAIGNS_HOST is {host}: cannot listen there ({error}); use an address of this "

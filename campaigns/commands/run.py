@@ -10,9 +10,10 @@ import structlog
 import typer
 
 from campaigns.api.limits import IN_MEMORY, Limiter, StorageError
-from campaigns.api.process import ListenError
+from campaigns.api.process import ListenError, refuse_taken
 from campaigns.config import CampaignSettings, load_campaign_settings, unknown_variables
-from campaigns.roles import RUNS, processes, supervise, work
+from campaigns.operations.secret_check import OtherSecretError, check_secret
+from campaigns.roles import API, RUNS, processes, supervise, work
 from campaigns.store.database import Database, DatabaseAwayError, DatabaseUrlError
 from campaigns.store.migrate import SchemaError, check_schema
 from worker.commands import FAILED, MISUSED, end, run_async
@@ -51,7 +52,7 @@ def run(
             _tell(settings)
             Limiter(settings.rate_limit_storage.get_secret_value())  # says at once what it lacks
             run_async(_begin(settings, roles, dev=dev))
-    except (DatabaseUrlError, StorageError) as error:
+    except (DatabaseUrlError, StorageError, OtherSecretError) as error:
         end(str(error), MISUSED)
     except CANNOT_BEGIN as error:
         end(str(error), FAILED if process is None else UNBEGUN)
@@ -63,10 +64,13 @@ async def _begin(settings: CampaignSettings, roles: tuple[str, ...], *, dev: boo
         database.connection() as connection,
     ):
         await check_schema(connection)
+        await check_secret(connection, settings.secrets)
     with stop_on_signal() as stop:
         if len(roles) == 1:
             await _run(work(settings, roles[0], stop, dev=dev))
             return
+        if API in roles:
+            refuse_taken(settings)  # its process would be restarted for ever
         status = await supervise(settings, stop, dev=dev)
     if status:
         raise SystemExit(status)

@@ -15,14 +15,12 @@ from typing import NamedTuple
 
 import aiohttp
 
-from campaigns.api.process import make_service
+from campaigns.account import oldest_account
 from campaigns.config import load_campaign_settings
 from campaigns.embedded_postgres import EmbeddedPostgres
 from campaigns.model.scope import Permission, Scope
 from campaigns.operations.credentials import CredentialDraft, create_credential
 from campaigns.operations.service import Service
-from campaigns.store.accounts import first_account
-from campaigns.store.database import Database
 from campaigns.store.migrate import migrate
 from worker.demo.broker import free_port
 from worker.demo.processes import DemoProcess, ProcessDiedError
@@ -138,10 +136,6 @@ async def administration(environment: Mapping[str, str]) -> AsyncIterator[Admini
         SchemaError: Its schema is of a later release.
     """
     settings = load_campaign_settings(environment)
-    url = settings.database_url.get_secret_value()
-    await migrate(url)
-    async with Database(url, size=2) as database:
-        async with database.connection() as connection:
-            account = await first_account(connection)
-        scope = Scope(account, None, None, frozenset({Permission.ADMIN}))
-        yield Administration(make_service(settings, database), scope)
+    await migrate(settings.database_url.get_secret_value())
+    async with oldest_account(settings) as (scope, service):
+        yield Administration(service, scope)

@@ -22,7 +22,7 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from campaigns.api.process import ListenError, listen_for, serve
+from campaigns.api.process import ListenError, refuse_taken, serve
 from campaigns.config import CampaignSettings, load_campaign_settings
 from campaigns.demo.surroundings import (
     READY_SECONDS,
@@ -38,6 +38,7 @@ from campaigns.metrics import Metrics
 from campaigns.model.ids import Kind, read, spell
 from campaigns.model.problems import NotFoundError, ProblemError
 from campaigns.model.scope import Permission
+from campaigns.operations.secret_check import OtherSecretError
 from campaigns.operations.sites import KeyedSite, SiteDraft, create_site, get_site
 from campaigns.process import Readiness, run_beside
 from campaigns.store.database import Database, DatabaseAwayError
@@ -120,14 +121,12 @@ async def _try(folder: Path, port: int, console: Console) -> bool:
 def _refuse_taken(port: int) -> None:
     environment = service_environment("postgresql://nobody@localhost/none", "0" * 32, **_where(port))
     try:
-        sockets = listen_for(load_campaign_settings({**environment, BROKERS: "localhost:9092"}))
+        refuse_taken(load_campaign_settings({**environment, BROKERS: "localhost:9092"}))
     except ListenError:
         raise TrialError(
             f"port {port} is taken: stop what listens there (another `pushmill try`?), or choose another one "
             "with --port"
         ) from None
-    for each in sockets:
-        each.close()
 
 
 def _where(port: int) -> dict[str, str]:
@@ -158,10 +157,14 @@ def _read_kept(folder: Path) -> Kept:
 
 def _keep(folder: Path, kept: Kept) -> Kept:
     new = folder / "kept.json.new"
-    with open(new, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-        file.write(msgspec.json.encode(kept))
+    _write_private(new, msgspec.json.encode(kept))
     new.replace(folder / "kept.json")
     return kept
+
+
+def _write_private(file: Path, secret: bytes) -> None:
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
+        opened.write(secret)
 
 
 # ── what runs ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,8 +203,13 @@ async def _started(folder: Path, port: int, kept: Kept, console: Console) -> Asy
         passed_on = {name: text for name, text in os.environ.items() if name in PASSED_ON}
         own = service_environment(postgres.url, kept.secret, **_where(port), ROLES=OTHER_ROLES)
         environment = {**passed_on, **kafka.environment, **own}
-        async with administration(environment) as acting:
-            configuration = await prepare(folder, kept, acting)
+        try:
+            async with administration(environment) as acting:
+                configuration = await prepare(folder, kept, acting)
+        except OtherSecretError:
+            raise TrialError(
+                f"{folder} lacks the kept.json of its database: remove it to begin anew"
+            ) from None
         await _forget(postgres.url, console)
         service = ServiceProcess(environment, folder / "campaign-service.log")
         worker = _worker(folder, kafka, passed_on)
@@ -233,14 +241,18 @@ async def _kept_site(folder: Path, kept: Kept, acting: Administration) -> KeyedS
         keyed = await get_site(acting.scope, acting.service, number)
     except NotFoundError:
         return None
-    return keyed if _pem(folder, keyed).exists() else None
+    pem = _pem(folder, keyed)
+    if not pem.exists():
+        return None
+    pem.chmod(0o600)
+    return keyed
 
 
 async def _new_site(folder: Path, kept: Kept, acting: Administration) -> KeyedSite:
     pem = generate_vapid_key().to_pem()
     draft = SiteDraft(url=acting.service.public_url, name="Try", private_key=pem, open_identity=True)
     keyed = await create_site(acting.scope, acting.service, draft)
-    _pem(folder, keyed).write_bytes(pem)
+    _write_private(_pem(folder, keyed), pem)
     _keep(folder, Kept(secret=kept.secret, site=spell(Kind.SITE, keyed.site.id)))
     return keyed
 

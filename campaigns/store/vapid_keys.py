@@ -14,6 +14,7 @@ RETURNING *
 """
 FIND = "SELECT * FROM vapid_key WHERE name = $1 AND account = $2"
 CHANGED = "SELECT * FROM vapid_key WHERE changed_at >= $1 ORDER BY changed_at, name"
+NEWEST = "SELECT * FROM vapid_key ORDER BY changed_at DESC LIMIT $1"
 RESEAL = "UPDATE vapid_key SET sealed = $2 WHERE name = $1"
 
 
@@ -58,6 +59,11 @@ async def vapid_keys_changed(connection: Connection, since: datetime) -> list[Va
     A key gets its time before it can be seen: ask for some time before the newest one that you know.
     """
     return read_all(await connection.fetch(CHANGED, since), VapidKey)
+
+
+async def newest_vapid_keys(connection: Connection, number: int) -> list[VapidKey]:
+    """List the newest keys of all accounts, at most so many."""
+    return read_all(await connection.fetch(NEWEST, number), VapidKey)
 
 
 async def reseal_vapid_key(connection: Connection, name: str, sealed: bytes) -> None:

@@ -36,9 +36,12 @@ async def test_the_site_and_its_key_are_found_again(folder, acting):
     assert (folder / "kept.json").stat().st_mode & 0o777 == 0o600
     [pem] = (folder / "keys").iterdir()
     assert load_vapid_key(pem.read_bytes()).public_text == first.vapid_public_key
+    assert pem.stat().st_mode & 0o777 == 0o600
+    pem.chmod(0o644)
     second = await prepare(folder, kept_in(folder), acting)
     assert (second.site, second.vapid_public_key) == (first.site, first.vapid_public_key)
     assert second.key != first.key
+    assert pem.stat().st_mode & 0o777 == 0o600
 
 
 async def test_without_the_key_another_site_is_made(folder, acting):

@@ -124,6 +124,17 @@ async def test_a_database_that_is_not_there_is_told_of_in_one_line(start: Start,
     assert "Traceback" not in said
 
 
+async def test_another_secret_than_the_sites_keys_are_sealed_with_is_told_of_at_once(
+    database_url: str, start: Start
+):
+    environment = start(DATABASE_URL=database_url, ROLES="api,scheduler").environment
+    assert (await run(environment, "sites", "add", "https://shop.example"))[0] == 0
+    other = environment | {"PUSHMILL_CAMPAIGNS_SECRET": "t" * 32}
+    status, said = await run(other, "run")
+    assert status == 2
+    assert last_line(said).startswith("pushmill: PUSHMILL_CAMPAIGNS_SECRET is another")
+
+
 async def test_a_storage_that_is_not_installed_is_told_of_at_once(start: Start):
     status, said = await run(start(RATE_LIMIT_STORAGE="memcached://127.0.0.1:9").environment, "run")
     assert status == 2
@@ -149,9 +160,10 @@ async def test_a_launcher_that_finds_no_kafka_is_not_ready_and_is_tried_again(st
     assert await service.terminate() == 0
 
 
-async def test_a_port_that_is_taken_is_named_with_its_setting(start: Start):
+@pytest.mark.parametrize("settings", [{}, {"PROCESSES": "2"}, {"ROLES": "api,scheduler"}])
+async def test_a_port_that_is_taken_is_named_with_its_setting(start: Start, settings: dict[str, str]):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, said = await run(start(PORT=str(port)).environment, "run")
+        status, said = await run(start(PORT=str(port), **settings).environment, "run")
     assert status == 1
     assert last_line(said).startswith(f"pushmill: PUSHMILL_CAMPAIGNS_PORT is {port}: cannot listen there")

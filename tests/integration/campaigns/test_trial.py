@@ -189,6 +189,18 @@ async def test_a_push_service_out_of_reach_is_told_in_words(folder):
         assert await trial.interrupt() == (0, "")
 
 
+async def test_a_folder_with_another_secret_is_one_line_and_a_status(folder):
+    async with Trial(folder, "localhost:9", free_port()) as trial:
+        await trial.hear("Ready: ")
+        assert await trial.interrupt() == (0, "")
+    (folder / "pushmill-try" / "kept.json").unlink()
+    async with Trial(folder, "localhost:9", free_port()) as trial:
+        out, err = await trial.process.communicate()
+    assert (trial.process.returncode, out) == (1, b"")
+    [line] = err.decode().splitlines()
+    assert line.endswith("remove it to begin anew")
+
+
 async def test_a_folder_that_cannot_be_read_is_one_line_and_a_status(folder):
     (folder / "pushmill-try").mkdir()
     (folder / "pushmill-try" / "kept.json").write_text("{")
