@@ -5,7 +5,7 @@ Knows no table.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -27,6 +27,7 @@ CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 """How much longer than a statement may take its answer is waited for: a silent network has no other bound."""
 
+_LOST = "the connection to the database was lost"
 _JSONB_VERSION = b"\x01"
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -122,17 +123,20 @@ class Database:
             raise _unreadable_url() from None
         try:
             yield connection
+        except asyncpg.InternalClientError as error:  # the server has ended it, and has yet to close it
+            connection.terminate()
+            raise DatabaseAwayError(_LOST) from error
         except asyncpg.InterfaceError as error:
             if not _is_lost(connection):
                 raise
-            raise DatabaseAwayError("the connection to the database was lost") from error
+            raise DatabaseAwayError(_LOST) from error
         except _AWAY as error:
             raise DatabaseAwayError(_reason(error)) from error
         except asyncpg.PostgresError as error:
             _forget_values(error)
             raise
         finally:
-            await pool.release(connection)
+            await _give_back(pool, connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -189,6 +193,12 @@ def _unreadable_url() -> DatabaseUrlError:
         "the database's URL cannot be read; it should be postgresql://USER:PASSWORD@HOST:PORT/NAME, with "
         "characters such as @ and / of the password percent-encoded"
     )
+
+
+async def _give_back(pool: "asyncpg.Pool[asyncpg.Record]", connection: PoolConnectionProxy) -> None:
+    """Return a connection to the pool, which drops it if it cannot be used again: what was done is done."""
+    with suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        await pool.release(connection)
 
 
 def _is_lost(connection: Connection) -> bool:

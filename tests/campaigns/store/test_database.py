@@ -140,6 +140,43 @@ async def test_a_database_that_takes_no_connections(postgresql_servers):
         await databases.drop(name)
 
 
+FATAL = b"SFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+
+
+def end(connection):
+    """Let a connection hear that the server ends it, as it does just before it is closed."""
+    connection._con._protocol.data_received(b"E" + (4 + len(FATAL)).to_bytes(4) + FATAL)
+
+
+async def test_a_server_that_has_just_ended_a_connection_which_nobody_used(database):
+    async def use_it():
+        async with database.connection() as connection:
+            end(connection)
+            await connection.execute("SELECT 1")
+
+    with pytest.raises(DatabaseAwayError, match="was lost"):
+        await use_it()
+    assert await use(database) == 1
+
+
+async def test_a_server_that_ends_a_connection_amid_a_transaction(database):
+    async def use_it():
+        async with database.transaction() as connection:
+            end(connection)
+            await connection.execute("SELECT 1")
+
+    with pytest.raises(DatabaseAwayError, match="was lost"):
+        await use_it()
+    assert await use(database) == 1
+
+
+async def test_a_server_that_ends_a_connection_whose_work_is_done(database):
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+        end(connection)
+    assert await use(database) == 1
+
+
 async def test_a_server_that_closes_the_connection_at_once():
     async def close(_reader, writer):
         writer.close()
