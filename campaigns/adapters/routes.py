@@ -159,6 +159,11 @@ class Route:
         origin: Which pages may call it from a browser; None for none.
         limit: The name of the limit on callers without a credential.
         loose: Whether doubled slashes in a path, and one at its end, are passed over.
+        requests_a_minute: What a credential may ask of this one that has no rate of its own; None: as the
+            adapter says, of all together.
+        token_in_body: Whether the adapter finds the credential in the body, which is then read before that.
+        credentials: Whether the page's script calls with credentials, which browsers must hear is right.
+            Nothing here looks at cookies.
     """
 
     adapter: Adapter
@@ -176,6 +181,9 @@ class Route:
     origin: AllowsOrigin | None = None
     limit: str | None = None
     loose: bool = False
+    requests_a_minute: int | None = None
+    token_in_body: bool = False
+    credentials: bool = False
 
     @property
     def segments(self) -> tuple[str, ...]:

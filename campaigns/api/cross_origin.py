@@ -19,14 +19,21 @@ def asked_method(request: HttpRequest) -> str:
     return request.headers["access-control-request-method"]
 
 
-def headers(origin: str, *, allowed: bool) -> Mapping[str, str]:
-    """Return what an answer tells the browser; without these headers it hides the answer from the page."""
+def headers(origin: str, *, allowed: bool, credentials: bool = False) -> Mapping[str, str]:
+    """Return what an answer tells the browser; without these headers it hides the answer from the page.
+
+    Args:
+        origin: Where the page is from.
+        allowed: Whether it may call.
+        credentials: Whether its script asks with credentials, as `Route.credentials` says.
+    """
     if not allowed:
         return {"Vary": "Origin"}
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": "Retry-After",
         "Vary": "Origin",
+        **({"Access-Control-Allow-Credentials": "true"} if credentials else {}),
     }
 
 
@@ -38,7 +45,7 @@ def refusal_headers(request: HttpRequest, route: Route) -> Mapping[str, str]:
     origin = request.headers.get("origin")
     if route.origin is None or origin is None:
         return {}
-    return headers(origin, allowed=True)
+    return headers(origin, allowed=True, credentials=route.credentials)
 
 
 def is_refused(request: HttpRequest, route: Route, origin_headers: Mapping[str, str]) -> bool:

@@ -120,12 +120,15 @@ class Gateway:
     ) -> HttpAnswer:
         """Let a request in, and handle it; `headers` gets what any answer to it carries."""
         route, now = match.route, self._now()
+        if route.token_in_body:
+            request = replace(request, body=await read_body())
         credential = await self._let_in(request, route, now, headers)
         parameters = match.parameters()
         headers.update(await self._origin_headers(request, route, parameters))
         if route.writes and cross_origin.is_refused(request, route, headers):
             raise RefusedError(Reason.FORBIDDEN, "Pages of this origin may not do this.")
-        request = replace(request, body=await read_body())
+        if not route.token_in_body:
+            request = replace(request, body=await read_body())
         call = Call(
             request=request,
             parameters=parameters,
@@ -164,7 +167,8 @@ class Gateway:
             return None
         credential = await self._authenticator.credential(route.adapter, request, now)
         left = await self._limiter.take(
-            per_minute(credential.rate or route.adapter.requests_a_minute), credential.root
+            per_minute(credential.rate or route.requests_a_minute or route.adapter.requests_a_minute),
+            credential.root,
         )
         headers.update(_rate_headers(route.adapter, left))
         credential.scope.require(route.permission)
@@ -176,7 +180,8 @@ class Gateway:
         origin = request.headers.get("origin")
         if route.origin is None or origin is None:
             return {}
-        return cross_origin.headers(origin, allowed=await route.origin(origin, parameters, self._service))
+        allowed = await route.origin(origin, parameters, self._service)
+        return cross_origin.headers(origin, allowed=allowed, credentials=route.credentials)
 
     def _refusal(self, error: Exception, route: Route | None) -> Refusal:
         retry = {"Retry-After": str(RETRY_SECONDS)}
