@@ -5,10 +5,13 @@ Decides how a launch's content, its clicks and its options become fields of jobs
 
 from campaigns.launch.records import Blueprint, Content, Variant
 from campaigns.model.clicks import as_sent
-from campaigns.model.content import variables_of
+from campaigns.model.content import translation_for, variables_of
+from campaigns.model.formats import read_formatted
 from campaigns.model.ids import Kind, spell
 from campaigns.model.launch import Launch
+from campaigns.model.payloads import pushwoosh_payload
 from campaigns.model.secrets import Key
+from campaigns.model.subscriber import PayloadFormat
 from campaigns.model.tokens import recipient_token
 
 
@@ -21,20 +24,25 @@ def blueprint_of(launch: Launch, *, public_url: str, token_key: Key, own_worker:
         token_key: Signs the recipients' tokens.
         own_worker: Whether the site's service worker is ours, and may change what is shown.
     """
-    content = Content(as_sent(launch.content, launch.track_clicks, public_url))
-    number = launch.id
+    number, made = launch.id, dict[Variant, Content]()
 
-    def same(_: Variant) -> Content:
-        return content
+    def content(variant: Variant) -> Content:
+        if variant not in made:
+            made[variant] = _content(launch, variant, public_url)
+        return made[variant]
 
     def token_of(subscriber: int) -> str:
         return recipient_token(token_key, number, subscriber)
 
+    shown = frozenset[str]().union(*map(variables_of, (launch.content, *launch.translations.values())))
+    formatted = tuple(sorted(name for name in shown if read_formatted(name)))
     return Blueprint(
         launch_id=launch.launch_id,
         site_id=spell(Kind.SITE, launch.site),
-        content=same,
-        variables=variables_of(launch.content),
+        content=content,
+        by_language=bool(launch.translations),
+        variables=shown.difference(formatted),
+        formatted=formatted,
         token_of=token_of,
         stretch_time=launch.stretch_time,
         mutable=own_worker or None,
@@ -43,3 +51,11 @@ def blueprint_of(launch: Launch, *, public_url: str, token_key: Key, own_worker:
         topic=launch.topic,
         not_after=launch.ends_at,
     )
+
+
+def _content(launch: Launch, variant: Variant, public_url: str) -> Content:
+    """Return what subscribers of a variant get: in their language, in the form that their worker reads."""
+    chosen = translation_for(variant.language, launch.content, launch.translations)
+    if variant.payload_format == PayloadFormat.PUSHWOOSH:
+        return Content(payload=pushwoosh_payload(chosen))
+    return Content(as_sent(chosen, launch.track_clicks, public_url))

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from campaigns.model.formats import formatted
 from campaigns.model.ids import SUBSCRIBER_END, Kind, spell
 from crypto import base64url
 from worker.records.job import SendJob, Slice, Ttl, Urgency
@@ -112,6 +113,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         by_language: Whether the content differs by language.
         by_platform: Whether the content differs by platform.
         variables: Names of the attributes that the content shows; no other is copied into a job.
+        formatted: Names of variables that are attributes in a format.
         token_of: Makes a subscriber's token, the variable `t`; None where the content has none.
         stretch_time: Seconds over which the whole audience is spread; 0 if it is not.
         mutable: Whether a service worker of ours may change what is shown.
@@ -127,6 +129,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     by_language: bool = False
     by_platform: bool = False
     variables: frozenset[str] = frozenset()
+    formatted: tuple[str, ...] = ()
     token_of: Callable[[int], str] | None
     stretch_time: float
     mutable: bool | None = None
@@ -223,6 +226,8 @@ def _recipient(blueprint: Blueprint, row: Row) -> Recipient:
     keys = EncodedKeys(base64url.encode(row.p256dh), base64url.encode(row.auth))
     attributes = row.attributes
     variables = {name: _scalar(attributes[name]) for name in blueprint.variables if name in attributes}
+    if blueprint.formatted:
+        variables.update(formatted(blueprint.formatted, attributes))
     if blueprint.token_of is not None:
         variables[TOKEN] = blueprint.token_of(row.id)
     name = spell(Kind.SUBSCRIBER, row.id)

@@ -79,6 +79,8 @@ def name_problem(name: str) -> str | None:
     """Return what is wrong with an attribute's name, or None."""
     if not _NAME.fullmatch(name):
         return "is no name of an attribute: use A-Z, a-z, 0-9 and _, at most 64"
+    if name.startswith("__"):
+        return "begins with two underscores, as formatted variables do; use another"
     return "is the name of a variable that every push has; use another" if name in RESERVED else None
 
 

@@ -91,6 +91,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         start_at: When its first recipient is due; None: when it is launched. Before it nothing recurs.
         local_time: Wall time (without a zone) at which each recipient is due in its own zone, instead.
         stretch_time: Seconds over which the recipients are spread; None: what the site has as default.
+        rate: Recipients a second, instead: the stretch follows from how many there are at the launch.
         ttl: Seconds that a push lives from its own due time; None: as before.
         ends_at: Nothing is sent after this moment.
         urgency: RFC 8030 section 5.3.
@@ -100,6 +101,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     start_at: datetime | None = None
     local_time: datetime | None = None
     stretch_time: float | None = None
+    rate: float | None = None
     ttl: int | None = None
     ends_at: datetime | None = None
     urgency: Urgency | None = None
@@ -123,6 +125,7 @@ class NewCampaign(Struct, frozen=True, kw_only=True):
     template: int | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
     recurrence: Recurrence | None = None
+    translations: dict[str, Notification] = {}
     adapter: str = "own"
     options: dict[str, Any] = {}
 
@@ -142,6 +145,7 @@ class Campaign(NewCampaign, frozen=True, kw_only=True):
         track_clicks: How clicks are counted.
         recurrence: When it is launched again and again; None: it is launched once.
         next_at: The next moment at which it is; None unless it is `recurring`.
+        translations: What is shown to subscribers of a language instead, by its tag in lower case.
         adapter: In whose words it was made.
         options: What only its adapter asks of it.
     """

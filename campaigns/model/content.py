@@ -12,6 +12,7 @@ import msgspec
 
 from campaigns.model.attribute import RESERVED
 from campaigns.model.clicks import as_sent, redirect_problems
+from campaigns.model.formats import GROWTH_BYTES, GROWTH_FACTOR, read_formatted
 from campaigns.model.ids import END, SUBSCRIBER_END, Kind, LaunchId, spell
 from campaigns.model.problems import FieldProblem, InvalidError
 from campaigns.model.site import Defaults, NewSite, TrackClicks
@@ -103,6 +104,22 @@ def variables_of(content: Notification) -> frozenset[str]:
     return frozenset(names(msgspec.to_builtins(content)) - RESERVED)
 
 
+def translation_for(
+    language: str | None, content: Notification, translations: Mapping[str, Notification]
+) -> Notification:
+    """Return what a subscriber is shown: in its language, in that without the region, or as usual.
+
+    Args:
+        language: Its language tag in lower case; None if it is unknown.
+        content: What is shown as usual.
+        translations: By language tag in lower case.
+    """
+    for tag in (language or "", (language or "").partition("-")[0]):
+        if tag in translations:
+            return translations[tag]
+    return content
+
+
 def _read(tree: object) -> Notification:
     """Read content that has no problems as the worker does, which tolerates what is harmless."""
     notification = decode_job(encode_json(_job(tree, {}))).job.notification
@@ -152,12 +169,21 @@ def _job(tree: object, longest: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _values(tree: object, longest: Mapping[str, int]) -> dict[str, str]:
-    values = {name: "x" * longest[name] for name in names(tree) - RESERVED if longest.get(name)}
+    values = {name: "x" * length for name in names(tree) - RESERVED if (length := _length(name, longest))}
     values["t"] = "x" * TOKEN_LENGTH
     for name in _leading(tree):
         if name in values:  # a whole URL, as far as anybody can tell
             values[name] = (_LEADS_TO + values[name])[: max(len(values[name]), len(_LEADS_TO))]
     return values
+
+
+def _length(name: str, longest: Mapping[str, int]) -> int:
+    """Return how long a variable's value gets; 0 if nobody has one."""
+    asked = read_formatted(name)
+    if asked is None:
+        return longest.get(name, 0)
+    length = longest.get(asked[1], 0)
+    return length * GROWTH_FACTOR + GROWTH_BYTES if length else 0
 
 
 def _leading(tree: object) -> Iterator[str]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from campaigns.model.campaign import Campaign, Plan
 from campaigns.model.content import with_campaign_id
 from campaigns.model.ids import Kind, LaunchId, spell
+from campaigns.model.plan_problems import STRETCH_MAX
 from campaigns.model.problems import ConflictError
 from campaigns.model.site import Defaults, TrackClicks
 from campaigns.model.target import Target
@@ -52,6 +53,7 @@ class NewLaunch(Struct, frozen=True, kw_only=True):
     urgency: Urgency = Urgency.NORMAL
     topic: str | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
+    translations: dict[str, Notification] = {}
     targeted: int = 0
 
 
@@ -70,6 +72,7 @@ class Launch(NewLaunch, frozen=True, kw_only=True):
         wanted_at: Since when.
         shift: Seconds of all pauses before that.
         content: What is shown; `{{campaign_id}}` is filled in.
+        translations: What is shown to subscribers of a language instead, by its tag in lower case.
         target: Whom it is for; a segment is replaced by its condition.
         start_at: When the first recipient is due, as planned before any pause.
         stretch_time: Seconds over which the recipients are spread.
@@ -122,13 +125,16 @@ def launch_of(
         nonce: Eight random characters.
         targeted: How many are in the target.
     """
-    plan = campaign.plan
+    plan, name = campaign.plan, spell(Kind.CAMPAIGN, campaign.id)
     return NewLaunch(
         nonce=nonce,
         site=campaign.site,
         campaign=campaign.id,
         moment=moment,
-        content=with_campaign_id(campaign.content, spell(Kind.CAMPAIGN, campaign.id)),
+        content=with_campaign_id(campaign.content, name),
+        translations={
+            language: with_campaign_id(each, name) for language, each in campaign.translations.items()
+        },
         target=target,
         start_at=max(moment, now),
         local_time=plan.local_time,
@@ -183,6 +189,8 @@ def stretch_of(plan: Plan, defaults: Defaults, recipients: int) -> float:
     """Return the seconds over which recipients are spread: what nobody asked for is short for few of them."""
     if plan.stretch_time is not None:
         return plan.stretch_time
+    if plan.rate is not None:
+        return min(recipients / plan.rate, STRETCH_MAX)
     return min(defaults.stretch_time or 0.0, recipients * SECONDS_A_RECIPIENT)
 
 

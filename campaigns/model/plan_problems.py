@@ -11,6 +11,8 @@ from campaigns.model.recurrence import Recurrence, recurrence_problems
 STRETCH_MAX = 30 * 86_400
 """Seconds."""
 
+RATE_MAX = 1_000_000  # recipients a second
+
 YEARS_MAX = 10
 """Between now and any time of a plan."""
 
@@ -34,6 +36,8 @@ def plan_problems(plan: Plan, now: datetime) -> Iterator[FieldProblem]:
         yield FieldProblem(
             "ends_at", "must be after the start and the stretch, or the last ones are never sent"
         )
+    if plan.rate is not None and not 0 < plan.rate <= RATE_MAX:
+        yield FieldProblem("rate", f"must be above 0 and at most {RATE_MAX} recipients a second")
     if plan.ttl is not None and not 0 <= plan.ttl < 2**31:
         yield FieldProblem("ttl", "must be a number of seconds, from 0")
     if plan.topic is not None and not _TOPIC.fullmatch(plan.topic):

@@ -281,7 +281,7 @@ def match(known: Known, subscription: BrowserSubscription) -> Match:
     """Decide whose a subscription is: by token, else by endpoint and keys, else by hwid, else somebody new.
 
     A token is proof. The keys of an endpoint are, too: only its browser has them. A hwid is none, so it
-    changes nothing of a subscriber whose endpoint still works.
+    changes nothing of a subscriber whose endpoint still works, switched off or not.
 
     Raises:
         ConflictError: The endpoint belongs to somebody with other keys, or who has unsubscribed; or the hwid
@@ -301,9 +301,12 @@ def match(known: Known, subscription: BrowserSubscription) -> Match:
     return Match(_by_hwid(known.by_hwid))
 
 
+_REACHABLE = frozenset({SubscriberStatus.ACTIVE, SubscriberStatus.OFF})
+
+
 def _by_hwid(found: Subscriber | None) -> Subscriber | None:
     if found is None or found.status not in REVIVED:
         return None
-    if found.subscription is not None and found.status is SubscriberStatus.ACTIVE:
+    if found.subscription is not None and found.status in _REACHABLE:
         raise ConflictError("This hwid is known with another endpoint; give the token, too.")
     return found

@@ -53,7 +53,14 @@ class Meeting(Struct, frozen=True):
     condition: Condition
 
 
-Target = Everyone | Subscribers | ExternalIds | Tagged | InSegment | Meeting
+class Among(Struct, frozen=True):
+    """Those named one by one who meet a condition, too."""
+
+    named: Subscribers | ExternalIds
+    condition: Condition
+
+
+Target = Everyone | Subscribers | ExternalIds | Tagged | InSegment | Meeting | Among
 
 _FORMS = '{"all": true}, {"subscribers"}, {"external_ids"}, {"tags"}, {"segment"} or {"condition"}'
 
@@ -71,10 +78,12 @@ def parse_target(tree: object, field: str = "target") -> Target:
     match tree:
         case {"all": True, **rest} if not rest:
             return Everyone()
-        case {"subscribers": given, **rest} if not rest:
-            return Subscribers(_list(given, f"{field}.subscribers", _subscriber, NAMED_MAX))
-        case {"external_ids": given, **rest} if not rest:
-            return ExternalIds(_list(given, f"{field}.external_ids", _text(KEY_MAX), NAMED_MAX))
+        case {"subscribers": given, **rest} if rest.keys() <= {"condition"}:
+            numbers = _list(given, f"{field}.subscribers", _subscriber, NAMED_MAX)
+            return _narrowed(Subscribers(numbers), rest, field)
+        case {"external_ids": given, **rest} if rest.keys() <= {"condition"}:
+            values = _list(given, f"{field}.external_ids", _text(KEY_MAX), NAMED_MAX)
+            return _narrowed(ExternalIds(values), rest, field)
         case {"tags": given, **rest} if not rest:
             return Tagged(_list(given, f"{field}.tags", _text(TAG_MAX), TAGS_MAX))
         case {"segment": str(given), **rest} if not rest:
@@ -102,6 +111,8 @@ def target_tree(target: Target) -> dict[str, Any]:
             return {"segment": ids.spell(Kind.SEGMENT, number)}
         case Meeting(condition):
             return {"condition": condition_tree(condition)}
+        case Among(named, condition):
+            return {**target_tree(named), "condition": condition_tree(condition)}
 
 
 def condition_of(target: Everyone | Tagged | Meeting) -> Condition | None:
@@ -113,6 +124,14 @@ def condition_of(target: Everyone | Tagged | Meeting) -> Condition | None:
             return Comparison("tag", Op.IN, tags)
         case Meeting(condition):
             return condition
+
+
+def _narrowed(
+    named: Subscribers | ExternalIds, rest: dict[str, object], field: str
+) -> Subscribers | ExternalIds | Among:
+    if "condition" not in rest:
+        return named
+    return Among(named, parse_condition(rest["condition"], f"{field}.condition"))
 
 
 def _list(given: object, field: str, read: Callable[[object], Any], most: int) -> tuple[Any, ...]:

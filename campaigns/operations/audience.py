@@ -5,6 +5,7 @@ from campaigns.model.scope import Scope
 from campaigns.model.subscriber import SubscriberStatus
 from campaigns.model.target import (
     NAMED_MAX,
+    Among,
     Everyone,
     ExternalIds,
     InSegment,
@@ -53,7 +54,7 @@ async def count_targeted(connection: Connection, site: int, target: Target) -> i
     match target:
         case Everyone():
             return (await count_subscribers(connection, site))[SubscriberStatus.ACTIVE]
-        case Subscribers() | ExternalIds():
+        case Subscribers() | ExternalIds() | Among():
             return len(await members(connection, site, target, BROWSERS_MAX))
         case InSegment():
             raise AssertionError("a segment must be resolved first")
@@ -67,6 +68,9 @@ async def members(connection: Connection, site: int, target: Target, most: int) 
             return await find_numbers(connection, site, numbers)
         case ExternalIds(values):
             return await find_external_ids(connection, site, values, most)
+        case Among(named, condition):
+            numbers = await members(connection, site, named, most)
+            return await find_numbers(connection, site, numbers, condition)
         case InSegment():
             raise AssertionError("a segment must be resolved first")
     return await find_meeting(connection, site, condition_of(target), most)

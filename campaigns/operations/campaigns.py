@@ -43,6 +43,7 @@ class CampaignDraft(Struct, frozen=True, kw_only=True):
         plan: When.
         recurrence: When again and again; None: once.
         track_clicks: How clicks are counted; None: as the site does by default.
+        translations: Content for single languages, by tag in lower case.
         adapter: In whose words it is made.
         options: What only its adapter asks of it.
     """
@@ -54,6 +55,7 @@ class CampaignDraft(Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
     recurrence: Recurrence | None = None
     track_clicks: TrackClicks | None = None
+    translations: dict[str, object] = {}
     adapter: str = "own"
     options: dict[str, Any] = {}
 
@@ -107,6 +109,10 @@ async def create_campaign(
             template=draft.template,
             track_clicks=track_clicks,
             recurrence=draft.recurrence,
+            translations={
+                language: await checked(connection, service, site, each, track_clicks)
+                for language, each in draft.translations.items()
+            },
             adapter=draft.adapter,
             options=draft.options,
         )

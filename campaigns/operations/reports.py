@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from campaigns.model.attribute import as_variable
 from campaigns.model.clicks import Place, redirect_target
+from campaigns.model.content import variables_of
 from campaigns.model.events import BrowserEvent, EventKind, EventRecord, event_record
+from campaigns.model.formats import formatted
 from campaigns.model.ids import Kind, LaunchId, spell
 from campaigns.model.launch import Launch
 from campaigns.model.secrets import Purpose
@@ -118,7 +120,10 @@ async def _target(connection: Connection, launch: Launch, subscriber: int, place
         launch_id=launch.launch_id,
         site_id=spell(Kind.SITE, launch.site),
         recipient_id=spell(Kind.SUBSCRIBER, subscriber),
-        variables={name: as_variable(value) for name, value in attributes.items()},
+        variables={
+            **{name: as_variable(value) for name, value in attributes.items()},
+            **formatted(variables_of(launch.content), attributes),
+        },
     )
 
 

@@ -11,9 +11,6 @@ from campaigns.store.database import Connection
 EXACT_MAX = 10_000
 """Subscribers that are counted one by one; beyond that their number is estimated."""
 
-NUMBERED = """
-SELECT id FROM subscriber WHERE site = $1 AND id = ANY($2::bigint[]) AND status = 'active' ORDER BY id
-"""
 NAMED = """
 SELECT s.id FROM subscriber_key AS k JOIN subscriber AS s ON s.id = k.subscriber AND s.site = k.site
 WHERE k.site = $1 AND k.kind = 'external_id' AND k.value = ANY($2::text[]) AND s.status = 'active'
@@ -33,9 +30,20 @@ class Size(NamedTuple):
     exact: bool
 
 
-async def find_numbers(connection: Connection, site: int, numbers: Sequence[int]) -> list[int]:
-    """Return those of these numbers that are active subscribers of a site."""
-    return [row["id"] for row in await connection.fetch(NUMBERED, site, list(numbers))]
+async def find_numbers(
+    connection: Connection, site: int, numbers: Sequence[int], condition: Condition | None = None
+) -> list[int]:
+    """Return those of these numbers that are active subscribers of a site, and meet a condition."""
+    parameters = Parameters((site, list(numbers)))
+    statement = _numbered(condition_sql(condition, parameters))
+    return [row["id"] for row in await connection.fetch(statement, *parameters.values)]
+
+
+def _numbered(condition: str) -> str:
+    return f"""
+        SELECT s.id FROM subscriber AS s
+        WHERE s.site = $1 AND s.id = ANY($2::bigint[]) AND s.status = 'active' AND {condition} ORDER BY s.id
+    """  # noqa: S608 - the condition is made of parameters alone
 
 
 async def find_external_ids(

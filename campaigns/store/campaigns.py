@@ -30,6 +30,7 @@ class _Stored(Struct):
     track_clicks: TrackClicks
     recurrence: Recurrence | None
     next_at: datetime | None
+    translations: dict[str, Notification]
     options: dict[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -37,8 +38,8 @@ class _Stored(Struct):
 
 ADD = """
 INSERT INTO campaign (site, status, adapter, name, content, template, target, start_at, local_time,
-    stretch_time, ttl, ends_at, urgency, topic, track_clicks, recurrence, options)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    stretch_time, rate, ttl, ends_at, urgency, topic, track_clicks, translations, recurrence, options)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 RETURNING *
 """
 FIND = """
@@ -53,8 +54,9 @@ ORDER BY id DESC LIMIT $4
 """
 REPLACE = """
 UPDATE campaign SET status = $3, adapter = $4, name = $5, content = $6, template = $7, target = $8,
-    start_at = $9, local_time = $10, stretch_time = $11, ttl = $12, ends_at = $13, urgency = $14, topic = $15,
-    track_clicks = $16, recurrence = $17, options = $18, next_at = $19, updated_at = $20
+    start_at = $9, local_time = $10, stretch_time = $11, rate = $12, ttl = $13, ends_at = $14, urgency = $15,
+    topic = $16, track_clicks = $17, translations = $18, recurrence = $19, options = $20, next_at = $21,
+    updated_at = $22
 WHERE id = $1 AND site = $2
 """
 LIST_OF_ACCOUNT = """
@@ -185,12 +187,13 @@ def _columns(campaign: NewCampaign) -> tuple[object, ...]:
             plan.start_at,
             plan.local_time,
             plan.stretch_time,
+            plan.rate,
             plan.ttl,
             plan.ends_at,
             plan.urgency,
             plan.topic,
         ),
-        *(campaign.track_clicks, campaign.recurrence, campaign.options),
+        *(campaign.track_clicks, campaign.translations, campaign.recurrence, campaign.options),
     )
 
 

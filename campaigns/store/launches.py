@@ -22,10 +22,10 @@ LOCK_ZONES = "SELECT pg_advisory_xact_lock(1, ($1::bigint % 2147483647)::integer
 # The slot follows from the number, which is drawn first: `campaigns.model.ids.slot_of`.
 ADD = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
-    stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, created_at, wanted_at,
+    stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, translations, created_at, wanted_at,
     state, written_at, last_due_at, zone, zone_mark)
-SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16,
-    $17, $18, $18, (SELECT zone FROM site WHERE id = $2),
+SELECT number, number % 16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
+    $18, $19, $19, (SELECT zone FROM site WHERE id = $2),
     CASE WHEN $8::timestamp IS NOT NULL THEN nextval(pg_get_serial_sequence('former_zone', 'id')) END
 FROM nextval(pg_get_serial_sequence('launch', 'id')) AS number
 ON CONFLICT (campaign, moment) DO NOTHING
@@ -87,6 +87,7 @@ class _Stored(Struct):
     urgency: Urgency
     topic: str | None
     track_clicks: TrackClicks
+    translations: dict[str, Notification]
     targeted: int
     written: int
     created_at: datetime
@@ -167,4 +168,5 @@ def _columns(launch: NewLaunch) -> tuple[object, ...]:
         *(launch.nonce, launch.site, launch.campaign, launch.moment, launch.content),
         *(target_tree(launch.target), launch.start_at, launch.local_time, launch.stretch_time, launch.ttl),
         *(launch.ends_at, launch.urgency, launch.topic, launch.track_clicks, launch.targeted),
+        launch.translations,
     )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from campaigns.model.ids import SUBSCRIBER_END
 from campaigns.model.target import (
+    Among,
     Everyone,
     ExternalIds,
     InSegment,
@@ -64,7 +65,7 @@ class Window(NamedTuple):
 
 async def window_length(connection: Connection, site: int, target: Target) -> int:
     """Return how many ids a statement may look at."""
-    if isinstance(target, Subscribers | ExternalIds):
+    if isinstance(target, Subscribers | ExternalIds | Among):
         return SUBSCRIBER_END  # few, and each is found by an index
     active: int = await connection.fetchval(ACTIVE, site)
     return SUBSCRIBER_END if active <= SCANNED else SUBSCRIBER_END * SCANNED // active
@@ -103,6 +104,8 @@ def _target_sql(target: Target, parameters: Parameters) -> str:
             return f"s.id = ANY({parameters.add(list(numbers), 'bigint[]')})"
         case ExternalIds(values):
             return NAMED.format(values=parameters.add(list(values), "text[]"))
+        case Among(named, condition):
+            return f"{_target_sql(named, parameters)} AND {condition_sql(condition, parameters)}"
         case InSegment():
             raise AssertionError("a launch has its segment's condition instead")
         case Everyone() | Tagged() | Meeting():

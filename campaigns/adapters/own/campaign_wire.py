@@ -152,14 +152,18 @@ def plan_of(request: CampaignRequest | SendRequest) -> Plan:
 
 def plan_changes(change: CampaignChange) -> dict[str, Any]:
     """Return what is to be different about a plan, by name."""
-    given = {name: getattr(change, name) for name in Plan.__struct_fields__}
+    given = {name: getattr(change, name, UNSET) for name in Plan.__struct_fields__}
     return {name: value for name, value in given.items() if value is not UNSET}
 
 
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """Say a campaign."""
     campaign = view.campaign
-    plan = {name: getattr(campaign.plan, name) for name in Plan.__struct_fields__}
+    plan = {
+        name: getattr(campaign.plan, name)
+        for name in Plan.__struct_fields__
+        if name in CampaignAnswer.__struct_fields__
+    }
     return CampaignAnswer(
         id=spell(Kind.CAMPAIGN, campaign.id),
         site=spell(Kind.SITE, campaign.site),

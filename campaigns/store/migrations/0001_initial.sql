@@ -231,11 +231,13 @@ CREATE TABLE campaign (
     name          text NOT NULL,
     status        text NOT NULL,
     content       jsonb NOT NULL,                     -- the notification, as in a send job
+    translations  jsonb NOT NULL DEFAULT '{}',        -- others, by language
     template      bigint REFERENCES template ON DELETE SET NULL,
     target        jsonb NOT NULL,
     start_at      timestamptz,                        -- null: when it is launched
     local_time    timestamp,                          -- wall time in each subscriber's zone
     stretch_time  double precision,
+    rate          double precision,                   -- recipients a second, instead
     ttl           integer,
     ends_at       timestamptz,
     urgency       text,
@@ -269,6 +271,7 @@ CREATE TABLE launch (
     tellers       integer NOT NULL DEFAULT 0,         -- who set out to write one, and have not said that they have
     told_at       timestamptz,                        -- when the last of them set out
     content       jsonb NOT NULL,
+    translations  jsonb NOT NULL DEFAULT '{}',
     target        jsonb NOT NULL,
     start_at      timestamptz NOT NULL,
     local_time    timestamp,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.model.campaign import Campaign, CampaignStatus, Plan
+from campaigns.model.campaign import STRETCH_MAX, Campaign, CampaignStatus, Plan
 from campaigns.model.launch import (
     GRACE,
     Launch,
@@ -99,6 +99,19 @@ def test_what_the_caller_says_counts_and_a_default_is_a_second_a_recipient_at_mo
 @given(st.floats(0, 1e6), st.integers(0, 10**8))
 def test_a_default_stretch_is_never_longer_than_a_second_a_recipient(stretch, recipients):
     assert stretch_of(Plan(), Defaults(stretch_time=stretch), recipients) == min(stretch, recipients)
+
+
+@pytest.mark.parametrize(
+    ("plan", "recipients", "seconds"),
+    [
+        (Plan(rate=100.0), 30_000, 300),
+        (Plan(rate=100.0), 0, 0),
+        (Plan(rate=0.001), 10**9, STRETCH_MAX),
+        (Plan(rate=100.0, stretch_time=5.0), 30_000, 5),
+    ],
+)
+def test_a_rate_becomes_a_stretch_once_it_is_known_how_many_they_are(plan, recipients, seconds):
+    assert stretch_of(plan, Defaults(stretch_time=60), recipients) == seconds
 
 
 def test_a_small_send_has_no_campaign_and_goes_at_once():

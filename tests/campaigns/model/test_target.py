@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from campaigns.model.condition import Comparison, Op
 from campaigns.model.problems import InvalidError
 from campaigns.model.target import (
+    Among,
     Everyone,
     ExternalIds,
     InSegment,
@@ -30,6 +31,14 @@ TAG = {"field": "tag", "op": "eq", "value": "a"}
         ({"tags": ["news", "vip"]}, Tagged(("news", "vip"))),
         ({"segment": "seg_3"}, InSegment(3)),
         ({"condition": TAG}, Meeting(Comparison("tag", Op.EQ, "a"))),
+        (
+            {"subscribers": ["sub_7"], "condition": TAG},
+            Among(Subscribers((7,)), Comparison("tag", Op.EQ, "a")),
+        ),
+        (
+            {"external_ids": ["u-1"], "condition": TAG},
+            Among(ExternalIds(("u-1",)), Comparison("tag", Op.EQ, "a")),
+        ),
     ],
 )
 def test_the_targets_of_the_contract(tree, target):
@@ -51,6 +60,8 @@ def test_a_condition_is_kept_as_it_is(tree):
         ({"all": False}, "target", "must be one of"),
         ({"all": True, "tags": ["a"]}, "target", "must be one of"),
         ({"subscribers": []}, "target.subscribers", "at least one"),
+        ({"subscribers": ["sub_7"], "tags": ["a"]}, "target", "must be one of"),
+        ({"subscribers": ["sub_7"], "condition": {}}, "target.condition", "must be"),
         ({"subscribers": "sub_7"}, "target.subscribers", "at least one"),
         ({"subscribers": ["sub_7", "camp_7", 7]}, "target.subscribers[1]", "sub_7"),
         ({"subscribers": ["sub_1"] * 1001}, "target.subscribers", "more than 1,000"),

@@ -4,7 +4,7 @@ import pytest
 
 from campaigns.model.condition import Comparison, Op
 from campaigns.model.ids import SUBSCRIBER_END
-from campaigns.model.target import Everyone, ExternalIds, Meeting, Subscribers, Tagged
+from campaigns.model.target import Among, Everyone, ExternalIds, Meeting, Subscribers, Tagged
 from campaigns.store import windows
 from campaigns.store.windows import ANYWHERE, InZones, Window, read_window, window_length
 from tests.harness.audiences import add_site, add_subscribers, subscribers_of
@@ -71,6 +71,9 @@ async def test_each_kind_of_target(connection, site):
     assert await found(connection, site, ExternalIds(("ann", "bob"))) == [2, 4]
     german = Meeting(Comparison("language", Op.EQ, "de"))
     assert await found(connection, site, german) == [n for n in range(30) if n % 3 == 0]
+    named = Among(Subscribers(tuple(ids[:7])), german.condition)
+    assert await found(connection, site, named) == [0, 3, 6]
+    assert await found(connection, site, Among(ExternalIds(("ann",)), german.condition)) == []
     late = Meeting(Comparison("created_at", Op.GT, datetime(2999, 1, 1, tzinfo=UTC)))
     assert await found(connection, site, late) == []
 

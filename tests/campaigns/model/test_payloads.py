@@ -1,0 +1,47 @@
+import json
+
+from campaigns.model.payloads import ROOT, pushwoosh_payload
+from worker.push.message import compile_message
+from worker.records.job import SendJob
+from worker.records.notification import Action, Notification
+from worker.records.recipient import EncodedKeys, Recipient, Subscription
+
+URL = "https://shop.example/a"
+
+
+def test_each_member_stands_where_the_sdk_reads_it():
+    actions = [Action(name, name.upper(), f"{URL}/{name}") for name in "abc"]
+    content = Notification(
+        "Sale",
+        URL,
+        body="Today",
+        icon="https://shop.example/i.png",
+        image="https://shop.example/p.png",
+        actions=actions,
+        require_interaction=True,
+        data={"sku": 7, "pushmill": {"mine": 1}, ROOT: {"silent_hours": "no", "header": "lost"}},
+    )
+    assert pushwoosh_payload(content) == {
+        "p": "{{t}}",
+        "header": "Sale",
+        "body": "Today",
+        "l": URL,
+        "i": "https://shop.example/i.png",
+        "image": "https://shop.example/p.png",
+        "buttons": [{"title": "A", "url": f"{URL}/a"}, {"title": "B", "url": f"{URL}/b"}],
+        "u": '{"sku":7}',
+        "requireInteraction": True,
+        "silent_hours": "no",
+    }
+
+
+def test_what_is_not_given_is_left_out():
+    assert pushwoosh_payload(Notification("Sale", URL)) == {"p": "{{t}}", "header": "Sale", "l": URL}
+
+
+def test_the_worker_fills_it_in_for_each_recipient():
+    payload = pushwoosh_payload(Notification("Hello {{name|there}}", URL, data={"who": "{{name}}"}))
+    job = SendJob(1, "j", "c", "s", [], payload=payload)
+    recipient = Recipient("sub_1", Subscription("", EncodedKeys("", "")), {"name": "Ada", "t": "TOKEN"})
+    rendered = json.loads(compile_message(job).render(recipient))
+    assert rendered == {"p": "TOKEN", "header": "Hello Ada", "l": URL, "u": '{"who":"Ada"}'}
