@@ -50,6 +50,30 @@ def newcomer(
     )
 
 
+def acquaintance(number: int, site: int, profile: Profile, now: datetime) -> Subscriber:
+    """Make a browser known that has given no permission: it has a hwid, and nothing can be sent to it.
+
+    Args:
+        number: Random; see `subscriber_number`.
+        site: Whose page it has seen.
+        profile: What it says of itself.
+        now: The moment.
+    """
+    there = msgspec.structs.replace(profile, tags=profile.tags or (), attributes=profile.attributes or {})
+    return Subscriber(
+        id=number,
+        site=site,
+        status=SubscriberStatus.OFF,
+        subscription=None,
+        vapid_key=None,
+        profile=there,
+        created_at=now,
+        updated_at=now,
+        seen_at=now,
+        status_at=now,
+    )
+
+
 def subscribed(
     known: Subscriber, subscription: BrowserSubscription, vapid_key: str, said: Profile, now: datetime
 ) -> Subscriber:

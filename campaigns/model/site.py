@@ -43,6 +43,7 @@ class Defaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
         icon: Of notifications without one.
         badge: As `icon`.
         track_clicks: How clicks are counted.
+        device_token: Whether Pushwoosh's calls from devices must show a device token of the account.
         sdk: Whether the site's service worker is ours; else the browser shows Declarative Web Push itself.
         empty_204: Whether Truepush's answers with the status 204 are empty, as HTTP has it; else they have
             their body, and HTTP's 200.
@@ -53,6 +54,7 @@ class Defaults(Struct, frozen=True, kw_only=True, omit_defaults=True):
     icon: str | None = None
     badge: str | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
+    device_token: bool = False
     sdk: bool = True
     empty_204: bool = False
 

@@ -127,7 +127,7 @@ def condition_of(target: Everyone | Tagged | Meeting) -> Condition | None:
 
 
 def _narrowed(
-    named: Subscribers | ExternalIds, rest: dict[str, object], field: str
+    named: Subscribers | ExternalIds, rest: dict[Any, object], field: str
 ) -> Subscribers | ExternalIds | Among:
     if "condition" not in rest:
         return named

@@ -69,8 +69,8 @@ async def members(connection: Connection, site: int, target: Target, most: int) 
         case ExternalIds(values):
             return await find_external_ids(connection, site, values, most)
         case Among(named, condition):
-            numbers = await members(connection, site, named, most)
-            return await find_numbers(connection, site, numbers, condition)
+            found = await members(connection, site, named, most)
+            return await find_numbers(connection, site, found, condition)
         case InSegment():
             raise AssertionError("a segment must be resolved first")
     return await find_meeting(connection, site, condition_of(target), most)

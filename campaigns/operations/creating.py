@@ -1,6 +1,6 @@
 """Campaigns that are made and launched by one request: both, or neither."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -80,3 +80,19 @@ async def create_and_launch(
             draft = msgspec.structs.replace(draft, content={**draft.content, **urls})
         made = await create_campaign(scope, inside, site, draft, now)
         return await launch_campaign(scope, inside, made.campaign.id, now)
+
+
+async def create_and_launch_all(
+    scope: Scope, service: Service, site: int, drafts: Iterable[CampaignDraft], now: datetime
+) -> list[CampaignView]:
+    """Make campaigns and launch them: all of them, or none.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such site, or no such template of it.
+        InvalidError: Something about one is wrong, or its content cannot be sent.
+        ConflictError: The segment of one is gone.
+    """
+    async with service.begin() as connection:
+        inside = service.within(connection)
+        return [await create_and_launch(scope, inside, site, each, now) for each in drafts]

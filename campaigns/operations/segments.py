@@ -11,11 +11,17 @@ from campaigns.model.problems import ConflictError, reject
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.segment import Segment
 from campaigns.model.texts import name_problems
-from campaigns.operations.finding import the_segment, the_site
+from campaigns.operations.finding import the_segment, the_site, there
 from campaigns.operations.service import Page, Service, page_of
 from campaigns.store.attributes import list_attributes
 from campaigns.store.audience import Size, size_of
-from campaigns.store.segments import add_segment, delete_segment, list_segments, replace_segment
+from campaigns.store.segments import (
+    add_segment,
+    delete_segment,
+    find_segment_named,
+    list_segments,
+    replace_segment,
+)
 
 _TAKEN = "The site has a segment of this name already."
 
@@ -58,6 +64,19 @@ async def get_segment(scope: Scope, service: Service, number: int) -> Segment:
     scope.require(Permission.READ)
     async with service.begin() as connection:
         return await the_segment(connection, scope, number)
+
+
+async def get_segment_named(scope: Scope, service: Service, site: int, name: str) -> Segment:
+    """Return a site's segment by its name; whoever sends to it need not read others.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is none, or no such site.
+    """
+    scope.require(Permission.SEND)
+    async with service.begin() as connection:
+        await the_site(connection, scope, site)
+        return there(await find_segment_named(connection, site, name), "segment")
 
 
 async def get_segments(

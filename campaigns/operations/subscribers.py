@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from campaigns.model.attribute import seen
-from campaigns.model.device import Device, device_of
+from campaigns.model.device import device_of
 from campaigns.model.membership import displaced, newcomer, own_hwid, subscribed, unsubscribed
 from campaigns.model.problems import FieldProblem, IdentityError, NotFoundError, reject
 from campaigns.model.scope import Permission, Scope
@@ -118,7 +118,7 @@ async def subscribe(service: Service, site_number: int, said: Subscribing, now: 
         ConflictError: Its endpoint or hwid is somebody else's.
     """
     subscription = read_subscription(service.endpoints, said.subscription)
-    profile = _profile(service, said)
+    profile = said_profile(service, said)
     reject(profile_problems(profile, service.zones))
     named = _named(service, site_number, said.token)
     while True:
@@ -126,7 +126,7 @@ async def subscribe(service: Service, site_number: int, said: Subscribing, now: 
             async with service.begin() as connection:
                 site = there(await find_any_site(connection, site_number), "site")
                 _check_identity(service, site, profile.external_id, said.proof)
-                subscriber = await _enter(
+                subscriber = await enter(
                     connection,
                     service,
                     site,
@@ -140,8 +140,9 @@ async def subscribe(service: Service, site_number: int, said: Subscribing, now: 
             return Subscribed(subscriber.id, subscriber_token(key, site.id, subscriber.id))
 
 
-def _profile(service: Service, said: Subscribing) -> Profile:
-    device = device_of(service.read_user_agent(said.user_agent)) if said.user_agent else Device()
+def said_profile(service: Service, said: Subscribing) -> Profile:
+    """Return what a browser says of itself, as it is kept."""
+    device = device_of(service.read_user_agent(said.user_agent)) if said.user_agent else said.profile.device
     country = said.profile.country or service.zones.country_of(said.profile.zone)
     return folded(msgspec.structs.replace(said.profile, device=device, country=country))
 
@@ -160,7 +161,7 @@ def _check_identity(service: Service, site: Site, external_id: str | None, proof
         raise IdentityError("The proof is not right for this external id.")
 
 
-async def _enter(
+async def enter(
     connection: Connection,
     service: Service,
     site: Site,
@@ -170,6 +171,7 @@ async def _enter(
     named: int | None,
     now: datetime,
 ) -> Subscriber:
+    """Let a subscription in: whose it is, `match` decides."""
     endpoint, hwid = subscription.endpoint, profile.hwid
     await lock_subscribers(connection, site.id, number=named, endpoint=endpoint, hwid=hwid)
     known = await find_known(connection, site.id, number=named, endpoint=endpoint, hwid=hwid)

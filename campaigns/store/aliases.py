@@ -10,6 +10,7 @@ ON CONFLICT (platform, kind, text) DO UPDATE SET id = excluded.id WHERE alias.ac
 RETURNING id
 """
 FIND = "SELECT id FROM alias WHERE platform = $1 AND kind = $2 AND text = $3 AND account = $4"
+FIND_ANY = "SELECT id FROM alias WHERE platform = $1 AND kind = $2 AND text = $3"
 OF_IDS = """
 SELECT DISTINCT ON (id) id, text FROM alias
 WHERE platform = $1 AND kind = $2 AND id = ANY($3::bigint[]) AND account = $4 ORDER BY id, text
@@ -37,6 +38,12 @@ async def find_alias(
 ) -> int | None:
     """Find what a platform's text stands for."""
     number: int | None = await connection.fetchval(FIND, platform, kind, text, account)
+    return number
+
+
+async def find_any_alias(connection: Connection, *, platform: str, kind: str, text: str) -> int | None:
+    """Find what a platform's text stands for, for a browser, which shows no credential."""
+    number: int | None = await connection.fetchval(FIND_ANY, platform, kind, text)
     return number
 
 

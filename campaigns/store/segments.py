@@ -16,6 +16,7 @@ FIND = """
 SELECT segment.* FROM segment JOIN site ON site.id = segment.site
 WHERE segment.id = $1 AND site.account = $2 AND ($3::bigint IS NULL OR site.id = $3)
 """
+FIND_NAMED = "SELECT * FROM segment WHERE site = $1 AND name = $2"
 LIST = "SELECT * FROM segment WHERE site = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4"
 REPLACE = """
 UPDATE segment SET name = $3, condition = $4, updated_at = $5
@@ -33,6 +34,12 @@ async def add_segment(connection: Connection, site: int, name: str, condition: C
 async def find_segment(connection: Connection, scope: Scope, number: int) -> Segment | None:
     """Find a segment within a scope."""
     row = await connection.fetchrow(FIND, number, scope.account, scope.site)
+    return None if row is None else _segment(row)
+
+
+async def find_segment_named(connection: Connection, site: int, name: str) -> Segment | None:
+    """Find a site's segment by its name."""
+    row = await connection.fetchrow(FIND_NAMED, site, name)
     return None if row is None else _segment(row)
 
 

@@ -10,7 +10,7 @@ from campaigns.model.scope import Permission
 from campaigns.model.subscriber import Profile
 from campaigns.model.target import Everyone, InSegment
 from campaigns.operations.campaigns import CampaignDraft
-from campaigns.operations.creating import create_and_launch, sending_to
+from campaigns.operations.creating import create_and_launch, create_and_launch_all, sending_to
 from campaigns.operations.subscribers import Subscribing, subscribe
 from tests.campaigns.operations.support import HELLO, LATER, NOW, contents, make_account, subscription
 
@@ -26,6 +26,15 @@ async def test_it_is_launched_at_once_or_when_its_time_comes(scope, service, sit
     assert (at_once.campaign.status, len(at_once.launches)) == (CampaignStatus.QUEUED, 1)
     later = await create_and_launch(scope, service, site.id, draft(plan=Plan(start_at=LATER)), NOW)
     assert (later.campaign.status, later.launches) == (CampaignStatus.SCHEDULED, [])
+
+
+async def test_of_several_all_are_launched_or_none(database, scope, service, site):
+    both = await create_and_launch_all(scope, service, site.id, [draft(), draft(name="y")], NOW)
+    assert [(view.campaign.name, len(view.launches)) for view in both] == [("x", 1), ("y", 1)]
+    before = await contents(database)
+    with pytest.raises(InvalidError):
+        await create_and_launch_all(scope, service, site.id, [draft(), draft(name="")], NOW)
+    assert await contents(database) == before
 
 
 async def test_pictures_come_with_it_or_not_at_all(database, scope, service, site):

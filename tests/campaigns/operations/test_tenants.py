@@ -30,8 +30,9 @@ from campaigns.operations.campaigns import (
     remove_campaign,
     resume_campaign,
 )
-from campaigns.operations.creating import create_and_launch, sending_to
+from campaigns.operations.creating import create_and_launch, create_and_launch_all, sending_to
 from campaigns.operations.credentials import CredentialDraft, create_credential, delete_credential
+from campaigns.operations.devices import find_devices
 from campaigns.operations.importing import export_page, import_lines
 from campaigns.operations.listing import Window, all_campaigns, all_subscribers
 from campaigns.operations.segments import (
@@ -40,6 +41,7 @@ from campaigns.operations.segments import (
     edit_segment,
     get_attributes,
     get_segment,
+    get_segment_named,
     get_segments,
     preview_segment,
     remove_segment,
@@ -78,6 +80,7 @@ from campaigns.operations.templates import (
     get_templates,
     remove_template,
 )
+from campaigns.operations.withdrawing import withdraw_campaign
 from tests.campaigns.operations.support import (
     HELLO,
     LATER,
@@ -110,6 +113,7 @@ CALLS = {
     all_subscribers: lambda a: (a.site, Window(0, 9)),
     create_segment: lambda a: (a.site, "x", NEWS),
     get_segment: lambda a: (a.segment,),
+    get_segment_named: lambda a: (a.site, "News"),
     get_segments: lambda a: (a.site, 0, 9),
     edit_segment: lambda a: (a.segment, SegmentChanges(name="x"), LATER),
     remove_segment: lambda a: (a.segment,),
@@ -122,6 +126,9 @@ CALLS = {
     remove_template: lambda a: (a.template,),
     create_campaign: lambda a: (a.site, DRAFT, NOW),
     create_and_launch: lambda a: (a.site, DRAFT, NOW),
+    create_and_launch_all: lambda a: (a.site, [DRAFT], NOW),
+    find_devices: lambda a: (a.site, ["w-1"]),
+    withdraw_campaign: lambda a: (a.launched, NOW),
     sending_to: lambda a: (a.site,),
     get_campaign: lambda a: (a.campaign,),
     edit_campaign: lambda a: (a.campaign, CampaignChanges(name="x"), LATER),
