@@ -8,6 +8,7 @@ import msgspec
 from campaigns.adapters.messages import JSON, HttpAnswer
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.own.routes import ROUTES as OWN_ROUTES
+from campaigns.adapters.pushwoosh.routes import ROUTES as PUSHWOOSH_ROUTES
 from campaigns.adapters.routes import Call, Handler, Route
 from campaigns.adapters.sendpulse.routes import ROUTES as SENDPULSE_ROUTES
 from campaigns.api import docs_page
@@ -15,6 +16,7 @@ from campaigns.api.openapi import document
 
 ADAPTERS: tuple[tuple[Route, ...], ...] = (
     OWN_ROUTES,
+    PUSHWOOSH_ROUTES,
     SENDPULSE_ROUTES,
 )
 """The routes of each platform."""
