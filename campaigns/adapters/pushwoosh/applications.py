@@ -1,5 +1,6 @@
 """Applications, which are sites: found by their codes, made, changed, told."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -70,12 +71,17 @@ async def get(call: Call[Any, ApplicationRequest]) -> dict[str, Any]:
 
 async def list_all(call: Call[Any, ApplicationRequest]) -> dict[str, Any]:
     """List the applications that the token may use."""
-    found: list[KeyedSite] = []
+    return {"applications": await _told(call, [each async for each in sites_of(call)])}
+
+
+async def sites_of(call: Call[Any, Any]) -> AsyncIterator[KeyedSite]:
+    """Yield the sites that the token may use."""
     after: int | None = 0
     while after is not None:
         page = await operations.get_sites(call.caller, call.service, after, PAGE_MAX)
-        found, after = found + page.items, page.next
-    return {"applications": await _told(call, found)}
+        for each in page.items:
+            yield each
+        after = page.next
 
 
 async def _told(call: Call[Any, Any], sites: list[KeyedSite]) -> list[dict[str, Any]]:

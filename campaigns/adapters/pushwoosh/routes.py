@@ -5,13 +5,17 @@ Source of the calls: the platform's pages of its API, by the name of each; `seed
 
 from typing import Any
 
-from campaigns.adapters.pushwoosh import applications, messages, statistics
+from campaigns.adapters.pushwoosh import applications, filters, messages, presets, statistics, tag_lists
 from campaigns.adapters.pushwoosh.adapter import PUSHWOOSH
 from campaigns.adapters.pushwoosh.applications import ApplicationRequest
 from campaigns.adapters.pushwoosh.device_routes import DEVICE_ROUTES
+from campaigns.adapters.pushwoosh.filters import CompileRequest, FilterRequest
 from campaigns.adapters.pushwoosh.messages import CreateMessageRequest, MessageRequest
+from campaigns.adapters.pushwoosh.presets import PresetName, PresetRequest
 from campaigns.adapters.pushwoosh.statistics import ResultsRequest
-from campaigns.adapters.routes import Handler, Route
+from campaigns.adapters.pushwoosh.tag_lists import TagRequest
+from campaigns.adapters.refusals import Reason, RefusedError
+from campaigns.adapters.routes import Call, Handler, Route
 from campaigns.model.scope import Permission
 
 MESSAGES_A_MINUTE = 600
@@ -58,5 +62,38 @@ APPLICATIONS = (  # applications
     _server("getApplication", applications.get, _P.READ, ApplicationRequest, "Tell an application."),
     _server("getApplications", applications.list_all, _P.READ, ApplicationRequest, "List applications."),
 )
+FILTERS = (  # filters, segmentation-language; compileFilter: pypushwoosh 0.3.1
+    _server("createFilter", filters.create, _P.SEND, FilterRequest, "Add a filter."),
+    _server("listFilters", filters.list_all, _P.READ, FilterRequest, "List filters."),
+    _server("deleteFilter", filters.delete, _P.SEND, FilterRequest, "Delete a filter."),
+    _server("compileFilter", filters.compile_filter, _P.READ, CompileRequest, "Count whom one means."),
+)
+TAGS = (  # tags
+    _server("addTag", tag_lists.add, _P.SEND, TagRequest, "Announce a tag."),
+    _server("listTags", tag_lists.list_all, _P.READ, TagRequest, "List tags."),
+)
+PRESETS = (  # presets
+    _server("createPreset", presets.create, _P.SEND, PresetRequest, "Add a preset."),
+    _server("getPreset", presets.get, _P.READ, PresetName, "Tell a preset."),
+    _server("listPresets", presets.list_all, _P.READ, PresetName, "List an application's presets."),
+    _server("deletePreset", presets.delete, _P.SEND, PresetName, "Delete a preset."),
+)
 
-ROUTES: tuple[Route, ...] = (*MESSAGES, *STATISTICS, *APPLICATIONS, *DEVICE_ROUTES)
+
+async def not_here(_call: Call[Any, Any]) -> None:
+    """Refuse a call that the platform has, and this service has not."""
+    raise RefusedError(Reason.CONFLICT, "This method is not known here.")
+
+
+LEFT_OUT = tuple(
+    _server(name, not_here, _P.READ, dict[str, Any], "Say that this is not known here.")
+    for name in (
+        *("getPushHistory", "getMessageLog", "getMsgPlatformsStats", "getAppStats", "getCampaignStats"),
+        *("deleteTag", "deleteApplication", "configureApplication"),
+    )
+)
+
+ROUTES: tuple[Route, ...] = (
+    *(*MESSAGES, *STATISTICS, *APPLICATIONS, *FILTERS, *TAGS, *PRESETS),
+    *(*LEFT_OUT, *DEVICE_ROUTES),
+)

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from campaigns import operations
+from campaigns.model.attribute import Type
 from campaigns.model.campaign_filter import CampaignFilter
 from campaigns.model.ids import Kind, LaunchId
 from campaigns.model.problems import NotFoundError
 from campaigns.model.scope import Scope
 from campaigns.model.target import Everyone
 from campaigns.operations.aliases import take_over
+from campaigns.operations.announcing import announce_attribute
 from campaigns.operations.audience import few_members
 from campaigns.operations.campaign_lists import find_campaigns
 from campaigns.operations.campaigns import (
@@ -127,6 +129,7 @@ CALLS = {
     create_campaign: lambda a: (a.site, DRAFT, NOW),
     create_and_launch: lambda a: (a.site, DRAFT, NOW),
     create_and_launch_all: lambda a: (a.site, [DRAFT], NOW),
+    announce_attribute: lambda a: (a.site, "x", Type.TEXT),
     find_devices: lambda a: (a.site, ["w-1"]),
     withdraw_campaign: lambda a: (a.launched, NOW),
     sending_to: lambda a: (a.site,),
