@@ -4,7 +4,9 @@
 // -> {"site": "site_1", "vapid_public_key": "B…", "key": "a key that may read and send", "url": "https://…"}
 
 const LOOK_EVERY = 1000; // milliseconds
-const PATIENCE = 20_000; // milliseconds after which a push that nobody has accepted needs an explanation
+const SLOW = 4000; // milliseconds after which a browser that does not answer needs an explanation
+const ACCEPTED_AFTER = 8000; // milliseconds that a push service may take
+const SHOWN_AFTER = 20_000; // milliseconds that a browser may take to show what its push service has
 
 const STATES = {
   default: "Not subscribed yet.",
@@ -33,8 +35,9 @@ let looking = 0; // which launch is looked at: a later one ends the earlier one'
 async function begin() {
   configuration = await fetchJson("/try/configuration");
   byId("url").value = configuration.url;
+  showCommand();
   const { site, vapid_public_key: vapidPublicKey } = configuration;
-  show(await Pushmill.init({ site, vapidPublicKey, worker: "/try/worker.js", scope: "/try/" }));
+  return Pushmill.init({ site, vapidPublicKey, worker: "/try/worker.js", scope: "/try/" });
 }
 
 // ── Subscribe ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -44,8 +47,22 @@ byId("unsubscribe").addEventListener("click", () => act(Pushmill.unsubscribe()))
 
 function act(done) {
   say("subscribe-status", "One moment…");
-  done.then(show, (error) => say("subscribe-status", error.message, true));
+  const slow = setTimeout(explainSilence, SLOW);
+  done
+    .finally(() => clearTimeout(slow))
+    .then(show, (error) => say("subscribe-status", error.message, true));
 }
+
+/** Browsers try for a minute and more to reach their push service, and tell the page nothing meanwhile. */
+function explainSilence() {
+  const asks = globalThis.Notification?.permission === "default";
+  say("subscribe-status", asks ? ASKS : NOT_REACHED, !asks);
+}
+
+const ASKS = "Your browser asks whether this page may notify you: its question is near the address.";
+const NOT_REACHED =
+  "Your browser has not reached its own push service yet, and goes on trying: this machine may be offline, or a " +
+  "firewall or VPN in the way.";
 
 function show(state) {
   const subscribed = state === "subscribed";
@@ -111,13 +128,13 @@ function report(counts, waited) {
   const refused = Object.keys(counts.by_status).find((status) => OUTCOMES[status]);
   if (counts.clicks.first) say("came-status", "Clicked, and counted. That was the full circle.");
   else if (counts.shown.first) say("came-status", "It is on your screen: click it.");
-  else if (counts.accepted) say("came-status", waited < PATIENCE ? "Accepted. Any moment now…" : NOT_SHOWN);
+  else if (counts.accepted) say("came-status", waited < SHOWN_AFTER ? "Accepted. Any moment now…" : NOT_SHOWN);
   else if (refused) say("came-status", OUTCOMES[refused], true);
   else
     say(
       "came-status",
-      waited < PATIENCE ? "Waiting for the push service…" : NOT_ACCEPTED,
-      waited >= PATIENCE,
+      waited < ACCEPTED_AFTER ? "Waiting for the push service…" : NOT_ACCEPTED,
+      waited >= ACCEPTED_AFTER,
     );
 }
 
@@ -148,4 +165,4 @@ async function fetchJson(url, how = {}) {
   throw new Error(problems || body.detail || body.title || `The service answered ${answer.status}.`);
 }
 
-begin().then(showCommand, (error) => say("subscribe-status", error.message, true));
+act(begin());

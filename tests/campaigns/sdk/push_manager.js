@@ -1,5 +1,6 @@
 // A push manager of the page's own: Chromium's needs Google. It keeps its subscriptions in localStorage, by scope,
-// as {endpoint, key}; "refuses" there makes it fail as Chromium does whose push service is out of reach.
+// as {endpoint, key}; "refuses" there makes it fail as Chromium does whose push service is out of reach, and "hangs"
+// wait as it does before that.
 (() => {
   const storage = (scope) => `subscription of ${scope}`;
   const bytesOf = (text) =>
@@ -22,6 +23,7 @@
     async subscribe({ userVisibleOnly, applicationServerKey }) {
       if (localStorage.getItem("refuses"))
         throw new DOMException("Registration failed - push service error", "AbortError");
+      if (localStorage.getItem("hangs")) await new Promise(() => {});
       if (!userVisibleOnly) throw new DOMException("only visible ones", "NotAllowedError");
       const had = load(scope);
       const key = btoa(String.fromCharCode(...applicationServerKey));

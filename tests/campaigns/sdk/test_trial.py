@@ -151,6 +151,29 @@ async def test_a_push_service_that_the_browser_cannot_reach_is_told(page):
     await says(page, "subscribe-status", "The browser could not reach its own push service.")
 
 
+async def test_a_browser_that_tries_to_reach_its_push_service_for_long_is_explained_meanwhile(page, service):
+    await page.run("localStorage.setItem('hangs', 'yes')")
+    await page.run(click("subscribe"))
+    await says(page, "subscribe-status", "One moment")
+    await says(page, "subscribe-status", "Your browser has not reached its own push service yet")
+    # A key that the browser has to subscribe with anew, at the next visit.
+    await page.run("localStorage.removeItem('hangs')")
+    await page.go(f"{service.url}/try")
+    await says(page, "subscribe-status", "Not subscribed.")
+    await subscribe(page)
+    await page.run("localStorage.setItem('hangs', 'yes')")
+    await page.go(f"{service.url}/try")
+    await says(page, "subscribe-status", "Your browser has not reached its own push service yet")
+    await page.run("localStorage.removeItem('hangs')")
+
+
+async def test_a_question_that_waits_for_an_answer_is_pointed_to(page):
+    waits = "Object.defineProperty(Notification, 'permission', {value: 'default'});"
+    await page.run(f"{{{waits} Notification.requestPermission = () => new Promise(() => {{}})}}")
+    await page.run(click("subscribe"))
+    await says(page, "subscribe-status", "Your browser asks whether this page may notify you")
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
