@@ -2,7 +2,18 @@
 
 import pytest
 
-from tests.campaigns.sdk.visits import BEGUN, IPHONE, LATER, NO_PUSH, SUBSCRIBE, subscribed
+from tests.campaigns.sdk.visits import (
+    BEGUN,
+    INSTALLED,
+    IPAD,
+    IPHONE,
+    LATER,
+    NO_PUSH,
+    SAFARI,
+    SUBSCRIBE,
+    TOUCHED,
+    subscribed,
+)
 from tests.campaigns.sdk.world import SITE, public_key
 from tests.harness.waiting import until
 
@@ -89,6 +100,10 @@ async def test_init_says_what_is_wrong_with_its_options(visit, shop, given, prob
         ("unsupported", {"before": NO_PUSH}),
         ("install-first", {"before": NO_PUSH, "user_agent": IPHONE}),
         ("unsupported", {"before": NO_PUSH + "navigator.standalone = true;", "user_agent": IPHONE}),
+        ("unsupported", {"before": NO_PUSH + INSTALLED, "user_agent": IPHONE}),
+        ("install-first", {"before": NO_PUSH + TOUCHED, "user_agent": IPAD}),
+        ("unsupported", {"before": NO_PUSH, "user_agent": IPAD}),
+        ("unsubscribed", {"before": SAFARI + TOUCHED + INSTALLED, "user_agent": IPAD}),
     ],
 )
 async def test_states(visit, shop, state, how):
@@ -97,6 +112,17 @@ async def test_states(visit, shop, state, how):
     if state not in {"default", "unsubscribed"}:
         assert await page.run(SUBSCRIBE) == state
     assert shop.service.told == []
+
+
+async def test_safari_subscribes_and_unsubscribes(visit, shop):
+    page = await visit(before=SAFARI, user_agent=IPAD)
+    assert await page.run("'locks' in navigator") is False
+    assert await page.run(SUBSCRIBE) == "subscribed"
+    await page.go(shop.url + "/again")
+    assert await page.run(BEGUN) == "subscribed"
+    assert len(shop.service.told) == 1
+    assert await page.run("Pushmill.unsubscribe()") == "unsubscribed"
+    assert shop.service.farewells == [{"token": "token-1"}]
 
 
 @pytest.mark.parametrize("answer", ["denied", "default"])

@@ -1,5 +1,7 @@
 """The service worker in a real Chromium: pushes by its own remote control, clicks by its desktop."""
 
+import json
+
 import pytest
 import pytest_asyncio
 
@@ -297,6 +299,76 @@ async def test_what_is_older_than_a_week_is_dropped(page, shop, desktop):
     await desktop.shown("Sale")
     await until(lambda: shop.service.events)
     assert [event["t"] for event in shop.service.events] == ["kept0", "kept1", "now"]
+
+
+# ── Safari ────────────────────────────────────────────────────────────────────────────────────────────────
+
+SAFARI = """
+  self.badges = [];
+  Object.defineProperty(Notification, "maxActions", {value: undefined, configurable: true});
+  Object.defineProperty(navigator, "locks", {value: undefined, configurable: true});
+  navigator.setAppBadge = async (count) => void self.badges.push(count);
+  navigator.clearAppBadge = async () => void self.badges.push("none");
+"""
+"""What Safari's workers lack and have: no buttons, no locks, a badge."""
+
+READ_BY_SAFARI = """(async () => {
+  // As a mutable Declarative Web Push comes: a Notification, whose properties are its class's.
+  class Shown {
+    get title() { return GIVEN.title; }
+    get body() { return GIVEN.body ?? ""; }
+    get data() { return GIVEN.data; }
+    get navigate() { return GIVEN.navigate; }
+    get actions() { return []; }
+    get icon() { return ""; }
+    get tag() { return ""; }
+    get lang() { return ""; }
+    get dir() { return "auto"; }
+    get silent() { return null; }
+  }
+  const event = Object.assign(new ExtendableEvent("push"), {
+    data: null,
+    notification: new Shown(),
+    appBadge: BADGE,
+    waitUntil: (promise) => (event.done = promise),
+    stopImmediatePropagation: () => (event.taken = true),
+  });
+  self.dispatchEvent(event);
+  await event.done;
+  if (!event.taken) throw new Error("nobody has taken it");
+  if (String(self.badges) !== String(EXPECTED)) throw new Error(`badges: ${self.badges}`);
+})()"""
+
+
+async def read_by_safari(chromium, shop, given, badge, expected):
+    worker = f"{shop.url}/pm-worker.js"
+    await chromium.run_in_worker(worker, f"(async () => {{{SAFARI}}})()")
+    script = READ_BY_SAFARI.replace("GIVEN", f"({json.dumps(given)})")
+    script = script.replace("BADGE", json.dumps(badge)).replace("EXPECTED", json.dumps(expected))
+    await chromium.run_in_worker(worker, script)
+
+
+@pytest.mark.parametrize("badge", [(3, [3]), (0, ["none"]), (None, [])])
+async def test_what_safari_has_read_already_is_shown_and_reported(page, shop, desktop, chromium, badge):
+    given = message(shop, body="All shoes")["notification"]
+    await read_by_safari(chromium, shop, given, *badge)
+    shown = await desktop.shown("Sale")
+    assert "All shoes" in shown.body
+    await until(lambda: shop.service.kinds() == ["shown"])
+    desktop.click(shown)
+    await until(lambda: "/sale" in shop.paths)
+    await until(lambda: shop.service.kinds() == ["shown", "clicked"])
+
+
+async def test_buttons_that_safari_does_not_show_are_left_out(page, shop, desktop, chromium):
+    await chromium.run_in_worker(f"{shop.url}/pm-worker.js", f"(async () => {{{SAFARI}}})()")
+    buttons = [{"action": "buy", "title": "Buy", "navigate": f"{shop.url}/buy"}]
+    await page.deliver(shop.scope, message(shop, actions=buttons))
+    shown = await desktop.shown("Sale")
+    assert "Buy" not in shown.buttons.values()
+    assert (await notification(page))["actions"] == []
+    desktop.click(shown)
+    await until(lambda: "/sale" in shop.paths)
 
 
 # ── a subscription that the browser has changed ───────────────────────────────────────────────────────────
