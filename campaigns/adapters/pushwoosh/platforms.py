@@ -18,7 +18,22 @@ BROWSERS: dict[int, tuple[str, ...]] = {
 }
 """By number, the browsers of a platform; the first is what a device is taken for that says nothing else."""
 
-NAMES = {"SAFARI": SAFARI, "CHROME": CHROME, "FIREFOX": FIREFOX, "EDGE": EDGE, "WEB": CHROME}
+NAMES = {
+    "SAFARI": SAFARI,
+    "CHROME": CHROME,
+    "FIREFOX": FIREFOX,
+    "EDGE": EDGE,
+    "IOS": 1,
+    "BLACKBERRY": 2,
+    "ANDROID": 3,
+    "ASHA": 4,
+    "WINDOWS_PHONE": 5,
+    "OSX": 7,
+    "WINDOWS": 8,
+    "AMAZON": 9,
+}
+"""By the name of expressions. Source: pypushwoosh 0.3.1, constants.py."""
+
 EVERY = frozenset({SAFARI, CHROME, FIREFOX})
 """All that browsers register with today: together they leave nobody out."""
 
