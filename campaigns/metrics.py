@@ -34,6 +34,7 @@ class Metrics:
         )
         self._rate_limited = self._counter("rate_limited", "Requests beyond a caller's limit", "adapter")
         self._ignored_fields = self._counter("ignored_fields", "Fields of requests passed over", "adapter")
+        self.ready = self._gauge("ready_processes", "Processes of a role that are ready", "role")
         self.launched_recipients = self._counter("launched_recipients", "Recipients written to send jobs")
         self.launches = self._gauge("launches", "Launches that are not done", "state")
         self.launch_stalled = self._gauge(

@@ -182,6 +182,7 @@ async def work(
     registry = _registry()
     metrics, readiness = Metrics(registry), Readiness()
     render = partial(generate_latest, registry)
+    metrics.ready.labels(role).set_function(lambda: float(readiness.reason is None))
 
     def ready() -> str | None:
         return f"{role}: {readiness.reason}" if readiness.reason else None

@@ -7,6 +7,7 @@ from campaigns.schedule.due import CAMPAIGN
 CONTRACT = {
     "pushmill_campaigns_http_requests": ("counter", ("adapter", "route", "code")),
     "pushmill_campaigns_http_request_duration_seconds": ("histogram", ("adapter",)),
+    "pushmill_campaigns_ready_processes": ("gauge", ("role",)),
     "pushmill_campaigns_launched_recipients": ("counter", ()),
     "pushmill_campaigns_launches": ("gauge", ("state",)),
     "pushmill_campaigns_launch_stalled_seconds": ("gauge", ()),

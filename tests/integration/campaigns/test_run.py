@@ -52,6 +52,7 @@ async def test_a_service_answers_and_ends_cleanly(start: Start):
     assert service.metric(requests, route="/openapi.json", code="200") == 1
     assert service.metric(requests, route="unknown", code="404") == 1
     assert service.metric("pushmill_campaigns_database_pool") >= 1
+    assert service.metric("pushmill_campaigns_ready_processes", role="api") == 1
     assert await service.terminate() == 0
 
 
@@ -67,6 +68,7 @@ async def test_several_processes_share_the_port(start: Start):
     await until_seen(answers, "both processes have answered")
     asked = sum('"event": "request"' in line for line in service.log.read_text().splitlines())
     assert service.metric("pushmill_campaigns_http_requests_total") == asked
+    assert service.metric("pushmill_campaigns_ready_processes", role="api") == 2
     assert await service.terminate() == 0
 
 
@@ -91,6 +93,7 @@ async def test_a_database_that_goes_away_is_waited_for(postgresql_servers, start
         await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
         await until_seen(lambda: service.status("/readyz") == 503, "the service is not ready")
         assert service.get("/readyz")[1].startswith("api: the database cannot be used")
+        assert service.metric("pushmill_campaigns_ready_processes", role="api") == 0
         assert service.status("/healthz") == 200
         await connection.execute(f'ALTER DATABASE "{name}_away" RENAME TO "{name}"')
         await until_seen(lambda: service.status("/readyz") == 200, "the service is ready again")

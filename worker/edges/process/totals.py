@@ -23,6 +23,7 @@ SUMMED_GAUGES = frozenset(
         "pushmill_due_recipients",
         "pushmill_worker_state",  # how many processes are in each state
         "pushmill_campaigns_launches",
+        "pushmill_campaigns_ready_processes",
         "pushmill_campaigns_database_pool",
         "process_resident_memory_bytes",
         "process_virtual_memory_bytes",
