@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench demo picture test test-agreement fetch-kafka test-kafka coverage check format bench chaos fuzz clean
+.PHONY: help setup setup-bench demo picture test test-agreement test-postgresql fetch-kafka test-kafka coverage check format bench chaos fuzz clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ test: check      ## Run lint, types, unit, property and integration tests (ARGS=
 test-agreement: $(READY) ## Run what encrypts once more, with key agreements by OpenSSL (AGREEMENT=multibuffer for the other)
 	PUSHMILL_AGREEMENT=$(AGREEMENT) $(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" \
 	  tests/crypto tests/worker/pipeline tests/integration $(ARGS)
+
+test-postgresql: $(READY) ## Run what uses the database once more, on the oldest PostgreSQL that is supported
+	PUSHMILL_TEST_POSTGRESQL=15 $(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" \
+	  tests/campaigns/store tests/campaigns/operations tests/campaigns/collect tests/campaigns/launch \
+	  tests/campaigns/adapters tests/integration/campaigns/test_run.py tests/integration/campaigns/test_events.py \
+	  tests/integration/campaigns/test_collector.py tests/integration/campaigns/test_round.py $(ARGS)
 
 AGREEMENT ?= openssl
 KAFKA_VERSIONS ?= 3.9 4

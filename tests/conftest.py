@@ -115,7 +115,7 @@ def postgresql_servers() -> Iterator[postgresql.Servers]:
 @pytest.fixture
 def postgresql_version() -> str:
     """Of `database`; parametrize it where versions matter: `postgresql.OLDEST, postgresql.NEWEST`."""
-    return postgresql.NEWEST
+    return postgresql.chosen()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ READ = {name for table in TABLES.values() for name, _, _ in table}
 IN_FILES_TOO = {f"{CampaignSettings.variable(field)}_FILE" for field in IN_FILES}
 READ_BY_TESTS_ALONE = {
     *("PUSHMILL_TEST_BROKER", "PUSHMILL_TEST_KAFKA", "PUSHMILL_TEST_DATABASE_URL", "PUSHMILL_REQUIRE"),
+    "PUSHMILL_TEST_POSTGRESQL",
 }
 
 

@@ -1,8 +1,8 @@
 """PostgreSQL for tests: one server for each version that a process needs, and a new database for each test.
 
 Databases are copies of one that was migrated once. The newest version comes with the extra `demo`; the oldest
-one is Debian's. `PUSHMILL_TEST_DATABASE_URL` names a server of yours instead of the newest; its user must be
-allowed to create databases.
+one is Debian's. Tests take the newest, unless `PUSHMILL_TEST_POSTGRESQL` names the other.
+`PUSHMILL_TEST_DATABASE_URL` names a server of yours instead; its user must be allowed to create databases.
 """
 
 import asyncio
@@ -21,7 +21,16 @@ from campaigns.store.migrate import migrate
 from tests.harness import requirements
 
 VARIABLE = "PUSHMILL_TEST_DATABASE_URL"
+CHOICE = "PUSHMILL_TEST_POSTGRESQL"
 NEWEST, OLDEST = "18", "15"
+
+
+def chosen() -> str:
+    """The version of tests for which the version does not matter."""
+    version = os.environ.get(CHOICE) or NEWEST
+    if version not in {NEWEST, OLDEST}:
+        raise ValueError(f"{CHOICE} is {version}; it should be {OLDEST} or {NEWEST}")
+    return version
 
 
 class TestDatabases:
@@ -98,10 +107,11 @@ class Servers:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def databases(self, version: str = NEWEST) -> TestDatabases:
-        """Return those of a version; skips the test if it is not installed."""
+    def databases(self, version: str = "") -> TestDatabases:
+        """Return those of a version, by default of the chosen one; skips the test if it is not installed."""
+        version = version or chosen()
         if version not in self._running:
-            given = os.environ.get(VARIABLE) if version == NEWEST else None
+            given = os.environ.get(VARIABLE) if version == chosen() else None
             self._running[version] = TestDatabases(given or self._start(version))
         return self._running[version]
 
