@@ -1,77 +1,32 @@
-"""The Grafana dashboard, from a table: four questions, a row for each, and its panels from left to right.
+"""The worker's dashboard, from a table: four questions.
 
 It queries metrics as workers export them, never recorded ones, so it works without the rules.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-HERE = 'namespace=~"$namespace", pod=~"$pod"'
-"""What every selector contains: the variables at the top."""
-
-COLUMNS = 24
-TALL, FLAT = 8, 4
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One panel.
-
-    Attributes:
-        title: A question, or a statement.
-        about: What it shows, and what to make of it.
-        unit: Grafana's name for it, or `suffix:…`.
-        queries: Pairs of a legend and an expression; `HERE` stands for the variables' selector.
-        kind: `timeseries` or `stat`.
-        width: Of 24 columns.
-        stacked: Whether the series add up to a whole.
-        steps: Colours, each from a value up; the first has no value.
-    """
-
-    title: str
-    about: str
-    unit: str
-    queries: tuple[tuple[str, str], ...]
-    kind: str = "timeseries"
-    width: int = 8
-    stacked: bool = False
-    steps: tuple[tuple[str, float | None], ...] = (("green", None),)
-
-
-def _rate(metric: str, *by: str, more: str = "") -> str:
-    selector = f"HERE, {more}" if more else "HERE"
-    return f"sum by ({', '.join(by)}) (rate({metric}{{{selector}}}[$__rate_interval]))"
-
-
-def _quantile(share: float, metric: str, *by: str) -> str:
-    return f"histogram_quantile({share:g}, {_rate(f'{metric}_bucket', *by, 'le')})"
-
-
-def _stat(
-    title: str, about: str, unit: str, query: str, *steps: tuple[str, float | None], width: int = 4
-) -> Panel:
-    return Panel(title, about, unit, (("", query),), "stat", width, steps=steps or (("blue", None),))
-
+from k8s.tools.grafana import Board, Panel, quantile_of, rate_of, render, stat
 
 _LAG = "sum by (topic) (max by (topic, partition) (pushmill_consumer_lag_records{HERE}))"
 _HELD = "sum by (topic) (max by (topic, partition) (pushmill_held_records{HERE}))"
-_READ = f"({_rate('pushmill_consumed_records_total', 'topic')} or 0 * {_LAG})"
+_READ = f"({rate_of('pushmill_consumed_records_total', 'topic')} or 0 * {_LAG})"
 _WITH_VERSION = (
     "* on (job, instance) group_left (version) max by (job, instance, version) (pushmill_build_info)"
 )
-_NOT_SENT = _rate("pushmill_outcomes_total", "push_service", more='status!="sent"')
+_OURS = "and on (pod) pushmill_build_info{HERE}"
+"""The campaign service's pods may be in the same namespace."""
+_NOT_SENT = rate_of("pushmill_outcomes_total", "push_service", more='status!="sent"')
 _ANSWERED = 'code!~"dns|connect|tls|reset|timeout|bad_answer|endpoint_not_allowed"'
 _UNANSWERED = _ANSWERED.replace("!~", "=~")
 
 KEEPING_UP = (
-    _stat(
+    stat(
         "How many pushes go out a second?",
         "Pushes that a push service has taken.",
         "suffix: /s",
         'sum(rate(pushmill_outcomes_total{HERE, status="sent"}[$__rate_interval]))',
     ),
-    _stat(
+    stat(
         "How many recipients are due and not sent?",
         "In memory, due, and waiting for a slot. Some is normal under load; growth for minutes is not.",
         "short",
@@ -79,16 +34,16 @@ KEEPING_UP = (
         ("green", None),
         ("orange", 50_000),
     ),
-    _stat(
+    stat(
         "How late is one in a hundred?",
         "99th percentile of first attempt minus due time, over both lanes.",
         "s",
-        _quantile(0.99, "pushmill_lateness_seconds"),
+        quantile_of(0.99, "pushmill_lateness_seconds"),
         ("green", None),
         ("orange", 15),
         ("red", 60),
     ),
-    _stat(
+    stat(
         "How long would the backlog take?",
         "Records not read yet in the inputs, at the present pace. It alerts above ten minutes.",
         "s",
@@ -97,13 +52,13 @@ KEEPING_UP = (
         ("orange", 60),
         ("red", 600),
     ),
-    _stat(
+    stat(
         "How many recipients wait in memory?",
         "Due soon or due now, and in flight. A worker stops reading at PUSHMILL_MAX_BUFFERED.",
         "short",
         "sum(pushmill_buffered_recipients{HERE})",
     ),
-    _stat(
+    stat(
         "How many workers deliver?",
         "Workers that own partitions.",
         "short",
@@ -123,8 +78,8 @@ KEEPING_UP = (
         "First attempt minus due time. Jobs produced after their start_at are late from the beginning.",
         "s",
         (
-            ("{{lane}} p50", _quantile(0.5, "pushmill_lateness_seconds", "lane")),
-            ("{{lane}} p99", _quantile(0.99, "pushmill_lateness_seconds", "lane")),
+            ("{{lane}} p50", quantile_of(0.5, "pushmill_lateness_seconds", "lane")),
+            ("{{lane}} p99", quantile_of(0.99, "pushmill_lateness_seconds", "lane")),
         ),
     ),
     Panel(
@@ -143,7 +98,7 @@ KEEPING_UP = (
         "How many records are read a second?",
         "Inputs and tiers; what comes out of a tier is read again.",
         "suffix: /s",
-        (("{{topic}}", _rate("pushmill_consumed_records_total", "topic")),),
+        (("{{topic}}", rate_of("pushmill_consumed_records_total", "topic")),),
     ),
     Panel(
         "Do records leave their tiers in time?",
@@ -164,7 +119,7 @@ WHAT_BECOMES = (
         "What becomes of recipients?",
         "Final statuses a second. Only sent means that a push service took it.",
         "suffix: /s",
-        (("{{status}}", _rate("pushmill_outcomes_total", "status")),),
+        (("{{status}}", rate_of("pushmill_outcomes_total", "status")),),
         width=12,
         stacked=True,
     ),
@@ -176,7 +131,7 @@ WHAT_BECOMES = (
         (
             (
                 "{{push_service}}",
-                f"{_NOT_SENT} / ({_rate('pushmill_outcomes_total', 'push_service')} > 0)",
+                f"{_NOT_SENT} / ({rate_of('pushmill_outcomes_total', 'push_service')} > 0)",
             ),
         ),
         width=12,
@@ -185,7 +140,7 @@ WHAT_BECOMES = (
         "Which push services take how much?",
         "Pushes sent, a second.",
         "suffix: /s",
-        (("{{push_service}}", _rate("pushmill_outcomes_total", "push_service", more='status="sent"')),),
+        (("{{push_service}}", rate_of("pushmill_outcomes_total", "push_service", more='status="sent"')),),
         stacked=True,
     ),
     Panel(
@@ -195,7 +150,7 @@ WHAT_BECOMES = (
         (
             (
                 "{{push_service}} {{reason}}",
-                f"{_rate('pushmill_retries_total', 'push_service', 'reason')} > 0",
+                f"{rate_of('pushmill_retries_total', 'push_service', 'reason')} > 0",
             ),
         ),
     ),
@@ -205,21 +160,21 @@ WHAT_BECOMES = (
         "service asked to wait. surplus: one site holds half of the memory. no_vapid_key: the key that their "
         "job names is missing.",
         "suffix: /s",
-        (("{{reason}} {{tier}}", f"{_rate('pushmill_deferred_recipients_total', 'tier', 'reason')} > 0"),),
+        (("{{reason}} {{tier}}", f"{rate_of('pushmill_deferred_recipients_total', 'tier', 'reason')} > 0"),),
     ),
     Panel(
         "Are expirations believed?",
         "Answers 404 and 410 that were not believed, for too many came at once. Anything here is an incident "
         "at that push service until shown otherwise.",
         "suffix: /s",
-        (("{{push_service}}", _rate("pushmill_quarantined_total", "push_service")),),
+        (("{{push_service}}", rate_of("pushmill_quarantined_total", "push_service")),),
     ),
     Panel(
         "Which records are no valid jobs?",
         "Records written to push.dead-letters; nothing is sent for them. Upstream's mistake, but for "
         "internal_error, which is ours.",
         "suffix: /s",
-        (("{{reason}}", _rate("pushmill_dead_letters_total", "reason")),),
+        (("{{reason}}", rate_of("pushmill_dead_letters_total", "reason")),),
     ),
     Panel(
         "Was anything read anew, or lost unread?",
@@ -237,13 +192,13 @@ WHAT_BECOMES = (
         "Do push services keep messages as long as asked?",
         "Messages whose TTL the push service lowered.",
         "suffix: /s",
-        (("{{push_service}}", _rate("pushmill_ttl_lowered_total", "push_service")),),
+        (("{{push_service}}", rate_of("pushmill_ttl_lowered_total", "push_service")),),
     ),
     Panel(
         "Do push services drop what they have accepted?",
         "Pushes that WNS accepted and said it will not deliver. They count as sent.",
         "suffix: /s",
-        (("{{detail}}", _rate("pushmill_accepted_but_dropped_total", "detail")),),
+        (("{{detail}}", rate_of("pushmill_accepted_but_dropped_total", "detail")),),
     ),
 )
 
@@ -256,7 +211,7 @@ WHO_SLOWS_US = (
         (
             (
                 "{{push_service}} {{code}}",
-                _rate("pushmill_requests_total", "push_service", "code", more='code=~"429|406|503"'),
+                rate_of("pushmill_requests_total", "push_service", "code", more='code=~"429|406|503"'),
             ),
         ),
     ),
@@ -285,8 +240,8 @@ WHO_SLOWS_US = (
         "From request to answer, time-outs included. In-flight requests divided by this is the pace.",
         "s",
         (
-            ("{{push_service}} p50", _quantile(0.5, "pushmill_request_duration_seconds", "push_service")),
-            ("{{push_service}} p99", _quantile(0.99, "pushmill_request_duration_seconds", "push_service")),
+            ("{{push_service}} p50", quantile_of(0.5, "pushmill_request_duration_seconds", "push_service")),
+            ("{{push_service}} p99", quantile_of(0.99, "pushmill_request_duration_seconds", "push_service")),
         ),
     ),
     Panel(
@@ -296,7 +251,7 @@ WHO_SLOWS_US = (
         (
             (
                 "{{push_service}} {{code}}",
-                f"{_rate('pushmill_requests_total', 'push_service', 'code', more=_ANSWERED)} > 0",
+                f"{rate_of('pushmill_requests_total', 'push_service', 'code', more=_ANSWERED)} > 0",
             ),
         ),
     ),
@@ -308,7 +263,7 @@ WHO_SLOWS_US = (
         (
             (
                 "{{push_service}} {{code}}",
-                f"{_rate('pushmill_requests_total', 'push_service', 'code', more=_UNANSWERED)} > 0",
+                f"{rate_of('pushmill_requests_total', 'push_service', 'code', more=_UNANSWERED)} > 0",
             ),
         ),
     ),
@@ -325,21 +280,21 @@ WORKER_WELL = (
         "How much CPU does each worker use?",
         "Cores. A process uses one core at most; PUSHMILL_PROCESSES makes more of them.",
         "suffix: cores",
-        (("{{pod}}", _rate("process_cpu_seconds_total", "pod")),),
+        (("{{pod}}", f"{rate_of('process_cpu_seconds_total', 'pod')} {_OURS}"),),
     ),
     Panel(
         "How much memory does each worker use?",
         "Resident bytes. It follows the recipients held; a line that only climbs is a leak.",
         "bytes",
-        (("{{pod}}", "sum by (pod) (process_resident_memory_bytes{HERE})"),),
+        (("{{pod}}", f"sum by (pod) (process_resident_memory_bytes{{HERE}}) {_OURS}"),),
     ),
     Panel(
         "How long do checkpoints take?",
         "From publishing to committed offsets: Kafka's pace. Above a second, sending stops in between.",
         "s",
         (
-            ("p50", _quantile(0.5, "pushmill_checkpoint_duration_seconds")),
-            ("p99", _quantile(0.99, "pushmill_checkpoint_duration_seconds")),
+            ("p50", quantile_of(0.5, "pushmill_checkpoint_duration_seconds")),
+            ("p99", quantile_of(0.99, "pushmill_checkpoint_duration_seconds")),
         ),
     ),
     Panel(
@@ -353,22 +308,22 @@ WORKER_WELL = (
         "How many checkpoints are made a second?",
         "Two or more for each worker that holds anything; none for long where something is held means stuck.",
         "suffix: /s",
-        (("{{pod}}", _rate("pushmill_checkpoint_duration_seconds_count", "pod")),),
+        (("{{pod}}", rate_of("pushmill_checkpoint_duration_seconds_count", "pod")),),
     ),
     Panel(
         "How long does one encryption take?",
         "It is most of a push's CPU time. A rise for all workers is a slower or crowded machine.",
         "s",
         (
-            ("p50", _quantile(0.5, "pushmill_encrypt_duration_seconds")),
-            ("p99", _quantile(0.99, "pushmill_encrypt_duration_seconds")),
+            ("p50", quantile_of(0.5, "pushmill_encrypt_duration_seconds")),
+            ("p99", quantile_of(0.99, "pushmill_encrypt_duration_seconds")),
         ),
     ),
     Panel(
         "How many VAPID tokens are signed a second?",
         "They are kept for hours: a few for each key and push service. As many as pushes: none is kept.",
         "suffix: /s",
-        (("{{pod}}", _rate("pushmill_vapid_signatures_total", "pod")),),
+        (("{{pod}}", rate_of("pushmill_vapid_signatures_total", "pod")),),
     ),
     Panel(
         "What state are the workers in?",
@@ -397,139 +352,17 @@ ROWS = (
     ("Is the worker well?", WORKER_WELL),
 )
 
-_DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+BOARD = Board(
+    uid="pushmill",
+    title="Pushmill",
+    about="Are we keeping up, what becomes of pushes, who is slowing us, is the worker well.",
+    rows=ROWS,
+    present="pushmill_build_info",
+    alerts="Pushmill.*",
+    alert_text="{{pod}} {{push_service}} {{topic}} {{tier}} {{reason}}",
+)
 
 
 def dashboard() -> dict[str, Any]:
     """The whole dashboard as Grafana imports it."""
-    return {
-        "uid": "pushmill",
-        "title": "Pushmill",
-        "description": "Are we keeping up, what becomes of pushes, who is slowing us, is the worker well.",
-        "tags": ["pushmill"],
-        "schemaVersion": 39,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,
-        "refresh": "30s",
-        "time": {"from": "now-3h", "to": "now"},
-        "timezone": "browser",
-        "links": [],
-        "annotations": {"list": [_alerts()]},
-        "templating": {"list": _variables()},
-        "panels": list(_panels()),
-    }
-
-
-def _alerts() -> dict[str, Any]:
-    return {
-        "name": "Alerts",
-        "datasource": _DATASOURCE,
-        "enable": True,
-        "iconColor": "red",
-        "expr": 'ALERTS{alertname=~"Pushmill.*", alertstate="firing", namespace=~"$namespace|"}',
-        "titleFormat": "{{alertname}}",
-        "textFormat": "{{pod}} {{push_service}} {{topic}} {{tier}} {{reason}}",
-        "step": "30s",
-    }
-
-
-def _variables() -> list[dict[str, Any]]:
-    source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
-    return [
-        source,
-        _variable("namespace", "Namespace", "label_values(pushmill_build_info, namespace)"),
-        _variable("pod", "Pod", 'label_values(pushmill_build_info{namespace=~"$namespace"}, pod)'),
-    ]
-
-
-def _variable(name: str, label: str, query: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "label": label,
-        "type": "query",
-        "datasource": _DATASOURCE,
-        "query": {"query": query, "refId": name},
-        "definition": query,
-        "refresh": 2,
-        "sort": 1,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".*",
-        "current": {"text": "All", "value": "$__all"},
-    }
-
-
-def _panels() -> Iterator[dict[str, Any]]:
-    number, top = 1, 0
-    for title, panels in ROWS:
-        place = {"x": 0, "y": top, "w": COLUMNS, "h": 1}
-        yield {
-            "id": number,
-            "type": "row",
-            "title": title,
-            "collapsed": False,
-            "gridPos": place,
-            "panels": [],
-        }
-        number, top, left, height = number + 1, top + 1, 0, 0
-        for panel in panels:
-            if left + panel.width > COLUMNS:
-                left, top = 0, top + height
-            height = FLAT if panel.kind == "stat" else TALL
-            place = {"x": left, "y": top, "w": panel.width, "h": height}
-            yield {"id": number, **_panel(panel), "gridPos": place}
-            number, left = number + 1, left + panel.width
-        top += height
-
-
-def _panel(panel: Panel) -> dict[str, Any]:
-    return {
-        "type": panel.kind,
-        "title": panel.title,
-        "description": panel.about,
-        "datasource": _DATASOURCE,
-        "fieldConfig": {"defaults": _field(panel), "overrides": []},
-        "options": _STAT_OPTIONS if panel.kind == "stat" else _LINE_OPTIONS,
-        "targets": [
-            {
-                "refId": chr(ord("A") + place),
-                "datasource": _DATASOURCE,
-                "expr": expression.replace("HERE", HERE),
-                "legendFormat": legend or "__auto",
-                "range": True,
-            }
-            for place, (legend, expression) in enumerate(panel.queries)
-        ],
-    }
-
-
-def _field(panel: Panel) -> dict[str, Any]:
-    steps = [{"color": colour, "value": value} for colour, value in panel.steps]
-    field = {"unit": panel.unit, "min": 0, "thresholds": {"mode": "absolute", "steps": steps}}
-    if panel.kind == "stat":
-        return {**field, "color": {"mode": "thresholds"}}
-    lines = {
-        "lineWidth": 1,
-        "fillOpacity": 40 if panel.stacked else 5,
-        "showPoints": "never",
-        "stacking": {"mode": "normal" if panel.stacked else "none"},
-    }
-    return {**field, "color": {"mode": "palette-classic"}, "custom": lines}
-
-
-_STAT_OPTIONS = {
-    "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-    "colorMode": "value",
-    "graphMode": "area",
-    "textMode": "value",
-}
-_LINE_OPTIONS = {
-    "legend": {
-        "showLegend": True,
-        "displayMode": "table",
-        "placement": "bottom",
-        "calcs": ["lastNotNull", "max"],
-    },
-    "tooltip": {"mode": "multi", "sort": "desc"},
-}
+    return render(BOARD)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from campaigns.config import campaign_settings_table
+from k8s.tools.campaigns_dashboard import campaigns_dashboard
 from k8s.tools.dashboard import dashboard
 from k8s.tools.schemas import asyncapi, json_schemas
 from worker.commands.capacity import KeyAgreement, rates_table, tiers_table
@@ -15,16 +16,17 @@ from worker.config import settings_table
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
-RULES = K8S / "alerts/pushmill.rules.yaml"
+ALERTS = K8S / "alerts"
+DASHBOARDS = K8S / "dashboards"
 SIZING = K8S / "SIZING.md"
 SETTINGS = ROOT / "docs/settings.md"
 
 _OPERATOR_FORM = """\
-# Written from pushmill.rules.yaml by `python -m k8s.tools.render`: change that file, not this one.
+# Written from {source} by `python -m k8s.tools.render`: change that file, not this one.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
-  name: pushmill
+  name: {name}
 spec:
 """
 
@@ -32,8 +34,12 @@ spec:
 def rendered() -> dict[Path, str]:
     """Every generated file with the text it should have."""
     return {
-        K8S / "alerts/prometheus-rule.yaml": _prometheus_rule(),
-        K8S / "dashboards/pushmill.json": _json(dashboard()),
+        ALERTS / "prometheus-rule.yaml": _prometheus_rule("pushmill", ALERTS / "pushmill.rules.yaml"),
+        ALERTS / "campaigns/prometheus-rule.yaml": _prometheus_rule(
+            "pushmill-campaigns", ALERTS / "campaigns/campaigns.rules.yaml"
+        ),
+        DASHBOARDS / "pushmill.json": _json(dashboard()),
+        DASHBOARDS / "campaigns/pushmill-campaigns.json": _json(campaigns_dashboard()),
         SIZING: _with_tables(
             SIZING, tiers=tiers_table(), **{f"capacity {each}": rates_table(each) for each in KeyAgreement}
         ),
@@ -54,11 +60,13 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _prometheus_rule() -> str:
+def _prometheus_rule(name: str, rules: Path) -> str:
     # Copied as text rather than parsed, to keep the comments.
-    lines = RULES.read_text().splitlines(keepends=True)
+    lines = rules.read_text().splitlines(keepends=True)
     groups = lines[lines.index("groups:\n") :]
-    return _OPERATOR_FORM + "".join(f"  {line}" if line.strip() else line for line in groups)
+    return _OPERATOR_FORM.format(name=name, source=rules.name) + "".join(
+        f"  {line}" if line.strip() else line for line in groups
+    )
 
 
 def _with_tables(page: Path, **tables: str) -> str:

@@ -1,4 +1,4 @@
-"""A real Prometheus on a free port, with the project's rules, scraping one worker every second."""
+"""A real Prometheus on a free port, with the project's rules, scraping one status port every second."""
 
 import asyncio
 import json
@@ -19,17 +19,26 @@ LABELS = {"namespace": "test", "pod": "pushmill-0"}
 
 
 class Prometheus:
-    """Runs until its `async with` block ends."""
+    """Runs until its `async with` block ends.
 
-    def __init__(self, folder: Path, target: str) -> None:
+    Args:
+        folder: Where it keeps its files.
+        target: The status port, `host:port`.
+        rules: The file of rules that it evaluates.
+        job: What it calls the target.
+    """
+
+    def __init__(self, folder: Path, target: str, rules: Path = RULES, job: str = "pushmill") -> None:
         self._binary = binary("prometheus")
         self._folder = folder
         self._target = target
+        self._rules = rules
+        self._job = job
         self._url = f"127.0.0.1:{free_port()}"
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        rules = yaml.safe_load(RULES.read_text())
+        rules = yaml.safe_load(self._rules.read_text())
         for group in rules["groups"]:
             group["interval"] = "1s"  # recorded series must not be older than scraped ones
         (self._folder / "rules.yaml").write_text(yaml.safe_dump(rules))
@@ -79,5 +88,5 @@ class Prometheus:
         return {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{"job_name": "pushmill", "static_configs": [target]}],
+            "scrape_configs": [{"job_name": self._job, "static_configs": [target]}],
         }

@@ -24,6 +24,9 @@ SETTINGS_PAGE = ROOT / "docs/settings.md"
 RULES = K8S / "alerts/pushmill.rules.yaml"
 RULE_TESTS = K8S / "alerts/pushmill.rules.test.yaml"
 DASHBOARD = K8S / "dashboards/pushmill.json"
+CAMPAIGN_RULES = K8S / "alerts/campaigns/campaigns.rules.yaml"
+CAMPAIGN_RULE_TESTS = K8S / "alerts/campaigns/campaigns.rules.test.yaml"
+CAMPAIGN_DASHBOARD = K8S / "dashboards/campaigns/pushmill-campaigns.json"
 
 
 def binary(name: str) -> str:
@@ -53,16 +56,16 @@ def build(folder: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(run(kubectl, "kustomize", folder)))
 
 
-def alerts() -> list[dict[str, Any]]:
-    return [rule for rule in _rules() if "alert" in rule]
+def alerts(rules: Path = RULES) -> list[dict[str, Any]]:
+    return [rule for rule in _rules(rules) if "alert" in rule]
 
 
-def recordings() -> list[dict[str, Any]]:
-    return [rule for rule in _rules() if "record" in rule]
+def recordings(rules: Path = RULES) -> list[dict[str, Any]]:
+    return [rule for rule in _rules(rules) if "record" in rule]
 
 
-def _rules() -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+def _rules(rules: Path) -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(rules.read_text())["groups"] for rule in group["rules"]]
 
 
 def headings(path: Path) -> list[str]:

@@ -1,14 +1,35 @@
 """The rules: promtool's verdict, and that every alert has a test, its texts and an entry in the runbook."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
+from campaigns.metrics import Metrics
 from k8s.tools import render
-from tests.k8s.support import RULE_TESTS, RULES, RUNBOOK, alerts, binary, headings, recordings, run
+from tests.k8s.support import (
+    CAMPAIGN_RULE_TESTS,
+    CAMPAIGN_RULES,
+    RULE_TESTS,
+    RULES,
+    RUNBOOK,
+    alerts,
+    binary,
+    headings,
+    recordings,
+    run,
+)
 
-EACH_ALERT = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+EVERY_ALERT = [*alerts(), *alerts(CAMPAIGN_RULES)]
+EACH_ALERT = pytest.mark.parametrize("alert", EVERY_ALERT, ids=lambda alert: alert["alert"])
+EACH_FILE = pytest.mark.parametrize(
+    ("rules", "tests"),
+    [(RULES, RULE_TESTS), (CAMPAIGN_RULES, CAMPAIGN_RULE_TESTS)],
+    ids=["worker", "campaigns"],
+)
 
 ASKED_FOR = {
     "PushmillNotKeepingUp",
@@ -22,19 +43,28 @@ ASKED_FOR = {
     "PushmillTiersOverdue",
     "PushmillEventLoopLag",
     "PushmillRestarting",
+    "PushmillCampaignsRoleMissing",
+    "PushmillCampaignsApiFailing",
+    "PushmillCampaignsLaunchStalled",
+    "PushmillCampaignsOutboxStuck",
+    "PushmillCampaignsOverdue",
+    "PushmillCampaignsCollectorBehind",
 }
 
 
-def test_promtool_accepts_the_rules():
-    run(binary("promtool"), "check", "rules", RULES)
+@EACH_FILE
+def test_promtool_accepts_the_rules(rules: Path, tests: Path):
+    assert yaml.safe_load(tests.read_text())["rule_files"] == [rules.name]
+    run(binary("promtool"), "check", "rules", rules)
 
 
-def test_each_alert_fires_when_it_should_and_not_when_it_should_not():
-    run(binary("promtool"), "test", "rules", RULE_TESTS.name, cwd=RULE_TESTS.parent)
+@EACH_FILE
+def test_each_alert_fires_when_it_should_and_not_when_it_should_not(rules: Path, tests: Path):
+    run(binary("promtool"), "test", "rules", tests.name, cwd=rules.parent)
 
 
 def test_there_is_an_alert_for_everything_that_wants_one():
-    assert {alert["alert"] for alert in alerts()} >= ASKED_FOR
+    assert {alert["alert"] for alert in EVERY_ALERT} >= ASKED_FOR
 
 
 @EACH_ALERT
@@ -42,7 +72,8 @@ def test_both_sides_of_each_alert_are_tested(alert: dict[str, Any]):
     name = alert["alert"]
     checks = [
         check
-        for group in yaml.safe_load(RULE_TESTS.read_text())["tests"]
+        for tests in (RULE_TESTS, CAMPAIGN_RULE_TESTS)
+        for group in yaml.safe_load(tests.read_text())["tests"]
         for check in group["promql_expr_test"]
         if check["expr"].startswith("ALERTS{") and name in check["expr"]
     ]
@@ -62,9 +93,21 @@ def test_each_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on(alert:
 
 
 def test_no_rule_looks_at_the_lag_of_the_tiers_or_at_ids():
-    for rule in alerts() + recordings():
+    for rule in [*EVERY_ALERT, *recordings(), *recordings(CAMPAIGN_RULES)]:
         assert "later" not in rule["expr"]
-        assert not any(word in rule["expr"] for word in ("campaign", "site", "recipient_id"))
+        assert not re.search(r"\b(campaign|site|recipient|launch|subscriber)(_id)?\b", rule["expr"])
+
+
+def test_every_metric_that_a_campaign_rule_names_is_exported():
+    registry = CollectorRegistry()
+    Metrics(registry)
+    exported = {sample.name for metric in registry.collect() for sample in metric.samples}
+    exported |= {metric.name for metric in registry.collect()}
+    exported |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
+    exported |= {f"{metric.name}_bucket" for metric in registry.collect() if metric.type == "histogram"}
+    for rule in [*alerts(CAMPAIGN_RULES), *recordings(CAMPAIGN_RULES)]:
+        named = set(re.findall(r"\bpushmill_campaigns_\w+", rule["expr"]))
+        assert named - exported == set()
 
 
 def test_the_operators_form_and_the_dashboard_are_written_anew_with_the_same_result():

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.commands.app import app as campaigns_app
 from campaigns.config import IN_FILES, CampaignSettings, campaign_settings_table
 from tests.k8s.support import (
+    CAMPAIGN_DASHBOARD,
+    CAMPAIGN_RULES,
     DASHBOARD,
     INSTALL,
     K8S,
@@ -23,7 +26,7 @@ from tests.k8s.support import (
 from worker.commands.pushmill import app
 from worker.config import settings_table
 from worker.records.control import Campaigns, State, change, decode_control
-from worker.records.topics import TOPICS
+from worker.records.topics import ALL_TOPICS
 
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 README = ROOT / "README.md"
@@ -51,7 +54,13 @@ SECTIONS = {
         *("what-to-back-up", "settings"),
     ),
     RUNBOOK: (
-        *("alerts", "a-stuck-campaign", "coming-back-after-a-long-outage", "a-push-services-incident"),
+        *(
+            "alerts",
+            "alerts-of-the-campaign-service",
+            "a-stuck-campaign",
+            "coming-back-after-a-long-outage",
+            "a-push-services-incident",
+        ),
         "a-wrong-clock",
     ),
     SIZING: ("sizing", "kafka-settings"),
@@ -130,14 +139,17 @@ def test_a_link_to_where_a_section_was_still_arrives(title: str):
 
 def test_each_alert_has_its_entry_in_the_order_of_the_rules():
     _, *sections = re.split(r"^### ", RUNBOOK.read_text(), flags=re.MULTILINE)
-    assert [section.partition("\n")[0] for section in sections] == [rule["alert"] for rule in alerts()]
+    assert [section.partition("\n")[0] for section in sections] == [
+        rule["alert"] for rule in [*alerts(), *alerts(CAMPAIGN_RULES)]
+    ]
     for section in sections:
         parts = re.findall(r"^- \*\*([^*]+)\*\*", section.partition("\n## ")[0], re.MULTILINE)
         assert parts == ["Means:", "Look at:", "Do:"], section.partition("\n")[0]
 
 
 def test_every_panel_that_the_runbook_names_is_on_the_dashboard():
-    titles = {panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"]}
+    boards = [json.loads(board.read_text()) for board in (DASHBOARD, CAMPAIGN_DASHBOARD)]
+    titles = {panel["title"] for board in boards for panel in board["panels"]}
     named = re.findall(r'"([A-Z][^"]*\?)"', RUNBOOK.read_text())
     assert named
     assert set(named) - titles == set()
@@ -156,6 +168,7 @@ def test_every_command_of_a_page_exists(page: Path):
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     }
     groups = {group.name: group.typer_instance for group in app.registered_groups}
+    groups["campaigns"] = campaigns_app
     named = re.findall(
         r"(?<!namespace )(?<!/)\bpushmill(?::[\w.]+)? ([a-z][a-z-]*)(?: ([a-z]+))?", _code(page.read_text())
     )
@@ -164,15 +177,17 @@ def test_every_command_of_a_page_exists(page: Path):
         if name in groups:
             instance = groups[name]
             assert instance is not None
-            assert not first or first in {
+            inner = {
                 each.name or each.callback.__name__ for each in instance.registered_commands if each.callback
             }
+            assert not first or first in inner | {group.name for group in instance.registered_groups}
         else:
             assert name in commands, name
 
 
 def test_every_log_event_that_the_pages_quote_is_written_by_the_code():
-    source = "\n".join(path.read_text() for path in (ROOT / "worker").rglob("*.py"))
+    wings = (ROOT / "worker", ROOT / "campaigns")
+    source = "\n".join(path.read_text() for wing in wings for path in wing.rglob("*.py"))
     text = re.sub(r"\s+", " ", "\n".join(page.read_text() for page in PAGES))
     quoted = set(re.findall(r"\blog(?: events?)?:? `([^`]+)`", text))
     # Whatever else is in code and is a sentence, rather than a command or a name, is a log event, too.
@@ -183,7 +198,7 @@ def test_every_log_event_that_the_pages_quote_is_written_by_the_code():
 
 @EACH_PAGE
 def test_every_topic_of_a_page_is_one_that_is_created(page: Path):
-    there = {f"push.{topic.name}" for topic in TOPICS}
+    there = {f"push.{topic.name}" for topic in ALL_TOPICS}
     named = re.findall(r"\bpush\.[a-z]+(?:[.-][a-z0-9]+)*", _code(page.read_text()))
     assert named
     for name in named:
