@@ -25,6 +25,7 @@ from worker.simulator.certificates import Certificates
 Manifest = dict[str, Any]
 
 OVERLAYS = ("overlays/dev", "overlays/prod")
+WITH_CAMPAIGNS = ("overlays/campaigns-dev", "overlays/campaigns-prod")
 CUSTOM = {path.stem: json.loads(path.read_text()) for path in Path(__file__).with_name("schemas").iterdir()}
 REGISTRY = Registry().with_resource("metadata.json", Resource.from_contents(CUSTOM.pop("metadata")))
 OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()
@@ -33,11 +34,12 @@ WORKER = {"app.kubernetes.io/name": "pushmill", "app.kubernetes.io/component": "
 TOPICS = {"app.kubernetes.io/name": "pushmill", "app.kubernetes.io/component": "topics"}
 
 EACH_OVERLAY = pytest.mark.parametrize("overlay", OVERLAYS)
+EVERY_OVERLAY = pytest.mark.parametrize("overlay", OVERLAYS + WITH_CAMPAIGNS)
 EACH_MANIFEST = pytest.mark.parametrize(
     ("overlay", "manifest"),
     [
         pytest.param(overlay, manifest, id=f"{overlay}-{manifest['kind']}-{manifest['metadata']['name']}")
-        for overlay in OVERLAYS
+        for overlay in OVERLAYS + WITH_CAMPAIGNS
         for manifest in kustomized(overlay)
     ],
 )
@@ -75,6 +77,11 @@ def pods(overlay: str) -> Iterator[tuple[str, Manifest]]:
             yield named(manifest), manifest["spec"]["template"]
 
 
+def containers(pod: Manifest) -> list[Manifest]:
+    """Every container of a pod, those that begin before the others included."""
+    return [*pod.get("initContainers", ()), *pod["containers"]]
+
+
 # ── schemas ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -101,7 +108,7 @@ def test_the_schemas_beside_these_tests_are_in_use_and_refuse_what_they_do_not_k
 # ── pods ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@EACH_OVERLAY
+@EVERY_OVERLAY
 def test_every_pod_meets_the_restricted_standard(overlay: str):
     for name, template in pods(overlay):
         pod = template["spec"]
@@ -110,7 +117,7 @@ def test_every_pod_meets_the_restricted_standard(overlay: str):
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["runAsUser"] > 0, name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
-        for container in pod["containers"]:
+        for container in containers(pod):
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False, name
             assert context["capabilities"] == {"drop": ["ALL"]}, name
@@ -119,25 +126,26 @@ def test_every_pod_meets_the_restricted_standard(overlay: str):
             assert "memory" in container["resources"]["limits"], name
 
 
-@EACH_OVERLAY
+@EVERY_OVERLAY
 def test_pushmills_own_pods_cannot_write_to_their_image_and_have_an_identity_of_their_own(overlay: str):
     assert find(overlay, "ServiceAccount")["automountServiceAccountToken"] is False
     for name, template in pods(overlay):
         if name.startswith("pushmill"):
             assert template["spec"]["serviceAccountName"] == "pushmill"
-            for container in template["spec"]["containers"]:
+            for container in containers(template["spec"]):
                 assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-@EACH_OVERLAY
+@EVERY_OVERLAY
 def test_whatever_reaches_kafka_reaches_it_alike(overlay: str):
     _, container = worker(overlay)
     secrets = [each for each in container["env"] if "secretKeyRef" in each["valueFrom"]]
     for name, template in pods(overlay):
         if name.startswith("pushmill"):
-            [each] = template["spec"]["containers"]
-            assert each["envFrom"] == container["envFrom"]
-            assert [given for given in each.get("env", ()) if "secretKeyRef" in given["valueFrom"]] == secrets
+            for each in containers(template["spec"]):
+                assert each["envFrom"] == container["envFrom"]
+                given = [env for env in each.get("env", ()) if "secretKeyRef" in env.get("valueFrom", {})]
+                assert given == secrets, (name, each["name"])
 
 
 @EACH_OVERLAY
@@ -225,7 +233,7 @@ def test_the_step_finds_what_it_reads_and_its_token_expires_soon(overlay: str):
     assert own == {"namespace": "metadata.namespace", "name": "metadata.name"}
 
 
-@EACH_OVERLAY
+@EVERY_OVERLAY
 def test_no_other_pod_has_a_token(overlay: str):
     with_token = [
         name
@@ -261,7 +269,7 @@ def test_the_leave_file_is_where_only_this_pod_writes_and_goes_with_it(overlay: 
     assert "emptyDir" in found
 
 
-@EACH_OVERLAY
+@EVERY_OVERLAY
 def test_workers_and_nobody_else_reach_the_kubernetes_api(overlay: str):
     policy = find(overlay, "NetworkPolicy", "pushmill-kubernetes")["spec"]
     assert policy["podSelector"]["matchLabels"] == WORKER
