@@ -102,7 +102,7 @@ def test_each_service_waits_for_what_can_come_true(name: str):
     waits = SERVICES[name].get("depends_on", {})
     for other, wait in waits.items() if isinstance(waits, dict) else ():
         if wait["condition"] == "service_completed_successfully":
-            assert other in {"topics", "keys"}
+            assert other in {"topics", "keys", "secrets", "migrate"}
         else:
             assert wait["condition"] == "service_healthy"
             own = SERVICES[other].get("healthcheck", {})
@@ -149,13 +149,20 @@ def test_the_upstream_writes_jobs_that_a_strict_look_finds_nothing_wrong_with(
 
 def test_prometheus_takes_its_configuration_with_the_rules(tmp_path: Path):
     text = (K8S / "compose/prometheus.yaml").read_text()
-    (tmp_path / "prometheus.yaml").write_text(text.replace("/etc/prometheus/", f"{K8S / 'alerts'}/"))
+    places = {"pushmill": K8S / "alerts", "campaigns": K8S / "alerts/campaigns"}
+    for name, folder in places.items():
+        file = f"/etc/prometheus/{name}.rules.yaml"
+        mounted = f"./{(folder / f'{name}.rules.yaml').relative_to(ROOT)}:{file}:ro"
+        assert mounted in SERVICES["prometheus"]["volumes"]
+        text = text.replace(file, str(folder / f"{name}.rules.yaml"))
+    (tmp_path / "prometheus.yaml").write_text(text)
     said = run(binary("promtool"), "check", "config", tmp_path / "prometheus.yaml")
-    assert "1 rule files found" in said
+    assert "2 rule files found" in said
 
 
 def test_grafana_is_given_the_dashboard_where_it_looks_for_dashboards():
     provider = yaml.safe_load((K8S / "compose/grafana-dashboards.yaml").read_text())["providers"][0]
     targets = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
     assert f"{provider['options']['path']}/pushmill.json" in targets
+    assert f"{provider['options']['path']}/pushmill-campaigns.json" in targets
     yaml.safe_load((K8S / "compose/grafana-datasource.yaml").read_text())
