@@ -35,7 +35,7 @@ async def test_it_serves_writes_its_files_and_sums_up(tmp_path):
         http.post(written[0]["endpoint"]) as response,
     ):
         assert response.status == 400
-    await until(lambda: "1 pushes" in lines[-1])
+    await until(lambda: "1 push," in lines[-1])
     await stopped(task)
     text = "\n".join(lines)
     assert f"PUSHMILL_CA_FILE={tmp_path / 'new/ca.pem'}" in text
