@@ -16,10 +16,16 @@ DRAINING = "draining"
 
 
 class Readiness:
-    """Why a process is not ready, as it last knew; None if it is."""
+    """Why a process is not ready, as it last knew.
+
+    Attributes:
+        reason: In words; None if it is ready.
+        held: What its work waits for besides the database; None if that goes on.
+    """
 
     def __init__(self) -> None:
         self.reason: str | None = NOT_LOOKED
+        self.held: str | None = None
 
 
 async def run_beside(work: Coroutine[Any, Any, object], *loops: Coroutine[Any, Any, None]) -> None:
@@ -39,7 +45,7 @@ async def run_beside(work: Coroutine[Any, Any, object], *loops: Coroutine[Any, A
 async def watch_database(database: Database, metrics: Metrics, readiness: Readiness) -> None:
     """Keep up to date whether the database is there and has the schema, and how its pool is used."""
     while True:
-        readiness.reason = await _problem(database)
+        readiness.reason = await _problem(database) or readiness.held
         for state, number in database.connections.items():
             metrics.database_pool.labels(state).set(number)
         await asyncio.sleep(LOOK_SECONDS)

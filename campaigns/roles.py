@@ -27,7 +27,9 @@ from campaigns.launch.service import Service as LaunchService
 from campaigns.launch.watch import watch_launches
 from campaigns.metrics import Metrics
 from campaigns.model.secrets import Purpose
+from campaigns.operations.service import Service
 from campaigns.process import Readiness, run_beside, watch_database
+from campaigns.recovery.guard import Guard
 from campaigns.schedule.discarded import remove_what_is_discarded
 from campaigns.schedule.due import launch_what_is_due
 from campaigns.schedule.sweep import sweep
@@ -73,7 +75,8 @@ async def launch(
         service = LaunchService(database, settings, settings.public_url, key, written)
         launcher = Launcher(service, f"{socket.gethostname()}-{os.getpid()}")
         loops = (watch_database(database, metrics, readiness), watch_launches(database, metrics))
-        await run_beside(launcher.run(stop), *loops)
+        guard = Guard(settings, database, readiness, stop)
+        await run_beside(guard.then(partial(launcher.run, stop)), *loops)
 
 
 async def schedule(
@@ -85,11 +88,17 @@ async def schedule(
         service = make_service(settings, database)
         await run_beside(
             stop.wait(),
-            launch_what_is_due(service, metrics, now),
+            _launch_when_current(Guard(settings, database, readiness, stop), service, metrics),
             sweep(database, settings.retention, now),
             remove_what_is_discarded(service),
             watch_database(database, metrics, readiness),
         )
+
+
+async def _launch_when_current(guard: Guard, service: Service, metrics: Metrics) -> None:
+    due = partial(launch_what_is_due, service, metrics, now)
+    await guard.then(due, waits_for_kafka=True)
+    await guard.stop.wait()
 
 
 async def collect(
@@ -104,7 +113,9 @@ async def collect(
     del dev
     async with Database(settings.database_url.get_secret_value(), size=settings.database_pool) as database:
         collector = Collector(settings, database, metrics, f"{socket.gethostname()}-{os.getpid()}")
-        await run_beside(collector.run(stop), watch_database(database, metrics, readiness))
+        guard = Guard(settings, database, readiness, stop)
+        watching = watch_database(database, metrics, readiness)
+        await run_beside(guard.then(partial(collector.run, stop)), watching)
 
 
 async def mirror_keys(

@@ -93,10 +93,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *PROGRAM,
         *("campaigns.metrics", "campaigns.model", "campaigns.store", "campaigns.operations"),
     ),
+    "campaigns.recovery": (
+        *(*CONTRACT, *PROGRAM, "campaigns.model", "campaigns.store", "campaigns.process"),
+    ),
     "campaigns.roles": (
         *(*PROGRAM, "campaigns.config", "campaigns.metrics", "campaigns.process", "campaigns.model"),
         *("campaigns.store", "campaigns.api", "campaigns.launch", "campaigns.schedule"),
-        *("campaigns.collect", "campaigns.keys"),
+        *("campaigns.collect", "campaigns.keys", "campaigns.operations", "campaigns.recovery"),
     ),
     "campaigns.account": (
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.api", "campaigns.config"),
@@ -112,6 +115,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("campaigns.model", "campaigns.store", "campaigns.operations", "campaigns.adapters"),
         *("campaigns.sdk", "campaigns.api", "campaigns.launch", "campaigns.embedded_postgres"),
         *("campaigns.config", "campaigns.roles", "campaigns.demo", "campaigns.keys", "campaigns.account"),
+        *("campaigns.recovery",),
     ),
 }
 """Each room, and the others that it may import from. Two consequences hold the design together: edges and

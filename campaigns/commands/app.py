@@ -8,6 +8,7 @@ from campaigns.commands import (
     doctor,
     keys,
     migrate,
+    recover,
     run,
     segments,
     send,
@@ -27,6 +28,7 @@ def _campaigns() -> None:
 
 app.command("run")(run.run)
 app.command("migrate")(migrate.migrate)
+app.command("recover")(recover.recover)
 app.command("send")(send.send)
 app.command("stats")(stats.stats)
 app.command("pause")(control.pause)

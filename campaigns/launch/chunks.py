@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from campaigns.launch.parts import Part, part_after
 from campaigns.launch.records import Blueprint, Row, Span, due_at, make_jobs
+from campaigns.model.begun import begun, begun_key
 from campaigns.model.ids import SUBSCRIBER_END
 from campaigns.model.marker import LaunchMarker
 from campaigns.store.database import Connection
@@ -28,12 +29,14 @@ class Chunk(NamedTuple):
     Attributes:
         records: The jobs.
         marker: Says that they are written.
-        cursor: What it says.
+        begun: With the first ones, tells of the launch as it began.
+        cursor: What the marker says.
         last_due_at: When the last of these recipients is due, as planned before any pause.
     """
 
     records: list[Publication]
     marker: Publication
+    begun: tuple[Publication, ...]
     cursor: LaunchMarker
     last_due_at: datetime
 
@@ -71,9 +74,18 @@ async def next_chunk(
     return Chunk(
         [Publication(JOBS, job.job_id.encode(), encode_json(job)) for job in jobs],
         Publication(LAUNCHES, blueprint.launch_id.encode(), encode_json(cursor)),
+        _begun(opened),
         cursor,
         due_at(part.start_at, blueprint.stretch_time, span.end),
     )
+
+
+def _begun(opened: OpenLaunch) -> tuple[Publication, ...]:
+    """Return what lets a database that was restored enter the launch again."""
+    if opened.cursor >= 0:
+        return ()
+    value = encode_json(begun(opened.launch, opened.site_zone))
+    return (Publication(LAUNCHES, begun_key(opened.launch.launch_id).encode(), value),)
 
 
 async def _read(connection: Connection, opened: OpenLaunch, part: Part) -> tuple[list[Row], Span]:

@@ -121,7 +121,7 @@ class SlotLauncher:
         if chunk is None:
             await self._finish([opened])
         else:
-            await self._writer.write(chunk.records, chunk.marker)
+            await self._writer.write([*chunk.records, *chunk.begun], chunk.marker)
             self._service.count_written(chunk.cursor.written - opened.launch.written)
 
     async def _finish(self, opened: Iterable[OpenLaunch]) -> None:

@@ -18,6 +18,7 @@ RETURNING number
 RENEW = """
 UPDATE slot SET until = now() + make_interval(secs => $3) WHERE number = $1 AND holder = $2 RETURNING number
 """
+HELD = "SELECT EXISTS (SELECT FROM slot WHERE until > now())"
 RELEASE = "UPDATE slot SET holder = NULL, until = NULL WHERE number = $1 AND holder = $2"
 
 
@@ -35,3 +36,9 @@ async def renew_slot(connection: Connection, number: int, holder: str, seconds: 
 async def release_slot(connection: Connection, number: int, holder: str) -> None:
     """Leave a slot to whoever wants it."""
     await connection.execute(RELEASE, number, holder)
+
+
+async def is_held(connection: Connection) -> bool:
+    """Whether anybody holds any slot."""
+    held: bool = await connection.fetchval(HELD)
+    return held

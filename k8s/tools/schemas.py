@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from campaigns.model import events, marker
+from campaigns.model import begun, events, marker
+from campaigns.model.begun import LaunchBegun
 from campaigns.model.events import EventRecord
 from campaigns.model.marker import BatchMarker, LaunchMarker
+from campaigns.model.site import TrackClicks
 from worker.records import control, job, notification, outcome, recipient, stats
 from worker.records.control import CampaignControl
 from worker.records.job import LaterJob, SendJob
@@ -49,6 +51,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "expired": Expired,
     "campaign-stats": CampaignStats,
     "launch-marker": LaunchMarker,
+    "launch-begun": LaunchBegun,
     "batch-marker": BatchMarker,
     "event-record": EventRecord,
 }
@@ -66,7 +69,7 @@ _BEYOND_TYPES: dict[str, Schema] = {
 }
 """Rules that the worker checks after it has decoded a value."""
 
-_ONLY_WRITTEN = {module.__name__ for module in (outcome, stats, events, marker)}
+_ONLY_WRITTEN = {module.__name__ for module in (outcome, stats, events, marker, begun)}
 _NULL = {"type": "null"}
 _EMPTY: dict[Any, Schema] = {
     "object": {"type": "array", "maxItems": 0},
@@ -75,10 +78,10 @@ _EMPTY: dict[Any, Schema] = {
 
 _KINDS = {
     name: kind
-    for module in (control, job, notification, outcome, recipient, stats, events, marker)
+    for module in (control, job, notification, outcome, recipient, stats, events, marker, begun)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and kind.__module__ == module.__name__
-}
+} | {"TrackClicks": TrackClicks}
 """The types that these values consist of, by name."""
 
 _NAMES = {"EncodedKeys": "Keys"}
@@ -197,6 +200,7 @@ _MESSAGES: dict[str, tuple[str, str, str]] = {
     "expired": ("Expired", "A subscription that is gone.", _SUBSCRIPTION_KEY),
     "campaign-stats": ("CampaignStats", "What happened in a campaign since the last one.", _CAMPAIGN_KEY),
     "launch-marker": ("LaunchMarker", "How far the writing of a launch has come.", "The launch's id."),
+    "launch-begun": ("LaunchBegun", "A launch as it began.", "The launch's id, and `/begun`."),
     "batch-marker": (
         "BatchMarker",
         "The newest batch of small sends that a relay has written.",
@@ -301,8 +305,10 @@ def _channels() -> tuple[dict[str, Any], dict[str, Any]]:
     operations["receiveLaterJob"] = _operation("receive", "later", "LaterJob")
     about = "How far the campaign service has come with writing; it alone writes and reads this."
     channels["launches"] = _channel(f"push.{LAUNCHES}", "LaunchMarker", about, configs[LAUNCHES])
-    channels["launches"]["messages"] |= {"BatchMarker": {"$ref": "#/components/messages/BatchMarker"}}
+    for message in ("LaunchBegun", "BatchMarker"):
+        channels["launches"]["messages"][message] = {"$ref": f"#/components/messages/{message}"}
     operations["sendLaunchMarker"] = _operation("send", "launches", "LaunchMarker")
+    operations["sendLaunchBegun"] = _operation("send", "launches", "LaunchBegun")
     operations["sendBatchMarker"] = _operation("send", "launches", "BatchMarker")
     about = "Records that could not be handled, byte for byte, with the reason in their headers."
     channels["deadLetters"] = _channel(f"push.{DEAD_LETTERS}", "DeadLetter", about, configs[DEAD_LETTERS])

@@ -12,6 +12,7 @@ import yaml
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from pydantic import ValidationError
 
+from campaigns.model.begun import decode_begun
 from campaigns.model.events import decode_event
 from campaigns.model.marker import decode_batch_marker, decode_launch_marker
 from k8s.tools import render
@@ -35,6 +36,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "expired": decode_expired,
     "campaign-stats": decode_stats,
     "launch-marker": decode_launch_marker,
+    "launch-begun": decode_begun,
     "batch-marker": decode_batch_marker,
     "event-record": decode_event,
 }

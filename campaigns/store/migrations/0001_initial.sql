@@ -323,6 +323,13 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (relay, id) WHERE batch IS NULL;
 CREATE INDEX outbox_batch ON outbox (relay, batch) WHERE batch IS NOT NULL;
 
+-- A row for as long as this database is older than what Kafka has: it was restored from a backup. Nothing is
+-- launched or collected until what it has missed is entered.
+CREATE TABLE recovery (
+    one       boolean PRIMARY KEY DEFAULT true CHECK (one),
+    found_at  timestamptz NOT NULL DEFAULT now()
+);
+
 -- How far the collector has come; the transaction that applies records moves it, or applies nothing. Who holds
 -- a partition saves others the work; that nothing is counted twice is up to `next` alone.
 CREATE TABLE collector_offset (

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from campaigns.store.slots import release_slot, renew_slot, take_slot
+from campaigns.store.slots import is_held, release_slot, renew_slot, take_slot
 from tests.harness.audiences import add_launch, add_site, add_to_outbox
 
 
@@ -36,6 +36,15 @@ async def test_a_held_slot_is_taken_once_it_has_run_out_or_is_released(connectio
     assert await take_slot(connection, "other", 60) == 3
     await expire(connection, 3)
     assert await take_slot(connection, "one", 60) == 3
+
+
+async def test_whether_anybody_is_at_work(connection):
+    assert not await is_held(connection)
+    await add_launch(connection, await add_site(connection), number=3)
+    await take_slot(connection, "one", 60)
+    assert await is_held(connection)
+    await expire(connection, 3)
+    assert not await is_held(connection)
 
 
 async def test_a_lease_is_renewed_until_somebody_else_has_it(connection):

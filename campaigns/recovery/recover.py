@@ -1,0 +1,153 @@
+"""Entering what a restored database has missed: all in one transaction, so that it may be tried again.
+
+Decides in which order; what records say is the model's matter.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from campaigns.model.ids import LaunchId
+from campaigns.model.recovery import Controls, Markers, Sends, erased
+from campaigns.recovery.guard import read_all_markers
+from campaigns.recovery.topics import read_topic
+from campaigns.store.database import Connection, Database
+from campaigns.store.launching import keep_cursor
+from campaigns.store.recovery import (
+    NUMBERED,
+    end_recovery,
+    enter_launch,
+    enter_send,
+    keep_control,
+    launches_waiting,
+    move_on,
+    nonces_of,
+    take_out,
+)
+from campaigns.store.slots import is_held
+from campaigns.store.subscribers import erase_subscriber, find_subscriber_of_site
+from worker.config import KafkaSettings
+from worker.records.topics import CONTROL, EXPIRED, INPUTS, OUTCOMES
+
+STILL_LAUNCHING = (
+    "launchers are at work on this database: stop the role `launcher` first, and wait for 15 seconds"
+)
+
+
+class StillLaunchingError(RuntimeError):
+    """What is being written meanwhile would be written again."""
+
+
+class Recovered(NamedTuple):
+    """What has been entered.
+
+    Attributes:
+        launches: Launches that the database did not have; they go on where they were.
+        sends: Small sends that it did not have.
+        controls: Launches of which something else is wanted than it knew.
+        outbox: Launches whose small sends waited in it, and were compared with Kafka.
+        erased: Subscribers who were erased again.
+        left: Launches that could not be entered: their site is gone, or their number was given again.
+    """
+
+    launches: int
+    sends: int
+    controls: int
+    outbox: int
+    erased: int
+    left: list[LaunchId]
+
+
+class _Known(NamedTuple):
+    """What Kafka has."""
+
+    markers: Markers
+    controls: Controls
+    sends: Sends
+    outbox: Sends
+    erased: set[tuple[int, int]]
+
+
+async def recover(settings: KafkaSettings, database: Database, since: datetime, now: datetime) -> Recovered:
+    """Enter what Kafka has and the database does not; nothing may be launched meanwhile.
+
+    Args:
+        settings: How to reach Kafka.
+        database: PostgreSQL.
+        since: When the backup was made, or some time before.
+        now: The moment.
+
+    Raises:
+        StillLaunchingError: Somebody launches meanwhile.
+        KafkaUnreachableError: Kafka does not answer.
+        DatabaseAwayError: The database cannot be used; nothing has been entered.
+    """
+    known = await _read(settings, database, since)
+    async with database.transaction() as connection:
+        return await _enter(connection, known, now)
+
+
+async def _read(settings: KafkaSettings, database: Database, since: datetime) -> _Known:
+    async with database.connection() as connection:
+        if await is_held(connection):
+            raise StillLaunchingError(STILL_LAUNCHING)
+    markers = await read_all_markers(settings, committed=True)
+    async with database.connection() as connection:
+        there = await nonces_of(connection, (launch.number for launch in markers.named))
+        waiting = await launches_waiting(connection)
+    told = {*markers.placed, *markers.restored, *(LaunchId(*each) for each in there.items()), *waiting}
+    sends, outbox = Sends(lambda launch: launch not in told), Sends(waiting.__contains__)
+    known = _Known(markers, Controls(), sends, outbox, set())
+    async for record in read_topic(settings, CONTROL):
+        known.controls.take(record.value)
+    async for record in read_topic(settings, OUTCOMES, since):
+        known.sends.take_outcomes(record.value)
+    for topic in INPUTS if waiting else ():
+        async for record in read_topic(settings, topic, since):
+            known.outbox.take_job(record.value)
+    async for record in read_topic(settings, EXPIRED, since):
+        if (who := erased(record.key, record.value)) is not None:
+            known.erased.add(who)
+    return known
+
+
+async def _enter(connection: Connection, known: _Known, now: datetime) -> Recovered:
+    await _move_on(connection, known)
+    launches, left = 0, []
+    for launch, restored in sorted(known.markers.restored.items()):
+        if (await nonces_of(connection, [launch.number])).get(launch.number) == launch.nonce:
+            continue
+        if await enter_launch(connection, restored):
+            launches += 1
+        else:
+            left.append(launch)
+    for launch, placed in sorted(known.markers.placed.items()):
+        await keep_cursor(connection, launch, placed.marker, placed.offset)
+    sends = 0
+    for launch, send in sorted(known.sends.found.items()):
+        if (await nonces_of(connection, [launch.number])).get(launch.number) == launch.nonce:
+            continue
+        if await enter_send(connection, launch, send, now):
+            sends += 1
+        else:
+            left.append(launch)
+    controls = [await keep_control(connection, *each) for each in sorted(known.controls.newest.items())]
+    await take_out(connection, known.outbox.found)
+    gone = [await _erase(connection, *each) for each in sorted(known.erased)]
+    await end_recovery(connection)
+    return Recovered(launches, sends, sum(controls), len(known.outbox.found), sum(gone), left)
+
+
+async def _move_on(connection: Connection, known: _Known) -> None:
+    """Give no number again that may be known outside."""
+    highest = max(known.markers.highest, *(launch.number for launch in known.sends.found), -1)
+    for table in NUMBERED:
+        await move_on(connection, table, highest if table == "launch" else 0)
+    await move_on(connection, "outbox", known.markers.highest_batch)
+    await move_on(connection, "former_zone")
+
+
+async def _erase(connection: Connection, site: int, number: int) -> bool:
+    found = await find_subscriber_of_site(connection, site, number)
+    if found is not None:
+        await erase_subscriber(connection, found)
+    return found is not None
