@@ -5,10 +5,13 @@ who reports an event without a login, and cannot be made up. The two kinds have 
 neither passes for the other.
 """
 
-import hashlib
 import hmac
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from campaigns.model.secrets import Key, Keys
 from crypto import base64url
@@ -22,7 +25,6 @@ _LAST = "AQgw"
 _OWNER_BYTES = 5
 _SUBSCRIBER_BYTES = 7
 _MAC_BYTES = 12
-_BLOCK_BYTES = 64
 _SIGNED_BYTES = 1 + _OWNER_BYTES + _SUBSCRIBER_BYTES
 
 
@@ -43,6 +45,19 @@ class SubscriberToken(NamedTuple):
 def recipient_token(key: Key, launch: int, subscriber: int) -> str:
     """Make the token of one push. The key is one for `Purpose.RECIPIENT_TOKEN`."""
     return _sign(key, launch, subscriber)
+
+
+def recipient_tokens(key: Key, launch: int, subscribers: Iterable[int]) -> list[str]:
+    """Make the tokens of many pushes of a launch, as `recipient_token` does; what they share is done once."""
+    shared = bytes([key.id]) + launch.to_bytes(_OWNER_BYTES)
+    begun = _keyed(key.bytes).copy()
+    begun.update(shared)
+    tokens = []
+    for subscriber in subscribers:
+        number, mac = subscriber.to_bytes(_SUBSCRIBER_BYTES), begun.copy()
+        mac.update(number)
+        tokens.append(shared + number + mac.finalize()[:_MAC_BYTES])
+    return base64url.encode_all(tokens)
 
 
 def read_recipient_token(keys: Keys, text: str) -> RecipientToken | None:
@@ -68,18 +83,16 @@ def _sign(key: Key, owner: int, subscriber: int) -> str:
 
 
 def _mac(key: bytes, signed: bytes) -> bytes:
-    """Return HMAC-SHA256 (RFC 2104), cut; with a key's part done once, it takes a third of the time."""
-    inner, outer = (state.copy() for state in _states(key))
-    inner.update(signed)
-    outer.update(inner.digest())
-    return outer.digest()[:_MAC_BYTES]
+    """Return HMAC-SHA256 (RFC 2104), cut."""
+    mac = _keyed(key).copy()
+    mac.update(signed)
+    return mac.finalize()[:_MAC_BYTES]
 
 
 @lru_cache(maxsize=64)
-def _states(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    block = key.ljust(_BLOCK_BYTES, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in block) for pad in (0x36, 0x5C))
-    return hashlib.sha256(inner), hashlib.sha256(outer)
+def _keyed(key: bytes) -> HMAC:
+    """Begin a MAC; a copy takes a third of the time, because the key's part is done once."""
+    return HMAC(key, SHA256())
 
 
 def _verify(keys: Keys, text: str) -> tuple[int, int] | None:

@@ -20,6 +20,18 @@ def test_agrees_with_the_standard_library(data):
 
 
 @patient
+@given(st.lists(st.binary(max_size=70), max_size=5))
+def test_many_are_encoded_as_each_is_alone(values):
+    assert base64url.encode_all(values) == [base64url.encode(value) for value in values]
+
+
+@patient
+@given(st.integers(0, 70).flatmap(lambda size: st.lists(st.binary(min_size=size, max_size=size), max_size=5)))
+def test_many_of_one_length_are_encoded_as_each_is_alone(values):
+    assert base64url.encode_all(values) == [base64url.encode(value) for value in values]
+
+
+@patient
 @given(st.text(alphabet="AQ-_+/= \n", max_size=12) | st.text(max_size=12))
 def test_takes_well_formed_text_and_nothing_else(text):
     if WELL_FORMED.fullmatch(text):

@@ -39,6 +39,12 @@ def test_a_token_is_34_characters_that_say_who_it_is(launch, subscriber):
     assert tokens.read_recipient_token(KEYS, token) == (launch, subscriber)
 
 
+@given(LAUNCHES, st.lists(SUBSCRIBERS, max_size=5))
+def test_many_tokens_are_those_of_each(launch, subscribers):
+    alone = [tokens.recipient_token(KEY, launch, subscriber) for subscriber in subscribers]
+    assert tokens.recipient_tokens(KEY, launch, subscribers) == alone
+
+
 @given(LAUNCHES, SUBSCRIBERS, st.integers(0, 25 * 8 - 1))
 def test_a_token_with_any_bit_changed_says_nothing(launch, subscriber, bit):
     raw = bytearray(base64.urlsafe_b64decode(tokens.recipient_token(KEY, launch, subscriber) + "=="))
