@@ -3,6 +3,8 @@
 Decides how a launch's content, its clicks and its options become fields of jobs; knows no recipient.
 """
 
+from collections.abc import Iterable
+
 from campaigns.launch.records import Blueprint, Content, Variant
 from campaigns.model.clicks import as_sent
 from campaigns.model.content import translation_for, variables_of
@@ -12,7 +14,7 @@ from campaigns.model.launch import Launch
 from campaigns.model.payloads import pushwoosh_payload
 from campaigns.model.secrets import Key
 from campaigns.model.subscriber import PayloadFormat
-from campaigns.model.tokens import recipient_token
+from campaigns.model.tokens import recipient_tokens
 
 
 def blueprint_of(launch: Launch, *, public_url: str, token_key: Key, own_worker: bool) -> Blueprint:
@@ -31,8 +33,8 @@ def blueprint_of(launch: Launch, *, public_url: str, token_key: Key, own_worker:
             made[variant] = _content(launch, variant, public_url)
         return made[variant]
 
-    def token_of(subscriber: int) -> str:
-        return recipient_token(token_key, number, subscriber)
+    def tokens_of(subscribers: Iterable[int]) -> list[str]:
+        return recipient_tokens(token_key, number, subscribers)
 
     shown = frozenset[str]().union(*map(variables_of, (launch.content, *launch.translations.values())))
     formatted = tuple(sorted(name for name in shown if read_formatted(name)))
@@ -43,7 +45,7 @@ def blueprint_of(launch: Launch, *, public_url: str, token_key: Key, own_worker:
         by_language=bool(launch.translations),
         variables=shown.difference(formatted),
         formatted=formatted,
-        token_of=token_of,
+        tokens_of=tokens_of,
         stretch_time=launch.stretch_time,
         mutable=own_worker or None,
         ttl=launch.ttl,

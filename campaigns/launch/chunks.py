@@ -61,7 +61,7 @@ async def next_chunk(
     part = part_after(parts, opened.cursor)
     if part is None:
         return None
-    rows, span = await _read(connection, opened, part)
+    rows, span = await _read(connection, opened, part, attributes=blueprint.shows_attributes)
     if not rows and part is parts[-1]:
         return None
     jobs = make_jobs(blueprint, rows, span, part.start_at, opened.job)
@@ -88,7 +88,9 @@ def _begun(opened: OpenLaunch) -> tuple[Publication, ...]:
     return (Publication(LAUNCHES, begun_key(opened.launch.launch_id).encode(), value),)
 
 
-async def _read(connection: Connection, opened: OpenLaunch, part: Part) -> tuple[list[Row], Span]:
+async def _read(
+    connection: Connection, opened: OpenLaunch, part: Part, *, attributes: bool
+) -> tuple[list[Row], Span]:
     """Read a chunk's recipients, in as many statements as it takes, and the span that they stand for."""
     launch = opened.launch
     length = await window_length(connection, launch.site, launch.target)
@@ -96,7 +98,9 @@ async def _read(connection: Connection, opened: OpenLaunch, part: Part) -> tuple
     rows: list[Row] = []
     while position < SUBSCRIBER_END:
         window = Window(position, min(position + length, SUBSCRIBER_END), CHUNK - len(rows))
-        found = await read_window(connection, launch.site, launch.target, part.zones, window)
+        found = await read_window(
+            connection, launch.site, launch.target, part.zones, window, attributes=attributes
+        )
         rows += [Row(*columns) for columns in found]
         if len(rows) == CHUNK:
             return rows, Span(begin, rows[-1].id + 1)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from campaigns.model.formats import formatted
 from campaigns.model.ids import SUBSCRIBER_END, Kind, spell
@@ -33,6 +33,11 @@ TOKEN = "t"  # noqa: S105 - the name of a variable
 """The variable that carries a recipient's token, by which browsers say whose push it was."""
 
 
+Variables = dict[str, Scalar | None]
+_SCALARS = (str, int, float, bool)  # `Scalar` as a tuple, which is looked at in a third of the time
+_SUBSCRIBER = spell(Kind.SUBSCRIBER, 0).removesuffix("0")
+
+
 class Row(Struct, frozen=True, gc=False):
     """A subscriber, as far as a launch needs to know one.
 
@@ -45,7 +50,8 @@ class Row(Struct, frozen=True, gc=False):
         payload_format: Which form its service worker reads.
         language: As its browser says; None if unknown.
         platform: As its browser says; None if unknown.
-        attributes: What the site knows of it, of which a job gets what its content names.
+        attributes: What the site knows of it, of which a job gets what its content names; not read where that
+            is nothing.
     """
 
     id: int
@@ -56,7 +62,7 @@ class Row(Struct, frozen=True, gc=False):
     payload_format: str
     language: str | None
     platform: str | None
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Row({self.id})"
@@ -114,7 +120,7 @@ class Blueprint(Struct, frozen=True, kw_only=True):
         by_platform: Whether the content differs by platform.
         variables: Names of the attributes that the content shows; no other is copied into a job.
         formatted: Names of variables that are attributes in a format.
-        token_of: Makes a subscriber's token, the variable `t`; None where the content has none.
+        tokens_of: Makes subscribers' tokens, the variable `t`; None where the content has none.
         stretch_time: Seconds over which the whole audience is spread; 0 if it is not.
         mutable: Whether a service worker of ours may change what is shown.
         ttl: Seconds that each message lives from its own due time.
@@ -130,13 +136,18 @@ class Blueprint(Struct, frozen=True, kw_only=True):
     by_platform: bool = False
     variables: frozenset[str] = frozenset()
     formatted: tuple[str, ...] = ()
-    token_of: Callable[[int], str] | None
+    tokens_of: Callable[[Iterable[int]], Sequence[str]] | None
     stretch_time: float
     mutable: bool | None = None
     ttl: int
     urgency: Urgency = Urgency.NORMAL
     topic: str | None = None
     not_after: datetime | None = None
+
+    @property
+    def shows_attributes(self) -> bool:
+        """Whether rows must have attributes."""
+        return bool(self.variables or self.formatted)
 
 
 def make_jobs(
@@ -178,17 +189,27 @@ def _part(blueprint: Blueprint, span: Span, start: datetime, among: tuple[int, i
     return _Part(start_at, blueprint.stretch_time * count * length / SUBSCRIBER_END)
 
 
-def _records(blueprint: Blueprint, rows: Iterable[Row]) -> list[tuple[Variant, Sequence[Row]]]:
+def _records(blueprint: Blueprint, rows: Sequence[Row]) -> list[tuple[Variant, Sequence[Row]]]:
     """Divide rows into records of one variant each, those of different variants in turns."""
+    records = [
+        (variant, part)
+        for variant, members in _by_variant(blueprint, rows).items()
+        for part in _divided(members)
+    ]
+    return sorted(records, key=lambda record: record[1][len(record[1]) // 2].id)
+
+
+def _by_variant(blueprint: Blueprint, rows: Sequence[Row]) -> Mapping[Variant, Sequence[Row]]:
     by_language, by_platform = blueprint.by_language, blueprint.by_platform
+    if not (by_language or by_platform):
+        kinds = {(row.vapid_key, row.payload_format) for row in rows}
+        if len(kinds) == 1:  # nearly always: a site has one key, and one service worker
+            return {Variant(*kinds.pop(), None, None): rows}
     of_variant: defaultdict[tuple[str, str, str | None, str | None], list[Row]] = defaultdict(list)
     for row in rows:
         language, platform = row.language if by_language else None, row.platform if by_platform else None
         of_variant[row.vapid_key, row.payload_format, language, platform].append(row)
-    records = [
-        (Variant(*variant), part) for variant, members in of_variant.items() for part in _divided(members)
-    ]
-    return sorted(records, key=lambda record: record[1][len(record[1]) // 2].id)
+    return {Variant(*variant): members for variant, members in of_variant.items()}
 
 
 def _divided(members: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -207,7 +228,7 @@ def _job(
         job_id=f"{blueprint.launch_id}.{number}",
         campaign_id=blueprint.launch_id,
         site_id=blueprint.site_id,
-        recipients=[_recipient(blueprint, row) for row in members],
+        recipients=_recipients(blueprint, members),
         vapid_key=variant.vapid_key,
         notification=content.notification,
         payload=content.payload,
@@ -222,20 +243,38 @@ def _job(
     )
 
 
-def _recipient(blueprint: Blueprint, row: Row) -> Recipient:
-    keys = EncodedKeys(base64url.encode(row.p256dh), base64url.encode(row.auth))
-    attributes = row.attributes
-    variables = {name: _scalar(attributes[name]) for name in blueprint.variables if name in attributes}
-    if blueprint.formatted:
-        variables.update(formatted(blueprint.formatted, attributes))
-    if blueprint.token_of is not None:
-        variables[TOKEN] = blueprint.token_of(row.id)
-    name = spell(Kind.SUBSCRIBER, row.id)
-    return Recipient(name, Subscription(row.endpoint, keys), variables or None)
+def _recipients(blueprint: Blueprint, members: Sequence[Row]) -> list[Recipient]:
+    """Make the recipients of a record, each step for all of them at once: that takes half the time."""
+    names = [f"{_SUBSCRIBER}{row.id}" for row in members]
+    points = base64url.encode_all([row.p256dh for row in members])
+    secrets = base64url.encode_all([row.auth for row in members])
+    endpoints = [row.endpoint for row in members]
+    subscriptions = map(Subscription, endpoints, map(EncodedKeys, points, secrets))
+    return [*map(Recipient, names, subscriptions, _variables(blueprint, members))]
+
+
+def _variables(blueprint: Blueprint, members: Sequence[Row]) -> Sequence[Variables | None]:
+    """Return what the content shows of each, and its token; None for nothing."""
+    shown = [_shown(blueprint, row.attributes) for row in members] if blueprint.shows_attributes else None
+    if blueprint.tokens_of is None:
+        return [each or None for each in shown] if shown else [None] * len(members)
+    tokens = blueprint.tokens_of([row.id for row in members])
+    if shown is None:
+        return [{TOKEN: token} for token in tokens]
+    for own, token in zip(shown, tokens, strict=True):
+        own[TOKEN] = token
+    return shown
+
+
+def _shown(blueprint: Blueprint, attributes: Mapping[str, Any]) -> Variables:
+    shown = {name: _scalar(attributes[name]) for name in blueprint.variables if name in attributes}
+    return shown | formatted(blueprint.formatted, attributes) if blueprint.formatted else shown
 
 
 def _scalar(value: Any) -> Scalar | None:
     """Return an attribute as the value of a variable: a list becomes a text."""
+    if isinstance(value, _SCALARS):
+        return value
     if not isinstance(value, list):
-        return value if isinstance(value, Scalar) else None
+        return None
     return ", ".join(each if isinstance(each, str) else encode_json(each).decode() for each in value)

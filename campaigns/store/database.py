@@ -29,6 +29,7 @@ _ANSWER_SECONDS = 5.0
 
 _LOST = "the connection to the database was lost"
 _JSONB_VERSION = b"\x01"
+_decode_json = msgspec.json.Decoder().decode
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
@@ -239,4 +240,4 @@ def _encode_jsonb(value: object) -> bytes:
 
 
 def _decode_jsonb(data: bytes) -> Any:
-    return msgspec.json.decode(data[1:])
+    return _decode_json(data[1:])

@@ -72,30 +72,49 @@ async def window_length(connection: Connection, site: int, target: Target) -> in
 
 
 async def read_window(
-    connection: Connection, site: int, target: Target, zones: InZones, window: Window
+    connection: Connection,
+    site: int,
+    target: Target,
+    zones: InZones,
+    window: Window,
+    *,
+    attributes: bool = True,
 ) -> list[Row]:
-    """Return the active subscribers of a target within a window, the first ones if there are too many."""
+    """Return the active subscribers of a target within a window, the first ones if there are too many.
+
+    Args:
+        connection: A connection.
+        site: Whose subscribers.
+        target: Who is meant.
+        zones: Who of them, by zone.
+        window: Which ids.
+        attributes: Whether attributes are wanted, behind all else; to read them is a quarter of the work.
+    """
     parameters = Parameters((site, *window))
-    statement = window_sql(_target_sql(target, parameters), _zones_sql(zones, parameters))
+    statement = window_sql(
+        _target_sql(target, parameters), _zones_sql(zones, parameters), attributes=attributes
+    )
     return await connection.fetch(statement, *parameters.values)
 
 
-def window_sql(target: str, zones: str) -> str:
+def window_sql(target: str, zones: str, *, attributes: bool = True) -> str:
     """Return a window's statement; its parameters are the site, the first id, the one behind, and the limit.
 
     Args:
         target: Who is in the target, as an expression over `s`.
         zones: Who is in the zones.
+        attributes: Whether attributes are wanted.
     """
+    besides = ", s.attributes" if attributes else ""
     return f"""
-        SELECT s.id, s.endpoint, s.p256dh, s.auth, s.vapid_key, s.payload_format, s.language, s.platform,
-            s.attributes
+        SELECT s.id, s.endpoint, s.p256dh, s.auth, s.vapid_key, s.payload_format, s.language, s.platform
+            {besides}
         FROM subscriber AS s
         WHERE s.site = $1 AND s.status = 'active' AND s.id >= $2 AND s.id < $3 AND s.endpoint IS NOT NULL
             AND s.p256dh IS NOT NULL AND s.auth IS NOT NULL AND s.vapid_key IS NOT NULL
             AND {target} AND {zones}
         ORDER BY s.id LIMIT $4
-    """  # noqa: S608 - both are made of parameters alone
+    """  # noqa: S608 - all are made of parameters alone
 
 
 def _target_sql(target: Target, parameters: Parameters) -> str:

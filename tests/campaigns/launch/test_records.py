@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -51,7 +52,7 @@ def blueprint(**fields: object) -> Blueprint:
         "site_id": "site_3",
         "content": lambda variant: Content(Notification("Hello", "https://shop.example/")),
         "by_language": True,
-        "token_of": None,
+        "tokens_of": None,
         "stretch_time": HOUR,
         "ttl": 86_400,
     }
@@ -170,13 +171,29 @@ def test_a_record_is_of_one_variant_as_far_as_the_content_depends_on_it():
     assert {each.platform for each in variants(by_language=False, by_platform=True)} == {"Android", "Windows"}
 
 
+def tokens(numbers: Iterable[int]) -> list[str]:
+    return [f"token-{number}" for number in numbers]
+
+
 def test_only_variables_that_the_content_names_are_copied():
     rows = [row(1, attributes={"name": "Ann", "secret": "x"}), row(2, attributes={"secret": "y"})]
-    plan = blueprint(variables=frozenset({"name"}), token_of=lambda number: f"token-{number}")
+    plan = blueprint(variables=frozenset({"name"}), tokens_of=tokens)
     [job] = make_jobs(plan, rows, EVERYBODY, START, 0)
     assert [each.variables for each in job.recipients] == [{"name": "Ann", "t": "token-1"}, {"t": "token-2"}]
+    [job] = make_jobs(blueprint(tokens_of=tokens), rows, EVERYBODY, START, 0)
+    assert [each.variables for each in job.recipients] == [{"t": "token-1"}, {"t": "token-2"}]
+    [job] = make_jobs(blueprint(variables=frozenset({"name"})), rows, EVERYBODY, START, 0)
+    assert [each.variables for each in job.recipients] == [{"name": "Ann"}, None]
     [job] = make_jobs(blueprint(), rows, EVERYBODY, START, 0)
     assert [each.variables for each in job.recipients] == [None, None]
+
+
+def test_a_key_of_another_length_costs_nobody_else_theirs():
+    rows = [row(1), row(2, p256dh=b"short", auth=b""), row(3)]
+    [job] = make_jobs(blueprint(), rows, EVERYBODY, START, 0)
+    keys = [each.subscription.keys for each in job.recipients]
+    right = (base64url.encode(P256DH), base64url.encode(AUTH))
+    assert [(each.p256dh, each.auth) for each in keys] == [right, (base64url.encode(b"short"), ""), right]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ async def test_each_kind_of_target(connection, site):
     assert await found(connection, site, late) == []
 
 
+async def test_attributes_come_last_and_only_if_they_are_wanted(connection, site):
+    [row, *_] = await read_window(connection, site, Everyone(), ANYWHERE, ALL)
+    [without, *_] = await read_window(connection, site, Everyone(), ANYWHERE, ALL, attributes=False)
+    assert [*row.keys()] == [*without.keys(), "attributes"]
+    assert (tuple(row)[:-1], row["attributes"]["n"]) == (tuple(without), 0)
+
+
 async def test_zones_and_everywhere_else(connection, site):
     berlin, elsewhere = InZones(("Europe/Berlin",)), InZones(("Europe/Berlin", "Asia/Tokyo"), elsewhere=True)
     assert await found(connection, site, zones=berlin) == [n for n in range(30) if n % 3 == 0]

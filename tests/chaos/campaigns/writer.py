@@ -40,7 +40,7 @@ BLUEPRINT = Blueprint(
     launch_id=LAUNCH,
     site_id="site_1",
     content=lambda _: Content(Notification("Hello", "https://shop.example/")),
-    token_of=None,
+    tokens_of=None,
     stretch_time=3600.0,
     ttl=3600,
 )
