@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.codec import zstd_encode
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
@@ -39,6 +40,10 @@ follows it in its partitions, unless a successor ends it sooner."""
 CLAIM_LIMIT = 90.0
 WRITE_LIMIT = 30.0
 """Seconds that a claim, and one transaction, may take."""
+
+ZSTD_LEVEL = 1
+"""aiokafka's default, 3, takes half as long again, and gets jobs no smaller. lz4 at its fastest takes half
+of the time, for two fifths more bytes."""
 
 MAX_REQUEST_BYTES = 4 << 20
 MAX_BATCH_BYTES = 256 << 10
@@ -157,13 +162,14 @@ class MarkedWriter:
         )
 
     def _make_producer(self) -> Any:
+        zstd_encode.__defaults__ = (ZSTD_LEVEL,)  # aiokafka has no option for it: aiokafka #1028
         made = AIOKafkaProducer(
             **connection(self._settings),
             client_id=f"pushmill-{self._name}",
             transactional_id=self._name,
             transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
             acks="all",
-            compression_type="zstd",  # a quarter less than lz4, for 1 us more for each recipient
+            compression_type="zstd",
             max_request_size=MAX_REQUEST_BYTES,
             max_batch_size=MAX_BATCH_BYTES,
         )
