@@ -36,6 +36,7 @@ from campaigns.schedule.sweep import sweep
 from campaigns.store.database import Database
 from worker.config import CAMPAIGNS_PREFIX
 from worker.edges.process.channel import ProcessEnd
+from worker.edges.process.garbage import collect_rarely
 from worker.edges.process.status import StatusServer
 from worker.edges.process.supervisor import STOP_MARGIN, Supervisor
 
@@ -205,6 +206,7 @@ async def work(
         status = StatusServer(
             settings.status_host, settings.status_port, ready=ready, render=render, prefix=CAMPAIGNS_PREFIX
         )
+    collect_rarely()
     async with status:
         await RUNS[role](settings, metrics, readiness, stop, dev=dev)
 

@@ -5,7 +5,6 @@ Kafka), watch (what operators see). This file only decides when each of them sta
 """
 
 import asyncio
-import gc
 import socket
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
@@ -41,6 +40,7 @@ from worker.edges.kafka.topics import START_PATIENCE, require_topics
 from worker.edges.kafka.transactions import Held
 from worker.edges.keyring import Keyring
 from worker.edges.process.channel import ProcessEnd
+from worker.edges.process.garbage import collect_rarely
 from worker.edges.process.status import StatusServer
 from worker.ledger.lease import Lease
 from worker.ledger.patience import Patience
@@ -196,7 +196,7 @@ class Worker:
         """
         self._metrics.enter("starting")
         log.info("starting", agreement=self._agreement.name)
-        _tune_gc()
+        collect_rarely()
         async with AsyncExitStack() as stack:
             for close in (self._producer.stop, self._control.stop, self._consumer.stop):
                 stack.push_async_callback(close)
@@ -264,13 +264,6 @@ class Worker:
     def _on_control(self, control: CampaignControl) -> None:
         self._watch.control(control)
         self._pipeline.control(control, clock.now())
-
-
-def _tune_gc() -> None:
-    """Collect garbage less often: the path makes no cycles, and the cost grows with what is buffered."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _registry() -> CollectorRegistry:
