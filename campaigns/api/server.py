@@ -5,6 +5,7 @@ aiohttp's own router is not used: it cannot match `//push/tasks`, and would redi
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from socket import socket
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from campaigns.adapters.messages import HttpAnswer, HttpRequest
 from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.api.addresses import Network, client_address
 from campaigns.api.gateway import Gateway, Handled
+from campaigns.api.holding import Holding
 from campaigns.metrics import Metrics
 from worker.edges import clock
 
@@ -48,6 +50,7 @@ class ApiServer:
         metrics: Metrics,
         drain_seconds: float,
     ) -> None:
+        self._holding = Holding()
         self._gateway = gateway
         self._sockets = sockets
         self._proxies = tuple(proxies)
@@ -66,6 +69,7 @@ class ApiServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._holding.end()
         await self._runner.cleanup()
 
     @property
@@ -80,6 +84,8 @@ class ApiServer:
         seconds = clock.monotonic() - began
         self._metrics.count_request(handled.adapter, handled.route, handled.answer.status, seconds)
         _log(asked, handled, seconds)
+        if handled.answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            await self._holding.hold()
         return _response(handled.answer)
 
     def _request(self, request: web.BaseRequest) -> HttpRequest:

@@ -10,6 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
+from campaigns.api.holding import Holding
+from campaigns.api.limits import OPEN
 from campaigns.api.server import BODY_MAX_BYTES, ApiServer
 from campaigns.metrics import Metrics
 from tests.campaigns.api.support import KEY, World
@@ -166,6 +168,22 @@ async def test_what_is_no_http_is_refused_and_repeated_nowhere(served, caplog, s
     assert " 400 " in (await served.raw(said)).splitlines()[0]
     assert [record.levelname for record in caplog.records if "given up" in record.message] == ["INFO"]
     assert not any(word in caplog.text.casefold() for word in ("hunter2", "127.0.0.1"))
+
+
+async def test_a_flood_waits_for_its_answers_and_others_do_not(served, http):
+    served.server._holding = Holding(seconds=600)
+    for _ in range(OPEN["open"].amount):
+        await served.world.gateway._limiter.note(OPEN["open"], "127.0.0.1")
+    flood = asyncio.create_task(http.post(f"{served.url}//twice"))
+    name = 'pushmill_campaigns_rate_limited_total{adapter="own"} 1.0'
+    await until(lambda: name in served.metrics(), "the flood is counted")
+    async with http.get(f"{served.url}/v1/sites/site_7") as answer:
+        assert answer.status == 200
+    assert not flood.done()
+    served.server._holding.end()
+    async with await flood as answer:
+        assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) > 0
 
 
 async def test_a_stop_lets_what_is_under_way_finish(http):
