@@ -43,7 +43,7 @@ class Metrics:
         self.outbox_oldest = self._gauge("outbox_oldest_seconds", "Age of the oldest small send, in seconds")
         self.collector_lag = self._gauge("collector_lag_records", "Kafka records not collected yet", "topic")
         self.due_overdue = self._gauge("due_overdue_seconds", "How late what is due is, in seconds", "kind")
-        self.foreign = self._counter("foreign", "Records that are not this service's, passed over", "topic")
+        self.foreign = self._counter("foreign", "Records and events of others, passed over", "topic")
         self.database_pool = self._gauge("database_pool", "Connections to the database", "state")
         self._start_at_zero()
 

@@ -14,6 +14,14 @@ AdmitSubscriber = Callable[[int], Awaitable[None]]
 """Takes a site's number; raises RefusedError if too many subscribe to it at once."""
 
 
+CountForeign = Callable[[int], object]
+"""Counts events whose tokens are not ours."""
+
+
+def ignore(_number: int) -> None:
+    """Count nothing."""
+
+
 class EventsLostError(Exception):
     """Kafka has not acknowledged what browsers report, or is not connected."""
 
@@ -26,6 +34,7 @@ class ApiService(Service):
         write_events: Writes what browsers report.
         admit_subscriber: Bounds new subscribers.
         launches: Those that browsers have reported of lately.
+        count_foreign: Is told how many events were left out because their tokens are not ours.
         country_header: In lower case, the header in which a proxy names the browser's country; empty: none.
         dev: Whether pages of http://localhost may subscribe to every site.
     """
@@ -33,5 +42,6 @@ class ApiService(Service):
     write_events: WriteEvents
     admit_subscriber: AdmitSubscriber
     launches: KnownLaunches = field(default_factory=KnownLaunches)
+    count_foreign: CountForeign = ignore
     country_header: str = ""
     dev: bool = False

@@ -33,6 +33,7 @@ from campaigns.store.database import Database, DatabaseAwayError
 from worker.edges import clock
 from worker.edges.process.listening import HostError, Make, PortError, listen
 from worker.push.services import Endpoints
+from worker.records.topics import EVENTS
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ def _gateway(
     dev: bool,
 ) -> Gateway:
     limiter = Limiter(settings.rate_limit_storage.get_secret_value())
-    service = _service(settings, database, events, limiter, dev=dev)
+    service = _service(settings, database, events, limiter, metrics, dev=dev)
 
     async def find(digest: bytes) -> Credential | None:
         async with database.connection() as connection:
@@ -120,7 +121,13 @@ def _gateway(
 
 
 def _service(
-    settings: CampaignSettings, database: Database, events: EventWriter, limiter: Limiter, *, dev: bool
+    settings: CampaignSettings,
+    database: Database,
+    events: EventWriter,
+    limiter: Limiter,
+    metrics: Metrics,
+    *,
+    dev: bool,
 ) -> ApiService:
     async def admit_subscriber(site: int) -> None:
         await limiter.take(SITE, site)
@@ -131,6 +138,7 @@ def _service(
         **fields,
         write_events=events.write,
         admit_subscriber=admit_subscriber,
+        count_foreign=metrics.foreign.labels(EVENTS).inc,
         country_header=settings.country_header.lower(),
         dev=dev,
     )

@@ -22,7 +22,9 @@ _BUTTONS: dict[str, Literal[0, 1] | None] = {"body": None, "0": 0, "1": 1}
 async def take_events(call: Call[Any, bytes]) -> None:
     """Take what a browser reports; answered when Kafka has it."""
     service = call.service
-    records = await reports.records_of(service, service.launches, read_events(call.body), call.now)
+    events = read_events(call.body)
+    records = await reports.records_of(service, service.launches, events, call.now)
+    service.count_foreign(len(events) - len(records))
     if records:
         await service.write_events(records)
 

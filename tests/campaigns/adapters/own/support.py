@@ -47,6 +47,7 @@ class OwnApi(Client):
     def __init__(self, database: Database, *, dev: bool = False, country_header: str = "") -> None:
         self.database = database
         self.written: list[EventRecord] = []
+        self.foreign: list[int] = []
         self.kafka_is_away = False
         self.now = NOW
         self.seconds = 0.0
@@ -66,6 +67,7 @@ class OwnApi(Client):
             read_user_agent=read_user_agent,
             write_events=self.write_events,
             admit_subscriber=admit_subscriber,
+            count_foreign=self.foreign.append,
             country_header=country_header,
             dev=dev,
         )

@@ -75,6 +75,7 @@ async def test_a_token_that_is_made_up_says_nothing_and_stops_nobody(api, pushed
     forged = {**event(pushed), "t": pushed.token[:-1] + ("A" if pushed.token[-1] != "A" else "B")}
     assert (await report(api, forged, event(pushed))).answer.status == 204
     assert len(api.written) == 1
+    assert api.foreign == [1]
 
 
 @pytest.mark.parametrize(
