@@ -51,7 +51,10 @@ def send(
     target = _target(
         {"subscribers": subscriber, "external_ids": external_id, "tags": tag, "segment": segment}
     )
-    launch = run_locally(_send(number, tree, target, title or "Sent by command"))
+    _tell(run_locally(_send(number, tree, target, title or "Sent by command")), target, as_json=as_json)
+
+
+def _tell(launch: Launch, target: Target, *, as_json: bool) -> None:
     if as_json:
         say_json({"launch": launch.launch_id, "targeted": launch.targeted})
     else:

@@ -2,12 +2,16 @@
 
 import os
 import shutil
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from worker.commands import require_packages
 from worker.commands.extensions import DEMOS, find_function
+
+if TYPE_CHECKING:
+    from worker.demo.stage import Options
 
 STRETCHED_MIN = 1_000
 """Minimum number of notifications with --stretch: with fewer, each is a visible step, and none is urgent."""
@@ -41,19 +45,24 @@ def demo(
 
     If PUSHMILL_KAFKA_BOOTSTRAP_SERVERS is set, it uses that Kafka, with topics of its own.
     """
-    from worker.demo.demo import run  # noqa: PLC0415 - the other commands do not need it
-    from worker.demo.stage import Options  # noqa: PLC0415
+    from worker.demo.stage import Options  # noqa: PLC0415 - the other commands do not need it
 
     if campaigns and stretch:
         raise typer.BadParameter("cannot be combined with --campaigns", param_hint="--stretch")
     if stretch and notifications < STRETCHED_MIN:
         raise typer.BadParameter(f"--stretch needs at least {STRETCHED_MIN:,}", param_hint="--notifications")
-    play = find_function(DEMOS, "campaigns") if campaigns else run
-    _require_packages(campaigns=campaigns)
     options = Options(
         notifications=notifications, workers=workers, stretch=stretch or 0, seed=seed, keep=keep
     )
-    raise typer.Exit(play(options))
+    raise typer.Exit(_play(campaigns=campaigns)(options))
+
+
+def _play(*, campaigns: bool) -> Callable[["Options"], int]:
+    from worker.demo.demo import run  # noqa: PLC0415 - see above
+
+    play = find_function(DEMOS, "campaigns") if campaigns else run
+    _require_packages(campaigns=campaigns)
+    return play
 
 
 def _require_packages(*, campaigns: bool) -> None:

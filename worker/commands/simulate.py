@@ -70,11 +70,11 @@ def simulate(
         end(str(error), MISUSED)
     if not _is_loopback(host):
         complain(f"{host} is not a loopback address: anyone who can reach it can push here")
-    require_packages("simulate", "demo", "trustme")
     _run(options)
 
 
 def _run(options: SimulateOptions) -> None:
+    require_packages("simulate", "demo", "trustme")
     try:
         run_async(_until_stopped(options))
     except UnicodeError:
