@@ -4,6 +4,7 @@ Reads the mapping it is given, never `os.environ` itself; the only files it look
 names.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -35,6 +36,13 @@ ROLES = ("api", "launcher", "scheduler", "collector", "keys")
 """What a process of the campaign service can be; `pushmill campaigns run` starts one for each."""
 
 _STORAGES = ("memory://", "redis://", "rediss://", "redis+sentinel://", "redis+cluster://", "memcached://")
+_PREFIX = re.compile(r"(/[a-z0-9._-]+)+")
+_TAKEN = {
+    *("v1", "c", "i", "sdk", "docs", "openapi.json", "try"),
+    *("oauth", "push", "api", "json", "messaging"),
+}
+"""What the paths of all other APIs here begin with."""
+
 _HEADER_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
@@ -70,6 +78,12 @@ def _public_url(url: str) -> str:
     if not known or parts.query or parts.fragment or parts.username is not None:
         raise ValueError("should be a URL such as https://push.example.com, without query and fragment")
     return url.rstrip("/")
+
+
+def _prefix(path: str) -> str:
+    if not _PREFIX.fullmatch(path) or path.split("/")[1] in _TAKEN:
+        raise ValueError("should be a path such as /pushpilot, in small letters, that no other API has")
+    return path
 
 
 def _networks(text: str) -> str:
@@ -157,6 +171,9 @@ class CampaignSettings(SharedSettings):
     )
     country_header: Annotated[str, AfterValidator(_header)] = setting(
         "header in which such a proxy names the browser's country", "", shown="none"
+    )
+    pushpilot_prefix: Annotated[str, AfterValidator(_prefix)] = setting(
+        "where the paths of PushPilot's API begin, which its document does not show", "/pushpilot"
     )
     status_host: str | None = setting(
         "address of `/healthz`, `/readyz` and `/metrics`", None, shown="every address, IPv4 and IPv6"

@@ -59,12 +59,17 @@ def unknown_fields(tree: Mapping[str, Any], kind: type[Struct]) -> Iterator[str]
     yield from (name for name in tree if name not in known)
 
 
+def field_problem(error: msgspec.ValidationError) -> FieldProblem:
+    """Return which field is of another type, and what is wrong with it."""
+    return FieldProblem(*_unknown_field(*field_and_problem(error)))
+
+
 def _invalid(error: msgspec.ValidationError, root: str) -> RefusedError:
-    field, problem = _unknown_field(*field_and_problem(error))
+    found = field_problem(error)
     return RefusedError(
         Reason.INVALID,
         "The request has fields that cannot be used.",
-        problems=(FieldProblem(field or root, problem),),
+        problems=(FieldProblem(found.field or root, found.problem),),
     )
 
 

@@ -109,7 +109,7 @@ def _gateway(
             return await find_credential(connection, digest)
 
     return Gateway(
-        Table((*routes(settings.public_url), *more_routes), OWN),
+        Table((*routes(settings.public_url, settings.pushpilot_prefix), *more_routes), OWN),
         service=service,
         authenticator=Authenticator(find, limiter, clock.monotonic),
         limiter=limiter,

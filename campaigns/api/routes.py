@@ -8,6 +8,9 @@ import msgspec
 from campaigns.adapters.messages import JSON, HttpAnswer
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.own.routes import ROUTES as OWN_ROUTES
+from campaigns.adapters.pushpilot.adapter import PREFIX, PUSHPILOT, PushPilotAdapter
+from campaigns.adapters.pushpilot.routes import ROUTES as PUSHPILOT_ROUTES
+from campaigns.adapters.pushpilot.routes import routes_under
 from campaigns.adapters.pushwoosh.routes import ROUTES as PUSHWOOSH_ROUTES
 from campaigns.adapters.routes import Call, Handler, Route
 from campaigns.adapters.sendpulse.routes import ROUTES as SENDPULSE_ROUTES
@@ -16,6 +19,7 @@ from campaigns.api.openapi import document
 
 ADAPTERS: tuple[tuple[Route, ...], ...] = (
     OWN_ROUTES,
+    PUSHPILOT_ROUTES,
     PUSHWOOSH_ROUTES,
     SENDPULSE_ROUTES,
 )
@@ -23,13 +27,17 @@ ADAPTERS: tuple[tuple[Route, ...], ...] = (
 
 
 @cache
-def routes(public_url: str) -> tuple[Route, ...]:
+def routes(public_url: str, pushpilot_prefix: str = PREFIX) -> tuple[Route, ...]:
     """Return all routes.
 
     Args:
         public_url: Where clients reach the service; the documents name it.
+        pushpilot_prefix: Where the paths of PushPilot's API begin.
     """
     rows = [route for adapter in ADAPTERS for route in adapter]
+    if pushpilot_prefix != PREFIX:
+        moved = routes_under(pushpilot_prefix, PushPilotAdapter(pushpilot_prefix))
+        rows = [*(route for route in rows if route.adapter is not PUSHPILOT), *moved]
     return (*rows, *_documents(rows, public_url))
 
 

@@ -28,6 +28,7 @@ CONTRACT = {
     "DATABASE_POOL": 10,
     "TRUSTED_PROXIES": "",
     "COUNTRY_HEADER": "",
+    "PUSHPILOT_PREFIX": "/pushpilot",
     "DRAIN_TIMEOUT": 20.0,
     "KEEP_IDEMPOTENCY_HOURS": 24,
     "KEEP_ENGAGEMENT_MONTHS": 13,
@@ -165,3 +166,13 @@ def test_neither_wing_warns_of_the_others_variables():
     )
     assert unknown_variables(given) == {PREFIX + "PROT": PREFIX + "PORT"}
     assert unknown_to_the_worker(given) == {}
+
+
+@pytest.mark.parametrize(
+    "path", ["pilot", "/", "/pilot/", "/Pilot", "/a b", "//a", "/{a}", "/v1", "/api/pilot", "/push"]
+)
+def test_pushpilots_paths_must_be_its_own(path):
+    [problem] = refused(PUSHPILOT_PREFIX=path)
+    assert problem.startswith(f"{PREFIX}PUSHPILOT_PREFIX is ")
+    assert "should be a path such as /pushpilot" in problem
+    assert load(PUSHPILOT_PREFIX="/pilot/api-2").pushpilot_prefix == "/pilot/api-2"

@@ -8,6 +8,7 @@ from campaigns.api.routes import ADAPTERS, routes
 
 URL = "https://push.example"
 ROUTES = routes(URL)
+OWN_ROUTES = [route for route in ROUTES if route.adapter is OWN]
 SITE = "/v1/sites/{site}"
 CAMPAIGN = "/v1/campaigns/{campaign}"
 
@@ -42,9 +43,7 @@ CONTRACT = {
 
 def test_the_own_table_is_the_contracts():
     found: dict[str, set[str]] = {}
-    for route in ROUTES:
-        if route.adapter is not OWN:
-            continue
+    for route in OWN_ROUTES:
         found.setdefault(route.path, set()).add(route.method)
     assert found == {path: {*methods.split()} for path, methods in CONTRACT.items()}
 
@@ -79,6 +78,14 @@ def test_no_path_that_browsers_ask_for_looks_like_an_advertisement():
 
 
 def test_the_document_has_every_route():
-    described = document([route for route in ROUTES if route.adapter is OWN], URL)
+    described = document(OWN_ROUTES, URL)
     found = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
-    assert found == {(route.method, route.path) for route in ROUTES if route.adapter is OWN}
+    assert found == {(route.method, route.path) for route in OWN_ROUTES}
+
+
+def test_pushpilots_paths_may_begin_elsewhere():
+    moved = Table(routes(URL, "/other/pilot"), OWN)
+    assert moved.match("GET", "/other/pilot/websites").route.name == "listWebsites"
+    assert moved.adapter("/other/pilot/nothing").name == "pushpilot"
+    assert moved.adapter("/pushpilot/websites") is OWN
+    assert len(moved.routes) == len(ROUTES)
