@@ -14,6 +14,7 @@ from campaigns.adapters.pushpilot.routes import routes_under
 from campaigns.adapters.pushwoosh.routes import ROUTES as PUSHWOOSH_ROUTES
 from campaigns.adapters.routes import Call, Handler, Route
 from campaigns.adapters.sendpulse.routes import ROUTES as SENDPULSE_ROUTES
+from campaigns.adapters.truepush.routes import ROUTES as TRUEPUSH_ROUTES
 from campaigns.api import docs_page
 from campaigns.api.openapi import document
 
@@ -22,6 +23,7 @@ ADAPTERS: tuple[tuple[Route, ...], ...] = (
     PUSHPILOT_ROUTES,
     PUSHWOOSH_ROUTES,
     SENDPULSE_ROUTES,
+    TRUEPUSH_ROUTES,
 )
 """The routes of each platform."""
 
