@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from worker.config import KafkaSettings
-from worker.edges.kafka.client import STOP_LIMIT, connection, within
+from worker.edges.kafka.client import STOP_LIMIT, connection, partitions_of, within
 from worker.records.job import SendJob
 from worker.records.topics import JOBS
 
@@ -52,18 +54,34 @@ async def judge(settings: KafkaSettings, recipients: set[str]) -> Verdict:
 
 async def committed_jobs(settings: KafkaSettings, topic: str = JOBS) -> AsyncIterator[SendJob]:
     """Yield the jobs of a topic up to where it ended when this began."""
-    name = settings.topic_prefix + topic
+    async with _consumer(settings) as consumer:
+        ends = await _ends(consumer, settings.topic_prefix + topic)
+        consumer.assign([*ends])
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=300)).values():
+                for record in records:
+                    yield _decode(record.value)
+
+
+async def ends_of(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Return where each partition of a topic ends."""
+    async with _consumer(settings) as consumer:
+        ends = await _ends(consumer, settings.topic_prefix + topic)
+        return {place.partition: end for place, end in ends.items()}
+
+
+@asynccontextmanager
+async def _consumer(settings: KafkaSettings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
         **connection(settings), isolation_level="read_committed", auto_offset_reset="earliest"
     )
     try:
         await consumer.start()
-        places = [TopicPartition(name, each) for each in await consumer._client._wait_on_metadata(name)]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        while any([await consumer.position(place) < end for place, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=300)).values():
-                for record in records:
-                    yield _decode(record.value)
+        yield consumer
     finally:
         await within(STOP_LIMIT, consumer.stop())
+
+
+async def _ends(consumer: Any, name: str) -> dict[TopicPartition, int]:
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(await partitions_of(consumer, name))
+    return ends

@@ -7,21 +7,18 @@ and exits once all is written. With `--die STEP --at-chunk N` it kills itself at
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from campaigns.launch.markers import FoundMarker
 from campaigns.launch.records import Blueprint, Content, Row, Span, make_jobs
 from campaigns.launch.transaction import ClaimLostError, MarkedWriter
 from campaigns.model.ids import SUBSCRIBER_END
 from campaigns.model.marker import LaunchMarker
 from tests.chaos.campaigns.cursors import LAUNCH, FileCursors
+from tests.chaos.campaigns.fate import Fate, MortalCursors, mortal
 from worker.config import KafkaSettings
 from worker.records.envelope import Publication
 from worker.records.notification import Notification
@@ -66,63 +63,15 @@ def chunk(marker: LaunchMarker, size: int, count: int) -> tuple[list[Publication
     return records, written
 
 
-class Fate:
-    """Decides when this process dies.
-
-    Attributes:
-        chunk: Which chunk since the last claim it is about; 0 during a claim.
-    """
-
-    def __init__(self, step: str | None, chunk_number: int) -> None:
-        self._step, self._chunk = step, chunk_number
-        self.chunk = 0
-
-    def is_at(self, step: str) -> bool:
-        return step == self._step and self.chunk == self._chunk
-
-    def reached(self, step: str) -> None:
-        if self.is_at(step):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class MortalCursors(FileCursors):
-    """May die before and after it keeps a cursor."""
-
-    def __init__(self, file: Path, fate: Fate) -> None:
-        super().__init__(file)
-        self._fate = fate
-
-    async def keep(self, markers: Sequence[FoundMarker]) -> None:
-        self._fate.reached("committed")
-        await super().keep(markers)
-        self._fate.reached("kept")
-
-
 class MortalWriter(MarkedWriter):
-    """May die within a transaction."""
+    """May die within a transaction, and on either side of keeping its cursor."""
 
-    def __init__(self, settings: KafkaSettings, cursors: MortalCursors, fate: Fate) -> None:
-        super().__init__(settings, NAME, SLOT, cursors)
-        self._fate = fate
+    def __init__(self, settings: KafkaSettings, cursors: FileCursors, fate: Fate) -> None:
+        self._fate, self._mortal = fate, MortalCursors(cursors, fate)
+        super().__init__(settings, NAME, SLOT, self._mortal)
 
     def _make_producer(self) -> Any:
-        made = super()._make_producer()
-        begin, commit = made.begin_transaction, made.commit_transaction
-
-        async def begin_transaction() -> None:
-            await begin()
-            self._fate.reached("begun")
-
-        async def commit_transaction() -> None:
-            self._fate.reached("sent")
-            committing = asyncio.ensure_future(commit())
-            if self._fate.is_at("committing"):
-                await asyncio.sleep(random.random() / 20)
-                self._fate.reached("committing")
-            await committing
-
-        made.begin_transaction, made.commit_transaction = begin_transaction, commit_transaction
-        return made
+        return mortal(super()._make_producer(), self._fate, self._mortal)
 
 
 def say(**what: object) -> None:
@@ -133,7 +82,7 @@ def say(**what: object) -> None:
 async def write_all(arguments: argparse.Namespace) -> None:
     settings = KafkaSettings(kafka_bootstrap_servers=arguments.broker, topic_prefix=arguments.prefix)
     fate = Fate(arguments.die, arguments.at_chunk)
-    cursors = MortalCursors(arguments.file, fate)
+    cursors = FileCursors(arguments.file)
     writer = MortalWriter(settings, cursors, fate)
     while cursors.newest().written < arguments.count:
         try:
