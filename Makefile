@@ -73,7 +73,7 @@ setup-bench: $(READY) ## Install what only benchmarks need, and their tests
 bench: setup-bench ## Measure CPU a push against the floor and other senders (ARGS="--sweeps" for more)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--help" for more)
+chaos: $(READY)  ## Kill, freeze and restart everything for minutes, and count (ARGS="--only campaigns", "--help")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fuzz: $(READY)   ## Change valid records as others write them, and feed every decoder (ARGS="--help" for more)

@@ -2,6 +2,10 @@
 
 python -m tests.chaos --only kill             # a single claim: 50 kill -9, and nothing else
 python -m tests.chaos --only join --dynamic   # 50 joins and leaves of a group without static membership
+python -m tests.chaos --only campaigns        # launchers, relays, collectors, PostgreSQL and Apache Kafka
+
+Without --only the campaign service comes last, where there is an Apache Kafka; its own options are those of
+`python -m tests.chaos.campaigns.whole`.
 """
 
 import argparse
@@ -13,8 +17,11 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from tests.chaos.campaigns import plans
+from tests.chaos.campaigns.whole import run_whole
 from tests.chaos.run import TEST_BROKER, Options, Run
 from tests.chaos.schedule import OF_OUR_OWN_KAFKA, Kind
+from tests.harness.requirements import REQUIREMENTS
 
 COUNTS = {
     Kind.KILL: 50,
@@ -38,6 +45,9 @@ SECONDS = {Kind.JOIN: 8.0, Kind.FREEZE: 10.0, Kind.EXPIRE: 50.0, Kind.COMMIT_HAN
 
 SECONDS_OF_OTHERS = 3.0
 
+CAMPAIGNS = "campaigns"
+"""The word for the campaign service in one piece, where everything is killed: a run of its own."""
+
 
 def _name(kind: Kind) -> str:
     return kind.name.lower().replace("_", "-")
@@ -55,7 +65,8 @@ def parsed(arguments: list[str]) -> Options:
     parser.add_argument("--dynamic", action="store_true", help="workers without instance ids")
     parser.add_argument("--rest", type=float, default=1.0, help="mean seconds between two events")
     parser.add_argument("--seconds", type=float, help="length of the campaign")
-    parser.add_argument("--only", nargs="+", choices=[_name(kind) for kind in COUNTS], metavar="KIND")
+    names = [*map(_name, COUNTS), CAMPAIGNS]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="KIND", help=f"of {', '.join(names)}")
     for kind, count in COUNTS.items():
         parser.add_argument(f"--{_name(kind)}", type=int, default=count, metavar="N", help=kind)
     given = parser.parse_args(arguments)
@@ -77,6 +88,7 @@ def parsed(arguments: list[str]) -> Options:
         seconds=given.seconds or max(60.0, sum(each)),
         rest=given.rest,
         static=not given.dynamic,
+        campaigns=CAMPAIGNS in (given.only or [CAMPAIGNS]),
         say=_say,
     )
 
@@ -88,6 +100,18 @@ def _say(line: str) -> None:
 
 def main() -> int:
     options = parsed(sys.argv[1:])
+    right = not options.counts or _run_worker(options)
+    if options.campaigns:
+        missing = REQUIREMENTS["kafka"].missing()
+        if missing and options.counts:
+            _say(f"without the campaign service, which needs Apache Kafka: {', '.join(missing)}")
+        else:
+            right &= run_whole(plans.Options(recipients=options.recipients, seed=options.seed), _say)
+    return 0 if right else 1
+
+
+def _run_worker(options: Options) -> bool:
+    """Run what concerns workers; return whether the guarantee held."""
     folder = Path(tempfile.mkdtemp(prefix="pushmill-chaos-"))
     _say(f"seed {options.seed}; the workers' logs are in {folder}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -97,7 +121,7 @@ def main() -> int:
     problems = verdict.problems()
     for problem in problems:
         _say(f"BROKEN: {problem}")
-    return 1 if problems else 0
+    return not problems
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Options:
         static: Whether workers have instance ids, and so keep their partitions over a restart.
         in_flight: Requests at once, each worker.
         per_record: Recipients in a record.
+        campaigns: Whether the campaign service is put to the test, too.
         say: Called with a line about each event.
     """
 
@@ -60,6 +61,7 @@ class Options:
     static: bool = True
     in_flight: int = 128
     per_record: int = 100
+    campaigns: bool = False
     say: Callable[[str], object] = len
 
 
