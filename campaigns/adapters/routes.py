@@ -164,6 +164,8 @@ class Route:
         token_in_body: Whether the adapter finds the credential in the body, which is then read before that.
         credentials: Whether the page's script calls with credentials, which browsers must hear is right.
             Nothing here looks at cookies.
+        repeat_key: Takes the body; returns the client's own word for this request, so that it can be repeated
+            safely, or None. For platforms that have it there, and not in a header.
     """
 
     adapter: Adapter
@@ -184,6 +186,7 @@ class Route:
     requests_a_minute: int | None = None
     token_in_body: bool = False
     credentials: bool = False
+    repeat_key: Callable[[Any], str | None] | None = None
 
     @property
     def segments(self) -> tuple[str, ...]:

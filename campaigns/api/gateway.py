@@ -20,7 +20,7 @@ from campaigns.api import cross_origin
 from campaigns.api.addresses import counted_as
 from campaigns.api.authentication import Authenticator
 from campaigns.api.idempotency import KEY_MAX, Key, Repeats
-from campaigns.api.limits import FAILED_LOGINS, LOGIN, OPEN, Left, Limiter, per_minute
+from campaigns.api.limits import FAILED_LOGINS, LOGIN, OPEN, Left, Limiter, TooManyError, per_minute
 from campaigns.api.matching import UNKNOWN, Match, Table
 from campaigns.model.credential import Credential
 from campaigns.model.problems import ProblemError
@@ -139,7 +139,7 @@ class Gateway:
             now=now,
             count_ignored=partial(self._count_ignored, route.adapter.name),
         )
-        key = _repeat_key(request, route, credential)
+        key = _repeat_key(route, credential, call)
         if key is None:
             return await self._run_counted(route, call)
         return await self._repeats.once(key, call, partial(_run, route))
@@ -166,10 +166,12 @@ class Gateway:
                 raise
             return None
         credential = await self._authenticator.credential(route.adapter, request, now)
-        left = await self._limiter.take(
-            per_minute(credential.rate or route.requests_a_minute or route.adapter.requests_a_minute),
-            credential.root,
-        )
+        limit = per_minute(credential.rate or route.requests_a_minute or route.adapter.requests_a_minute)
+        try:
+            left = await self._limiter.take(limit, credential.root)
+        except TooManyError as error:
+            headers.update(_rate_headers(route.adapter, error.left))
+            raise
         headers.update(_rate_headers(route.adapter, left))
         credential.scope.require(route.permission)
         return credential
@@ -218,16 +220,22 @@ def _body(request: HttpRequest, route: Route) -> Any:
     return request.body if route.request is bytes else route.adapter.decode_body(request, route.request)
 
 
-def _repeat_key(request: HttpRequest, route: Route, credential: Credential | None) -> Key | None:
-    name = route.adapter.idempotency_header
-    if name is None or route.method != "POST" or credential is None or name not in request.headers:
+def _repeat_key(route: Route, credential: Credential | None, call: Call[Any, Any]) -> Key | None:
+    if route.method != "POST" or credential is None:
         return None
-    text = request.headers[name]
+    text = route.repeat_key(call.body) if route.repeat_key else _repeat_header(route.adapter, call.request)
+    if text is None:
+        return None
     if not (0 < len(text) <= KEY_MAX and text.isascii() and text.isprintable()):
         raise RefusedError(
             Reason.MALFORMED, f"The idempotency key should be 1 to {KEY_MAX} printable characters of ASCII."
         )
     return Key(credential.root, f"{route.method} {route.path}", text)
+
+
+def _repeat_header(adapter: Adapter, request: HttpRequest) -> str | None:
+    name = adapter.idempotency_header
+    return None if name is None else request.headers.get(name)
 
 
 def _rate_headers(adapter: Adapter, left: Left | None) -> Mapping[str, str]:

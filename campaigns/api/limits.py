@@ -53,6 +53,23 @@ class StorageError(RuntimeError):
     """The storage cannot be used at all; the message names the setting, and never its value."""
 
 
+class TooManyError(RefusedError):
+    """Nothing is left.
+
+    Attributes:
+        left: Until when.
+    """
+
+    def __init__(self, left: "Left") -> None:
+        self.left = left
+        seconds = max(1, math.ceil(left.seconds))
+        super().__init__(
+            Reason.TOO_MANY_REQUESTS,
+            f"Too many requests: try again in {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
 class Left(NamedTuple):
     """What a caller has left.
 
@@ -105,7 +122,7 @@ class Limiter:
             self._tell(error)
             return None
         if not fits:
-            raise too_many(left)
+            raise TooManyError(left)
         return left
 
     async def check(self, limit: RateLimitItem, *who: str | int) -> None:
@@ -118,7 +135,7 @@ class Limiter:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if not await self._windows.test(limit, *names):
-                    raise too_many(await self._left(limit, names))
+                    raise TooManyError(await self._left(limit, names))
         except self._away as error:
             self._tell(error)
 
@@ -144,16 +161,6 @@ class Limiter:
         if now - self._told >= AWAY_SECONDS:
             self._told = now
             log.error("cannot count requests; limiting nobody", error=type(error).__name__)
-
-
-def too_many(left: Left) -> RefusedError:
-    """Make the refusal of a caller that has nothing left."""
-    seconds = max(1, math.ceil(left.seconds))
-    return RefusedError(
-        Reason.TOO_MANY_REQUESTS,
-        f"Too many requests: try again in {seconds} s.",
-        headers={"Retry-After": str(seconds)},
-    )
 
 
 class _Memory(MemoryStorage):

@@ -8,6 +8,7 @@ import msgspec
 from campaigns.adapters.messages import JSON, HttpAnswer
 from campaigns.adapters.own.adapter import OWN
 from campaigns.adapters.own.routes import ROUTES as OWN_ROUTES
+from campaigns.adapters.pushary.routes import ROUTES as PUSHARY_ROUTES
 from campaigns.adapters.pushpilot.adapter import PREFIX, PUSHPILOT, PushPilotAdapter
 from campaigns.adapters.pushpilot.routes import ROUTES as PUSHPILOT_ROUTES
 from campaigns.adapters.pushpilot.routes import routes_under
@@ -20,6 +21,7 @@ from campaigns.api.openapi import document
 
 ADAPTERS: tuple[tuple[Route, ...], ...] = (
     OWN_ROUTES,
+    PUSHARY_ROUTES,
     PUSHPILOT_ROUTES,
     PUSHWOOSH_ROUTES,
     SENDPULSE_ROUTES,

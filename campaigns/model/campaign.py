@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from campaigns.model.problems import ConflictError
+from campaigns.model.problems import ConflictError, StatusError
 from campaigns.model.recurrence import Recurrence, next_moment
 from campaigns.model.site import TrackClicks
 from campaigns.model.target import Target
@@ -186,13 +186,13 @@ def require(campaign: Campaign, action: Action) -> None:
     """Insist that an action is possible in a campaign's status.
 
     Raises:
-        ConflictError: It is not; says in which it would be.
+        StatusError: It is not; says in which it would be.
     """
     # What recurs is changed while it is paused, too: nothing of it is launched meanwhile.
     is_at_rest = campaign.recurrence is not None and campaign.status is CampaignStatus.PAUSED
     if campaign.status not in POSSIBLE[action] and not (action is Action.EDIT and is_at_rest):
         needed = ", ".join(status for status in CampaignStatus if status in POSSIBLE[action])
-        raise ConflictError(f"The campaign is {campaign.status}; to {action} it, it must be one of {needed}.")
+        raise StatusError(f"The campaign is {campaign.status}; to {action} it, it must be one of {needed}.")
 
 
 def moved(campaign: Campaign, status: CampaignStatus, now: datetime) -> Campaign:

@@ -56,6 +56,10 @@ class ConflictError(ProblemError):
     """The request is right, but not in the state that things are in."""
 
 
+class StatusError(ConflictError):
+    """Something cannot be done with a thing in its status; the detail names those that it needs."""
+
+
 class ForbiddenError(ProblemError):
     """The caller is known, and may not do this."""
 

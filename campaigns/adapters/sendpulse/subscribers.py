@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from campaigns.adapters.devices import browser_name, system_name
 from campaigns.adapters.routes import Call
 from campaigns.adapters.sendpulse.dates import read_since, read_until, said
 from campaigns.adapters.sendpulse.websites import TYPES
@@ -21,10 +22,6 @@ from campaigns.operations.switching import switch_subscriber
 
 STATUSES = {SubscriberStatus.ACTIVE: 1, SubscriberStatus.UNSUBSCRIBED: 6}
 """SendPulse's numbers; any other is 0, which is off."""
-
-# As SendPulse's answers write them; a word that is not here is written with a capital.
-BROWSERS = {"samsung": "Samsung Internet", "uc": "UC Browser", "yandex": "Yandex Browser"}
-SYSTEMS = {"macos": "Mac OS X", "ios": "iOS", "chromeos": "Chrome OS"}
 
 
 class SubscriptionsQuery(ListQuery, frozen=True, kw_only=True):
@@ -108,19 +105,15 @@ def _subscription(subscriber: Subscriber, registry: Mapping[str, Attribute], zon
     values = (profile.attributes or {}).items()
     return Subscription(
         id=subscriber.id,
-        browser=_word(BROWSERS, profile.device.browser),
+        browser=browser_name(profile.device.browser) or "",
         lang=(profile.language or "").partition("-")[0],
-        os=_word(SYSTEMS, profile.device.os),
+        os=system_name(profile.device.os) or "",
         country_code=profile.country or "",
         city=profile.city or "",
         variables=[_variable(registry[name], value) for name, value in values if name in registry],
         subscription_date=said(subscriber.created_at, zone),
         status=STATUSES.get(subscriber.status, 0),
     )
-
-
-def _word(words: Mapping[str, str], word: str | None) -> str:
-    return words.get(word, word[:1].upper() + word[1:]) if word else ""
 
 
 def _variable(attribute: Attribute, value: AttributeValue) -> VariableValue:

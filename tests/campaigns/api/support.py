@@ -109,6 +109,14 @@ ROUTES = (
     route("DELETE", "/v1/sites/{site}", nothing, permission=Permission.SITES, status=204),
     route("POST", "/v1/open", take, request=bytes, media_types=("text/plain",), origin=is_shop),
     route("POST", "//twice", nothing),
+    route(
+        "POST",
+        "/v1/repeated",
+        create,
+        permission=Permission.SEND,
+        request=Notice,
+        repeat_key=lambda notice: notice.title if notice.count else None,
+    ),
     route("POST", "/v1/login", log_in, request=bytes, media_types=(), limit="login"),
 )
 

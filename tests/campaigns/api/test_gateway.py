@@ -193,6 +193,8 @@ async def test_a_credential_has_so_many_requests_a_minute():
     assert statuses == [200] * 600 + [429]
     refused = await world.ask("GET", "/v1/sites/site_7", token=READER)
     assert 0 < int(refused.answer.headers["Retry-After"]) <= 60
+    assert refused.answer.headers["RateLimit-Limit"] == "600"
+    assert refused.answer.headers["RateLimit-Remaining"] == "0"
     assert said(refused)["type"] == "/docs#too-many-requests"
     assert (await world.ask("GET", "/v1/sites/site_7", token=KEY)).answer.status == 200
 
@@ -274,6 +276,15 @@ async def test_a_repeat_is_answered_as_the_first_time(world):
     assert (again.answer.status, again.answer.body) == (first.answer.status, first.answer.body)
     assert again.answer.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.answer.headers
+
+
+async def test_a_platform_may_have_its_key_in_the_body(world):
+    body = {"title": "a", "count": 1}
+    first = await world.ask("POST", "/v1/repeated", body)
+    again = await world.ask("POST", "/v1/repeated", body, idempotency_key="is not asked for")
+    assert (again.answer.body, world.service.made) == (first.answer.body, ["a"])
+    await world.ask("POST", "/v1/repeated", {"title": "a"})
+    assert world.service.made == ["a", "a"], "without a word of its own, it is another request"
 
 
 async def test_the_same_key_with_another_request_is_refused(world):

@@ -13,7 +13,7 @@ from campaigns.model.campaign_filter import CampaignFilter
 from campaigns.model.ids import Kind, LaunchId
 from campaigns.model.problems import NotFoundError
 from campaigns.model.scope import Scope
-from campaigns.model.target import Everyone
+from campaigns.model.target import Everyone, Tagged
 from campaigns.operations.aliases import take_over
 from campaigns.operations.announcing import announce_attribute
 from campaigns.operations.audience import few_members
@@ -37,6 +37,8 @@ from campaigns.operations.credentials import CredentialDraft, create_credential,
 from campaigns.operations.devices import find_devices
 from campaigns.operations.importing import export_page, import_lines
 from campaigns.operations.listing import Window, all_campaigns, all_subscribers
+from campaigns.operations.revising import pause_running, revise_campaign
+from campaigns.operations.searching import any_of, find_subscribers
 from campaigns.operations.segments import (
     SegmentChanges,
     create_segment,
@@ -133,6 +135,9 @@ CALLS = {
     find_devices: lambda a: (a.site, ["w-1"]),
     withdraw_campaign: lambda a: (a.launched, NOW),
     sending_to: lambda a: (a.site,),
+    any_of: lambda a: (a.site, [Tagged(("x",))]),
+    pause_running: lambda a: (a.launched, NOW),
+    revise_campaign: lambda a: (a.campaign, lambda _site, _old: CampaignChanges(name="x"), NOW),
     get_campaign: lambda a: (a.campaign,),
     edit_campaign: lambda a: (a.campaign, CampaignChanges(name="x"), LATER),
     copy_campaign: lambda a: (a.campaign, NOW),
@@ -161,6 +166,7 @@ WITH_NAMES = {
     check_recurrence: lambda a: ((a.campaign,), {"recurs": False}),
     get_subscribers: lambda a: ((a.site,), {"after": -1, "limit": 9}),
     get_campaigns: lambda a: ((a.site,), {"limit": 9}),
+    find_subscribers: lambda a: ((a.site,), {"limit": 9}),
     all_campaigns: lambda a: ((Window(0, 9),), {"site": a.site}),
     switch_subscriber: lambda a: ((a.subscriber, LATER), {"on": False}),
     import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),

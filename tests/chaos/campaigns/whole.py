@@ -220,6 +220,7 @@ class WholeRun:
 
     async def _until_all_is_read(self, stage: Stage) -> None:
         """Wait until collectors have read every outcome, repeats too."""
+
         async def is_read() -> bool:
             ends = await ends_of(stage.settings, OUTCOMES)
             rows = await stage.ask(NEXT, stage.settings.topic_prefix + OUTCOMES)

@@ -67,7 +67,7 @@ async def test_a_subscriber_is_told_as_clients_know_it(api, site):
         "id": came.number,
         "browser": "Chrome",
         "lang": "ru",
-        "os": "Mac OS X",
+        "os": "macOS",
         "country_code": "UA",
         "city": "",
         "subscription_date": "2026-11-21 09:00:00",
