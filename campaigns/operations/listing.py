@@ -14,7 +14,7 @@ from campaigns.model.subscriber import Subscriber
 from campaigns.operations.finding import the_site
 from campaigns.operations.service import Service
 from campaigns.store.accounts import zone_of_account
-from campaigns.store.campaigns import list_campaigns_of_account
+from campaigns.store.campaigns import count_campaigns_of_site, list_campaigns_of_account
 from campaigns.store.sites import count_sites, list_sites_by_offset
 from campaigns.store.subscriber_offsets import list_subscribers_by_offset
 
@@ -63,6 +63,21 @@ async def all_campaigns(
             offset=window.offset,
             limit=window.limit,
         )
+
+
+async def count_all_campaigns(
+    scope: Scope, service: Service, site: int, *, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Count the campaigns of a site that `all_campaigns` lists.
+
+    Raises:
+        ForbiddenError: The credential may not.
+        NotFoundError: There is no such site.
+    """
+    scope.require(Permission.READ)
+    async with service.begin() as connection:
+        await the_site(connection, scope, site)
+        return await count_campaigns_of_site(connection, scope, site, since=since, until=until)
 
 
 async def all_sites(scope: Scope, service: Service, window: Window) -> list[Site]:

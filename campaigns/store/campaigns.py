@@ -66,6 +66,12 @@ WHERE site.account = $1 AND ($2::bigint IS NULL OR site.id = $2) AND ($3::bigint
     AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5) AND NOT discarded
 ORDER BY campaign.id DESC OFFSET $6 LIMIT $7
 """
+COUNT_OF_SITE = """
+SELECT count(*) FROM campaign JOIN site ON site.id = campaign.site
+WHERE site.account = $1 AND ($2::bigint IS NULL OR site.id = $2) AND site.id = $3
+    AND ($4::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) >= $4)
+    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5)
+"""
 # Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
 DUE_TO_CHANGE = """
 SELECT campaign.*, site.account FROM campaign JOIN site ON site.id = campaign.site
@@ -149,6 +155,14 @@ async def list_campaigns_of_account(
         LIST_OF_ACCOUNT, scope.account, scope.site, site, since, until, offset, limit
     )
     return [read_campaign(row) for row in rows]
+
+
+async def count_campaigns_of_site(
+    connection: Connection, scope: Scope, site: int, *, since: datetime | None, until: datetime | None
+) -> int:
+    """Count a site's campaigns; the times are those of `list_campaigns_of_account`."""
+    number: int = await connection.fetchval(COUNT_OF_SITE, scope.account, scope.site, site, since, until)
+    return number
 
 
 async def find_due_campaign(

@@ -59,7 +59,9 @@ class Answer(Struct, frozen=True):
     response: object = None
 
 
-class _Login(Struct, frozen=True):
+class Login(Struct, frozen=True):
+    """Where a body has the token."""
+
     auth: Any = None
 
 
@@ -86,7 +88,7 @@ class PushwooshAdapter:
         Raises:
             RefusedError: There is none, or the body is not JSON.
         """
-        given = _decode(request.body, Envelope[_Login]).request.auth if request.body else None
+        given = _decode(request.body, Envelope[Login]).request.auth if request.body else None
         token = given if isinstance(given, str) and given else header_token(request)
         if not token:
             raise RefusedError(Reason.UNAUTHENTICATED, NO_TOKEN)

@@ -5,13 +5,23 @@ Source of the calls: the platform's pages of its API, by the name of each; `seed
 
 from typing import Any
 
-from campaigns.adapters.pushwoosh import applications, filters, messages, presets, statistics, tag_lists
+from campaigns.adapters.pushwoosh import (
+    applications,
+    filters,
+    message_lists,
+    messages,
+    presets,
+    statistics,
+    tag_lists,
+)
 from campaigns.adapters.pushwoosh.adapter import PUSHWOOSH
 from campaigns.adapters.pushwoosh.applications import ApplicationRequest
 from campaigns.adapters.pushwoosh.device_routes import DEVICE_ROUTES
 from campaigns.adapters.pushwoosh.filters import CompileRequest, FilterRequest
+from campaigns.adapters.pushwoosh.message_lists import CodeRequest, ListRequest
 from campaigns.adapters.pushwoosh.messages import CreateMessageRequest, MessageRequest
 from campaigns.adapters.pushwoosh.presets import PresetName, PresetRequest
+from campaigns.adapters.pushwoosh.second_adapter import SECOND
 from campaigns.adapters.pushwoosh.statistics import ResultsRequest
 from campaigns.adapters.pushwoosh.tag_lists import TagRequest
 from campaigns.adapters.refusals import Reason, RefusedError
@@ -93,7 +103,60 @@ LEFT_OUT = tuple(
     )
 )
 
+
+def _second(
+    name: str, path: str, handle: Handler, permission: Permission, *, request: Any, summary: str
+) -> Route:
+    return Route(
+        adapter=SECOND,
+        name=name,
+        method="POST",
+        path=path,
+        handle=handle,
+        summary=summary,
+        permission=permission,
+        request=request,
+        media_types=(),
+        token_in_body=True,
+    )
+
+
+SECOND_ROUTES = (  # message-statistics, statistics-api-v2, messaging-api-v2
+    _second(
+        "messages:list",
+        "/api/v2/messages:list",
+        message_lists.list_all,
+        _P.READ,
+        request=ListRequest,
+        summary="List an application's messages.",
+    ),
+    _second(
+        "totalsByIntervals",
+        "/api/v2/statistics/messages/totalsByIntervals",
+        message_lists.totals,
+        _P.READ,
+        request=CodeRequest,
+        summary="Tell what came of a message.",
+    ),
+    _second(
+        "cancel",
+        "/messaging/v2/cancel",
+        message_lists.cancel,
+        _P.SEND,
+        request=CodeRequest,
+        summary="Cancel a message.",
+    ),
+    _second(
+        "notify",
+        "/messaging/v2/notify",
+        not_here,
+        _P.SEND,
+        request=dict[str, Any],
+        summary="Say that this is not known here.",
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     *(*MESSAGES, *STATISTICS, *APPLICATIONS, *FILTERS, *TAGS, *PRESETS),
-    *(*LEFT_OUT, *DEVICE_ROUTES),
+    *(*LEFT_OUT, *DEVICE_ROUTES, *SECOND_ROUTES),
 )

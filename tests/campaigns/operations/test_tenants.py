@@ -39,6 +39,7 @@ from campaigns.operations.importing import export_page, import_lines
 from campaigns.operations.listing import Window, all_campaigns, all_subscribers
 from campaigns.operations.revising import pause_running, revise_campaign
 from campaigns.operations.searching import any_of, find_subscribers
+from campaigns.operations.listing import Window, all_campaigns, all_subscribers, count_all_campaigns
 from campaigns.operations.segments import (
     SegmentChanges,
     create_segment,
@@ -132,6 +133,7 @@ CALLS = {
     create_and_launch: lambda a: (a.site, DRAFT, NOW),
     create_and_launch_all: lambda a: (a.site, [DRAFT], NOW),
     announce_attribute: lambda a: (a.site, "x", Type.TEXT),
+    count_all_campaigns: lambda a: (a.site,),
     find_devices: lambda a: (a.site, ["w-1"]),
     withdraw_campaign: lambda a: (a.launched, NOW),
     sending_to: lambda a: (a.site,),

@@ -7,6 +7,7 @@ import pytest
 
 from campaigns.adapters.pushwoosh.adapter import DEVICES, PUSHWOOSH
 from campaigns.adapters.pushwoosh.routes import ROUTES
+from campaigns.adapters.pushwoosh.second_adapter import SECOND
 from campaigns.model.scope import Permission
 from tests.campaigns.adapters.own.support import SHOP
 from tests.campaigns.adapters.pushwoosh.calls import (
@@ -40,7 +41,7 @@ async def codes(api):
 
 def test_every_route_is_documented_and_every_documented_call_has_one():
     named = {each.method for each in (*SERVER_CALLS, *DEVICE_CALLS)} | {*REFUSED_CALLS}
-    assert {route.name for route in ROUTES} == named
+    assert {route.name for route in ROUTES if route.adapter is not SECOND} == named
 
 
 @pytest.mark.parametrize("documented", SERVER_CALLS, ids=lambda each: each.method)
