@@ -3,13 +3,19 @@
 Decides the members of each form; knows no recipient. Values of variables go in as they are, in URLs, too.
 """
 
+import re
 from typing import Any
 
 from campaigns.model.clicks import TOKEN
 from worker.records.notification import Action, Notification
 from worker.records.values import encode_json
 
+INSTEAD = "data"
+"""The member that this worker reads in place of all others, where there is one."""
+
 _BUTTONS = 2
+_ENTITY = re.compile("&(?=(?:amp|lt|gt|quot|#39);)")
+"""What this worker would take for the beginning of an entity in a URL."""
 
 
 def pushwoosh_payload(content: Notification) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def pushwoosh_payload(content: Notification) -> dict[str, Any]:
         "p": TOKEN,
         "header": content.title,
         "body": content.body,
-        "l": content.url,
+        "l": _ENTITY.sub("&amp;", content.url),
         "i": content.icon,
         "image": content.image,
         "badge": content.badge,
@@ -41,7 +47,8 @@ def pushwoosh_payload(content: Notification) -> dict[str, Any]:
         "dir": content.dir,
     }
     given = {name: value for name, value in members.items() if value is not None}
-    return {**(root if isinstance(root, dict) else {}), **given}
+    below = root if isinstance(root, dict) else {}
+    return {**{name: value for name, value in below.items() if name != INSTEAD}, **given}
 
 
 ROOT = "pushwoosh_root"

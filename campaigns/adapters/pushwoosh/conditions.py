@@ -38,7 +38,7 @@ OPERATORS = {
 TAG_MAX = 255
 VALUES_MAX = 1_000
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,10})?")
-_DAYS_AGO = re.compile(r"([0-9]{1,5}) days? ago", re.IGNORECASE)
+_DAYS_AGO = re.compile(r"([0-9]{1,12}) days? ago", re.IGNORECASE)
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2})(?::[0-9]{2})?)?")
 _DAY = timedelta(days=1)
 _MOMENTS = frozenset(SYSTEM[tag] for tag in ("First Install", "Last Application Open"))
@@ -181,7 +181,7 @@ def _absolute(value: Scalar, now: datetime | None, field: str) -> Scalar:
         return value
     if now is None:
         raise refused(field, "cannot count days from a moment that is not known yet; give a date")
-    return f"{_ago(now, int(match[1]), field):%Y-%m-%d}"
+    return _ago(now, int(match[1]), field).date().isoformat()
 
 
 def _ago(now: datetime, days: int, field: str) -> datetime:

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from campaigns.model.payloads import ROOT, pushwoosh_payload
 from worker.push.message import compile_message
 from worker.records.job import SendJob
@@ -11,6 +13,7 @@ URL = "https://shop.example/a"
 
 def test_each_member_stands_where_the_sdk_reads_it():
     actions = [Action(name, name.upper(), f"{URL}/{name}") for name in "abc"]
+    below = {"silent_hours": "no", "header": "lost", "data": {"body": "instead"}}
     content = Notification(
         "Sale",
         URL,
@@ -19,7 +22,7 @@ def test_each_member_stands_where_the_sdk_reads_it():
         image="https://shop.example/p.png",
         actions=actions,
         require_interaction=True,
-        data={"sku": 7, "pushmill": {"mine": 1}, ROOT: {"silent_hours": "no", "header": "lost"}},
+        data={"sku": 7, "pushmill": {"mine": 1}, ROOT: below},
     )
     assert pushwoosh_payload(content) == {
         "p": "{{t}}",
@@ -33,6 +36,18 @@ def test_each_member_stands_where_the_sdk_reads_it():
         "requireInteraction": True,
         "silent_hours": "no",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        (f"{URL}?a=1&b=2", f"{URL}?a=1&b=2"),
+        (f"{URL}?a=1&amp;b=2", f"{URL}?a=1&amp;amp;b=2"),
+        (f"{URL}?a=1&lt;=2&copy=3", f"{URL}?a=1&amp;lt;=2&copy=3"),
+    ],
+)
+def test_a_link_is_what_it_was_once_entities_are_undone(url, link):
+    assert pushwoosh_payload(Notification("Sale", url))["l"] == link
 
 
 def test_what_is_not_given_is_left_out():
