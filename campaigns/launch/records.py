@@ -268,7 +268,9 @@ def _variables(blueprint: Blueprint, members: Sequence[Row]) -> Sequence[Variabl
 
 def _shown(blueprint: Blueprint, attributes: Mapping[str, Any]) -> Variables:
     shown = {name: _scalar(attributes[name]) for name in blueprint.variables if name in attributes}
-    return shown | formatted(blueprint.formatted, attributes) if blueprint.formatted else shown
+    if blueprint.formatted:
+        shown.update(formatted(blueprint.formatted, attributes))
+    return shown
 
 
 def _scalar(value: Any) -> Scalar | None:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from campaigns.model.campaign import LATEST_ZONE
 from campaigns.model.ids import Kind, LaunchId, read, read_launch, spell
 from campaigns.model.launch import Launch, NewLaunch
+from campaigns.model.plan_problems import LATEST_ZONE
 from campaigns.model.problems import ProblemError
 from campaigns.model.site import TrackClicks
 from campaigns.model.target import parse_target, target_tree

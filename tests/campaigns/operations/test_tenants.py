@@ -36,10 +36,9 @@ from campaigns.operations.creating import create_and_launch, create_and_launch_a
 from campaigns.operations.credentials import CredentialDraft, create_credential, delete_credential
 from campaigns.operations.devices import find_devices
 from campaigns.operations.importing import export_page, import_lines
-from campaigns.operations.listing import Window, all_campaigns, all_subscribers
+from campaigns.operations.listing import Window, all_campaigns, all_subscribers, count_all_campaigns
 from campaigns.operations.revising import pause_running, revise_campaign
 from campaigns.operations.searching import any_of, find_subscribers
-from campaigns.operations.listing import Window, all_campaigns, all_subscribers, count_all_campaigns
 from campaigns.operations.segments import (
     SegmentChanges,
     create_segment,
