@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.model.campaign import STRETCH_MAX, Campaign, CampaignStatus, Plan
+from campaigns.model.campaign import Campaign, CampaignStatus, Plan
 from campaigns.model.launch import (
     GRACE,
     Launch,
@@ -18,6 +18,7 @@ from campaigns.model.launch import (
     send_of,
     stretch_of,
 )
+from campaigns.model.plan_problems import STRETCH_MAX
 from campaigns.model.problems import ConflictError
 from campaigns.model.site import Defaults, TrackClicks
 from campaigns.model.target import Everyone, Subscribers
