@@ -166,6 +166,7 @@ class Route:
             Nothing here looks at cookies.
         repeat_key: Takes the body; returns the client's own word for this request, so that it can be repeated
             safely, or None. For platforms that have it there, and not in a header.
+        say_again: Takes the first answer; returns what a repeat is answered. None: the same.
     """
 
     adapter: Adapter
@@ -187,6 +188,7 @@ class Route:
     token_in_body: bool = False
     credentials: bool = False
     repeat_key: Callable[[Any], str | None] | None = None
+    say_again: Callable[[HttpAnswer], HttpAnswer] | None = None
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from campaigns.adapters.routes import Adapter, Call, Route
 from campaigns.api import cross_origin
 from campaigns.api.addresses import counted_as
 from campaigns.api.authentication import Authenticator
-from campaigns.api.idempotency import KEY_MAX, Key, Repeats
+from campaigns.api.idempotency import KEY_MAX, REPLAYED, Key, Repeats
 from campaigns.api.limits import FAILED_LOGINS, LOGIN, OPEN, Left, Limiter, TooManyError, per_minute
 from campaigns.api.matching import UNKNOWN, Match, Table
 from campaigns.model.credential import Credential
@@ -142,7 +142,9 @@ class Gateway:
         key = _repeat_key(route, credential, call)
         if key is None:
             return await self._run_counted(route, call)
-        return await self._repeats.once(key, call, partial(_run, route))
+        answer = await self._repeats.once(key, call, partial(_run, route))
+        is_repeat = answer.headers.keys() >= REPLAYED.keys()
+        return route.say_again(answer) if is_repeat and route.say_again else answer
 
     async def _run_counted(self, route: Route, call: Call[Any, Any]) -> HttpAnswer:
         """Run a call; one that logs in is counted if it fails."""

@@ -36,7 +36,8 @@ Target = Annotated[
 Condition = Annotated[
     Json,
     Meta(
-        description='{"and": […]}, {"or": […]}, {"not": …} or {"field": …, "op": …, "value": …}.',
+        description='{"and": […]}, {"or": […]}, {"not": …} or {"field": …, "op": …, "value": …}. With '
+        '"ignore_case": true, an attribute is compared as text, A to Z as a to z.',
         examples=[{"field": "tag", "op": "eq", "value": "news"}],
     ),
 ]

@@ -40,6 +40,7 @@ SENDS = (
         request=SendRequest,
         answer=SendAnswer,
         repeat_key=sends.repeat_key,
+        say_again=sends.say_again,
     ),
 )
 

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
+from campaigns.adapters.messages import HttpAnswer
 from campaigns.adapters.pushary.campaigns import content_fields
 from campaigns.adapters.pushary.wire import PLATFORM, Part, content_of, in_their_words, target_part
 from campaigns.adapters.routes import Call
@@ -58,19 +60,27 @@ class Limits(Struct, frozen=True):
 
 
 class SendAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a send has begun; `sent` is how many it is for."""
+    """What a send has begun, or had begun before; `sent` is how many it is for."""
 
     success: bool = True
     campaign_id: str
     status: str = "queued"
     queued: int
     sent: int
+    duplicate: bool = False
     limits: Limits = Limits()
 
 
 def repeat_key(body: SendRequest) -> str | None:
     """Return the client's own word for a send."""
     return body.idempotency_key
+
+
+def say_again(answer: HttpAnswer) -> HttpAnswer:
+    """Return what a repeated send is answered: the same, and that it is a repeat."""
+    first = msgspec.json.decode(answer.body, type=SendAnswer)
+    body = msgspec.json.encode(msgspec.structs.replace(first, duplicate=True))
+    return HttpAnswer(answer.status, body, answer.media_type, answer.headers)
 
 
 async def send(call: Call[Any, SendRequest]) -> SendAnswer:

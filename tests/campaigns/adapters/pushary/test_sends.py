@@ -64,7 +64,8 @@ async def test_a_repeat_with_the_same_key_sends_nothing(api, people):
     body = {**NOTICE, "idempotencyKey": "order-7"}
     first = await api.call("POST", "/send", body)
     handled = await api.ask("POST", f"{BASE}/send", body)
-    assert said(handled) == first
+    assert first["duplicate"] is False
+    assert said(handled) == {**first, "duplicate": True}
     assert handled.answer.headers["Idempotency-Replayed"] == "true"
     async with api.database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM launch") == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from campaigns.adapters.sendpulse.tokens import TokenAnswer, TokenRequest
 from campaigns.model.credential import ACCESS_TOKEN_LIFE
 from campaigns.model.scope import Permission
 from campaigns.operations.credentials import delete_credential
@@ -82,4 +83,8 @@ async def test_another_grant_is_refused(api):
 
 async def test_secrets_are_in_no_repr(api):
     handled = await api.log_in_with(*api.client)
-    assert api.client[1] not in repr(handled)
+    issued = said(handled)["access_token"]
+    assert issued not in repr(handled)
+    assert issued not in repr(TokenAnswer(access_token=issued, expires_in=1))
+    asked = TokenRequest(grant_type="x", client_id="x", client_secret="secret")
+    assert "secret" not in repr(asked)
