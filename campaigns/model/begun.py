@@ -43,6 +43,7 @@ class LaunchBegun(Struct, frozen=True, kw_only=True, omit_defaults=True):
         topic: RFC 8030 section 5.4.
         track_clicks: How clicks are counted.
         targeted: Recipients at the start.
+        translations: What is shown to subscribers of a language instead, by its tag in lower case.
         zone: The site's, as it was: where subscribers without a zone are.
     """
 
@@ -62,6 +63,7 @@ class LaunchBegun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str | None = None
     track_clicks: TrackClicks = TrackClicks.PAGE
     targeted: Count = 0
+    translations: dict[str, Notification] = {}
     zone: str
 
 
@@ -107,6 +109,7 @@ def begun(launch: Launch, zone: str) -> LaunchBegun:
         topic=launch.topic,
         track_clicks=launch.track_clicks,
         targeted=launch.targeted,
+        translations=launch.translations,
         zone=zone,
     )
 

@@ -99,10 +99,12 @@ class Markers:
 
     def _take_marker(self, launch: LaunchId, value: bytes, offset: int) -> None:
         try:
-            self.placed[launch] = Placed(decode_launch_marker(value), offset)
+            marker = decode_launch_marker(value)
         except RecordError:  # another program's
             return
-        self.named.add(launch)
+        if marker.launch_id == str(launch):
+            self.placed[launch] = Placed(marker, offset)
+            self.named.add(launch)
 
     def _take_batch(self, value: bytes) -> None:
         try:

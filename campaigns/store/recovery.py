@@ -38,10 +38,10 @@ FROM pg_get_serial_sequence($1, 'id') AS name
 # Of a campaign that is gone, a launch without one remains, for what is counted of it.
 ENTER = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
-    stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, zone, last_due_at, created_at,
-    wanted_at)
+    stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, translations, zone, last_due_at,
+    created_at, wanted_at)
 SELECT $1::bigint, $1::bigint % 16, $2, site.id, (SELECT id FROM campaign WHERE id = $4 AND site = $3), $5,
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $8, $8
+    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $8, $8
 FROM site WHERE site.id = $3
 ON CONFLICT DO NOTHING
 RETURNING campaign
@@ -132,7 +132,7 @@ async def enter_launch(connection: Connection, restored: Restored) -> bool:
         ENTER,
         *(*restored.launch_id, new.site, new.campaign, new.moment, new.content, target_tree(new.target)),
         *(new.start_at, new.local_time, new.stretch_time, new.ttl, new.ends_at, new.urgency, new.topic),
-        *(new.track_clicks, new.targeted, restored.zone, restored.last_due_at),
+        *(new.track_clicks, new.targeted, new.translations, restored.zone, restored.last_due_at),
     )
     if row is not None and row["campaign"] is not None:
         await connection.execute(QUEUE, row["campaign"])

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from campaigns.model.begun import begun, begun_key, read_begun
+from campaigns.model.begun import LaunchBegun, begun, begun_key, read_begun
 from campaigns.model.condition import Comparison, Op
 from campaigns.model.ids import LaunchId, read_launch
 from campaigns.model.launch import Launch, LaunchState, NewLaunch
@@ -33,6 +33,7 @@ FIELDS = {
     "topic": "sale",
     "track_clicks": TrackClicks.NONE,
     "targeted": 12,
+    "translations": {"de": Notification("Hallo {{name|du}}", "https://shop.example/de")},
 }
 
 
@@ -60,6 +61,12 @@ def test_a_launch_is_read_as_it_began(fields):
     assert (restored.launch_id, restored.zone) == (LaunchId(3, "abcdefgh"), "Asia/Tokyo")
     for name in NewLaunch.__struct_fields__:
         assert getattr(restored.new, name) == getattr(launch, name), name
+
+
+def test_nothing_of_a_launch_is_left_out():
+    spelled = {"nonce", "site", "campaign"}  # in its id and those of others
+    assert {*NewLaunch.__struct_fields__} - {*LaunchBegun.__struct_fields__} == spelled
+    assert {*NewLaunch.__struct_fields__} == {*FIELDS, "local_time"}
 
 
 def test_the_last_recipient_is_due_when_the_stretch_ends_wherever_it_began_last():

@@ -52,7 +52,11 @@ def test_small_sends_are_named_by_batches():
 def test_what_others_have_written_is_passed_over():
     read = markers(
         *((None, b"{}"), (b"launch_9_abcdefgh", None), (b"launch_9_abcdefgh", b"{"), (b"\xff", b"{}")),
-        *((b"elsewhere", b"[]"), (begun_key("launch_9_abcdefgh").encode(), b"{}")),
+        *(
+            (b"elsewhere", b"[]"),
+            (b"launch_9_abcdefgh", marker(THREE)[1]),
+            (begun_key("launch_9_abcdefgh").encode(), b"{}"),
+        ),
     )
     assert (read.named, read.restored) == (set(), {})
 

@@ -96,7 +96,17 @@ async def test_a_launch_is_entered_as_it_began_and_its_campaign_does_not_begin_a
         *(str(THREE), campaign, -1),
         "Asia/Tokyo",
     )
-    for name in ("moment", "content", "target", "start_at", "stretch_time", "ttl", "ends_at", "topic"):
+    for name in (
+        "moment",
+        "content",
+        "target",
+        "start_at",
+        "stretch_time",
+        "ttl",
+        "ends_at",
+        "topic",
+        "translations",
+    ):
         assert getattr(launch, name) == getattr(there.new, name), name
     assert (launch.created_at, launch.last_due_at) == (there.new.start_at, there.last_due_at)
 
