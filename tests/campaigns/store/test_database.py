@@ -46,6 +46,17 @@ async def test_a_transaction_is_kept_or_rolled_back(database):
         assert await connection.fetchval("SELECT count(*) FROM kept") == 0
 
 
+async def test_a_connection_is_given_back_without_another_word_to_the_server(database):
+    async with database.connection() as connection:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+    other = await connect(database._url)
+    try:
+        statement = "SELECT query FROM pg_stat_activity WHERE pid = $1"
+        assert await other.fetchval(statement, pid) == "SELECT pg_backend_pid()"
+    finally:
+        await other.close()
+
+
 async def test_connections_are_counted(database):
     assert database.connections == {"idle": 0, "used": 0}
     async with database.connection():
