@@ -9,7 +9,7 @@ from campaigns.model.ids import LaunchId, read_launch
 from campaigns.model.launch import Launch, LaunchState, NewLaunch
 from campaigns.model.marker import relay_key
 from campaigns.model.site import TrackClicks
-from campaigns.model.target import Everyone, ExternalIds, Meeting, Subscribers, Tagged
+from campaigns.model.target import Among, Everyone, ExternalIds, Meeting, Subscribers, Tagged
 from worker.records.control import State
 from worker.records.job import Urgency
 from worker.records.notification import Notification
@@ -52,6 +52,7 @@ def launch_of(**fields) -> Launch:
         {"target": ExternalIds(("ann", "bob"))},
         {"target": Tagged(("a", "b"))},
         {"target": Meeting(Comparison("created_at", Op.GT, NOW))},
+        {"target": Among(Subscribers((1, 2)), Comparison("created_at", Op.GT, NOW))},
     ],
     ids=lambda fields: ", ".join(fields) or "usual",
 )
