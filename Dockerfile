@@ -25,11 +25,11 @@ FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="pushmill" \
       org.opencontainers.image.description="High-throughput Web Push delivery worker" \
       org.opencontainers.image.licenses="Apache-2.0"
-# The two folders are for volumes: a new one takes the owner that it finds here.
+# The folders are for volumes: a new one takes the owner that it finds here.
 RUN pip uninstall --yes --quiet --root-user-action=ignore pip setuptools wheel \
  && groupadd --gid 10001 pushmill \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pushmill \
- && install --directory --owner=10001 --group=10001 /etc/pushmill/vapid /var/lib/pushmill/simulate
+ && install --directory --owner=10001 --group=10001 /etc/pushmill/campaigns /etc/pushmill/vapid /var/lib/pushmill/simulate
 COPY --from=build /opt/pushmill /opt/pushmill
 ENV PATH=/opt/pushmill/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -37,7 +37,7 @@ ENV PATH=/opt/pushmill/bin:$PATH \
 WORKDIR /var/lib/pushmill
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
-EXPOSE 9400
+EXPOSE 9400 9401 9500
 STOPSIGNAL SIGTERM
 # For Docker; Kubernetes has its own probes. As slow to give up as they are: a restart repeats pushes.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 CMD ["python", "-c", \

@@ -182,6 +182,17 @@ def test_whoever_is_stopped_has_time_to_finish():
     assert float(SERVICES["campaigns"]["stop_grace_period"].removesuffix("s")) > drain + STOP_MARGIN
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_a_new_volume_can_be_written_to_by_whoever_writes_to_it(name: str):
+    """A new volume takes the owner of the folder that the image has in its place; else it is root's."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    [owned] = re.findall(r"install --directory --owner=10001 --group=10001 (.*)$", dockerfile, re.MULTILINE)
+    for volume in SERVICES[name].get("volumes", ()):
+        source, target, *mode = volume.split(":")
+        if source in COMPOSE["volumes"] and mode != ["ro"]:
+            assert target in owned.split()
+
+
 def test_what_has_to_be_kept_is_in_a_volume():
     kept = {
         "kafka": SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"],
