@@ -1,6 +1,6 @@
 """Subscribers found by several things at once, and several kinds of targets as one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from campaigns.model.problems import invalid
 from campaigns.model.scope import Permission, Scope
@@ -18,7 +18,7 @@ async def find_subscribers(
     service: Service,
     site: int,
     *,
-    statuses: Iterable[SubscriberStatus] = tuple(SubscriberStatus),
+    statuses: Collection[SubscriberStatus] = tuple(SubscriberStatus),
     tags: Sequence[str] | None = None,
     external_id: str | None = None,
     after: int = -1,
@@ -41,18 +41,16 @@ async def find_subscribers(
         NotFoundError: There is no such site.
     """
     scope.require(Permission.READ)
-    wanted = frozenset(statuses)
     async with service.begin() as connection:
         await the_site(connection, scope, site)
-        if external_id is None:
+        if external_id is not None:
+            found = await list_by_external_id(connection, site, external_id, after, limit + 1)
+        else:
             found = await search_subscribers(
-                connection, site, statuses=wanted, tags=tags, after=after, limit=limit + 1
+                connection, site, statuses=statuses, tags=tags, after=after, limit=limit + 1
             )
-            return page_of(found, limit, lambda each: each.id)
-        found = await list_by_external_id(connection, site, external_id, after, limit + 1)
     page = page_of(found, limit, lambda each: each.id)
-    items = [each for each in page.items if each.status in wanted and _has_any(each, tags)]
-    return Page(items, page.next)
+    return Page([each for each in page.items if each.status in statuses and _has_any(each, tags)], page.next)
 
 
 def _has_any(subscriber: Subscriber, tags: Sequence[str] | None) -> bool:
