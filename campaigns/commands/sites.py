@@ -1,13 +1,13 @@
 """`pushmill campaigns sites`: add, list, show and remove."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from campaigns.adapters.own.lists import list_answer
 from campaigns.adapters.own.sites import site_answer
-from campaigns.commands.local import Local, local_service, run_locally
+from campaigns.commands.local import local_service, run_locally
 from campaigns.commands.progress import Tell, progress
 from campaigns.commands.sharing import AsJson, TakenOver, every, number_of, read_aliases, say_json
 from campaigns.commands.site_options import (
@@ -29,7 +29,8 @@ from campaigns.commands.site_options import (
 from campaigns.commands.site_words import added_json, added_lines
 from campaigns.model.ids import Kind, spell
 from campaigns.model.platforms import Alias
-from campaigns.operations.onboarding import OnboardedSite, onboard
+from campaigns.model.site import Site
+from campaigns.operations.onboarding import OnboardedSite, SecondSiteError, onboard
 from campaigns.operations.service import Page
 from campaigns.operations.site_removal import SiteContents, contents_of, erase_some, remove_site
 from campaigns.operations.sites import (
@@ -37,7 +38,6 @@ from campaigns.operations.sites import (
     SiteDraft,
     get_identity_secret,
     get_site,
-    get_site_of_pages,
     get_sites,
 )
 from campaigns.sdk.snippet import Snippet, snippet
@@ -87,21 +87,20 @@ def add(
 
 async def _add(draft: SiteDraft, aliases: list[Alias], *, another: bool) -> tuple[OnboardedSite, Snippet]:
     async with local_service() as local:
-        if not another:
-            await _refuse_second(local, draft.url)
-        made = await onboard(*local, draft, aliases)
+        try:
+            made = await onboard(*local, draft, aliases, another=another)
+        except SecondSiteError as error:
+            _refuse_second(error.site)
         return made, _snippet(made.added, local.service.public_url)
 
 
-async def _refuse_second(local: Local, url: str) -> None:
-    first = await get_site_of_pages(*local, url)
-    if first is not None:
-        number = spell(Kind.SITE, first.id)
-        end(
-            f"{number}, {first.url}, is there for these pages already: "
-            f"`pushmill campaigns sites show {number}` tells of it, and --another adds one more",
-            MISUSED,
-        )
+def _refuse_second(first: Site) -> NoReturn:
+    number = spell(Kind.SITE, first.id)
+    end(
+        f"{number}, {first.url}, is there for these pages already: "
+        f"`pushmill campaigns sites show {number}` tells of it, and --another adds one more",
+        MISUSED,
+    )
 
 
 def _snippet(keyed: KeyedSite, public_url: str) -> Snippet:

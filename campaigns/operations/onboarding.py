@@ -7,11 +7,14 @@ from msgspec import Struct
 from campaigns.model.credential import DEVICE_SCOPES, ONE_SITE, SCOPES, CredentialKind
 from campaigns.model.ids import Kind
 from campaigns.model.platforms import Alias
+from campaigns.model.problems import ConflictError
 from campaigns.model.scope import Permission, Scope
+from campaigns.model.site import Site, origin_of
 from campaigns.operations.aliases import take_over
 from campaigns.operations.credentials import CredentialDraft, create_credential
 from campaigns.operations.service import Service
 from campaigns.operations.sites import KeyedSite, SiteDraft, create_site
+from campaigns.store.sites import find_site_of_pages
 
 
 class OnboardedSite(Struct, frozen=True, kw_only=True):
@@ -33,18 +36,41 @@ class OnboardedSite(Struct, frozen=True, kw_only=True):
         return f"OnboardedSite({self.added!r})"
 
 
+class SecondSiteError(ConflictError):
+    """There is a site for the same pages already.
+
+    Attributes:
+        site: The first of them.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__("There is a site for these pages already.")
+        self.site = site
+
+
 async def onboard(
-    scope: Scope, service: Service, draft: SiteDraft, aliases: Iterable[Alias] = ()
+    scope: Scope, service: Service, draft: SiteDraft, aliases: Iterable[Alias] = (), *, another: bool = True
 ) -> OnboardedSite:
     """Add a site, take over what its owner's code holds, and make a credential for each API.
+
+    Args:
+        scope: Who asks.
+        service: What operations need.
+        draft: The site.
+        aliases: What its owner's code holds.
+        another: Whether pages that may subscribe to a site already may have one more.
 
     Raises:
         ForbiddenError: The credential may not.
         InvalidError: Something about it is wrong.
         ConflictError: A name is taken, or an id stands for something else.
+        SecondSiteError: There is a site for its pages, and no other is wanted.
     """
     async with service.begin() as connection:
         inside = service.within(connection)
+        origin = origin_of(draft.url)
+        if not another and origin and (first := await find_site_of_pages(connection, scope.account, origin)):
+            raise SecondSiteError(first)
         added = await create_site(scope, inside, draft)
         site = added.site.id
 

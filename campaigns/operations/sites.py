@@ -16,7 +16,7 @@ from campaigns.model.site import Defaults, NewSite, Site, origin_of, site_proble
 from campaigns.operations.finding import the_site, there
 from campaigns.operations.service import Page, Service, page_of
 from campaigns.store.database import Connection
-from campaigns.store.sites import add_site, find_any_site, find_site_of_pages, list_sites, replace_site
+from campaigns.store.sites import add_site, find_any_site, list_sites, replace_site
 from campaigns.store.vapid_keys import VapidKey, add_vapid_key, find_vapid_key
 from crypto import base64url
 from crypto.errors import VapidKeyError
@@ -162,19 +162,6 @@ async def defaults_of(scope: Scope, service: Service, number: int) -> Defaults:
     """
     async with service.begin() as connection:
         return (await the_site(connection, scope, number)).defaults
-
-
-async def get_site_of_pages(scope: Scope, service: Service, url: str) -> Site | None:
-    """Return the first site that pages of this URL's origin may subscribe to; None if there is none.
-
-    Raises:
-        ForbiddenError: The credential may not, or is for one site alone.
-    """
-    scope.require(Permission.SITES)
-    if scope.site is not None:
-        raise NotFoundError("site")
-    async with service.begin() as connection:
-        return await find_site_of_pages(connection, scope.account, origin_of(url) or url)
 
 
 async def get_identity_secret(scope: Scope, service: Service, number: int) -> str | None:

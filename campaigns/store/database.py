@@ -204,6 +204,14 @@ async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     return connection
 
 
+def _out_of_reach(error: BaseException, url: str) -> DatabaseAwayError:
+    reason = _reason(error)
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):  # its words name the user
+        way = "correct user or password, or the server's pg_hba.conf"
+        reason = f"the database cannot be used: it does not let this user in; {way}"
+    return DatabaseAwayError(f"{reason} ({place_of(url)})")
+
+
 def _unreadable_url() -> DatabaseUrlError:
     return DatabaseUrlError(
         "the database's URL cannot be read; it should be postgresql://USER:PASSWORD@HOST:PORT/NAME, with "
@@ -233,14 +241,6 @@ def _forget_values(error: asyncpg.PostgresError) -> None:
     error.detail = None
     if isinstance(error, asyncpg.DataError):
         error.args = (f"a value cannot be used (SQLSTATE {error.sqlstate})",)
-
-
-def _out_of_reach(error: BaseException, url: str) -> DatabaseAwayError:
-    reason = _reason(error)
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):  # its words name the user
-        way = "correct user or password, or the server's pg_hba.conf"
-        reason = f"the database cannot be used: it does not let this user in; {way}"
-    return DatabaseAwayError(f"{reason} ({place_of(url)})")
 
 
 def _reason(error: BaseException) -> str:

@@ -19,12 +19,12 @@ LIST_BY_OFFSET = """
 SELECT * FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2) ORDER BY id OFFSET $3 LIMIT $4
 """
 COUNT = "SELECT count(*) FROM site WHERE account = $1 AND ($2::bigint IS NULL OR id = $2)"
-OF_PAGES = "SELECT * FROM site WHERE account = $1 AND $2 = ANY (origins) ORDER BY id LIMIT 1"
 REPLACE = """
 UPDATE site SET url = $3, origins = $4, redirect_origins = $5, name = $6, zone = $7, vapid_key = $8,
     identity_secret = $9, defaults = $10
 WHERE id = $1 AND account = $2
 """
+OF_PAGES = "SELECT * FROM site WHERE account = $1 AND $2 = ANY (origins) ORDER BY id LIMIT 1"
 
 
 async def add_site(connection: Connection, account: int, site: NewSite) -> Site:
@@ -36,12 +36,6 @@ async def add_site(connection: Connection, account: int, site: NewSite) -> Site:
 async def find_site(connection: Connection, scope: Scope, number: int) -> Site | None:
     """Find a site within a scope."""
     row = await connection.fetchrow(FIND, number, scope.account, scope.site)
-    return None if row is None else read(row, Site)
-
-
-async def find_site_of_pages(connection: Connection, account: int, origin: str) -> Site | None:
-    """Find the first of an account's sites that pages of an origin may subscribe to."""
-    row = await connection.fetchrow(OF_PAGES, account, origin)
     return None if row is None else read(row, Site)
 
 
@@ -70,6 +64,12 @@ async def count_sites(connection: Connection, scope: Scope) -> int:
 async def replace_site(connection: Connection, site: Site) -> None:
     """Write a site as it is now."""
     await connection.execute(REPLACE, site.id, site.account, *_columns(site))
+
+
+async def find_site_of_pages(connection: Connection, account: int, origin: str) -> Site | None:
+    """Find the first of an account's sites that pages of an origin may subscribe to."""
+    row = await connection.fetchrow(OF_PAGES, account, origin)
+    return None if row is None else read(row, Site)
 
 
 def _columns(site: NewSite) -> tuple[object, ...]:

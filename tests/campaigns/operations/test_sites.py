@@ -12,7 +12,6 @@ from campaigns.operations.sites import (
     edit_site,
     get_public_site,
     get_site,
-    get_site_of_pages,
     get_sites,
     one_site,
 )
@@ -116,17 +115,6 @@ async def test_only_a_credential_for_sites_may_add_one(database, service, site, 
     limited = msgspec.structs.replace(scope, site=site.id)
     with pytest.raises(NotFoundError):
         await create_site(limited, service, SiteDraft(url="https://shop.example"))
-
-
-async def test_the_first_site_of_the_same_pages_is_found(database, scope, service, site):
-    await make_site(scope, service)
-    found = await get_site_of_pages(scope, service, "https://SHOP.example/en")
-    assert found.id == site.id
-    assert await get_site_of_pages(scope, service, "https://www.shop.example") is None
-    assert await get_site_of_pages(scope, service, "no url") is None
-    assert await get_site_of_pages(await make_account(database), service, site.url) is None
-    with pytest.raises(NotFoundError):
-        await get_site_of_pages(msgspec.structs.replace(scope, site=site.id), service, site.url)
 
 
 @pytest.mark.parametrize("url", ["http://shop.example", "shop.example", "https://"])

@@ -173,7 +173,7 @@ WITH_NAMES = {
     import_lines: lambda a: ((a.site, []), {"vapid_key": "x", "now": NOW}),
 }
 NAMES_NOTHING = {
-    *("create_site", "onboard", "get_sites", "get_site_of_pages", "get_credentials", "one_site"),
+    *("create_site", "onboard", "get_sites", "get_credentials", "one_site"),
     "keep_picture",
     *("all_sites", "count_all_sites", "account_zone"),
     *("resolve", "spellings"),  # say what a text and a number are, not whether there is such a thing
