@@ -125,7 +125,7 @@ def launch_of(
         nonce: Eight random characters.
         targeted: How many are in the target.
     """
-    plan, name = campaign.plan, spell(Kind.CAMPAIGN, campaign.id)
+    plan, name, start_at = campaign.plan, spell(Kind.CAMPAIGN, campaign.id), max(moment, now)
     return NewLaunch(
         nonce=nonce,
         site=campaign.site,
@@ -136,9 +136,9 @@ def launch_of(
             language: with_campaign_id(each, name) for language, each in campaign.translations.items()
         },
         target=target,
-        start_at=max(moment, now),
+        start_at=start_at,
         local_time=plan.local_time,
-        stretch_time=stretch_of(plan, defaults_of(campaign, defaults), targeted),
+        stretch_time=_ended(plan, start_at, stretch_of(plan, defaults_of(campaign, defaults), targeted)),
         ttl=ttl_of(plan, defaults),
         ends_at=plan.ends_at,
         urgency=plan.urgency or Urgency.NORMAL,
@@ -146,6 +146,14 @@ def launch_of(
         track_clicks=campaign.track_clicks,
         targeted=targeted,
     )
+
+
+def _ended(plan: Plan, start_at: datetime, stretch: float) -> float:
+    """Return a stretch that leaves half of the time before the end; one that was asked for is left alone."""
+    is_default = plan.stretch_time is None and plan.rate is None
+    if plan.ends_at is None or plan.local_time is not None or not is_default:
+        return stretch
+    return min(stretch, max(0.0, (plan.ends_at - start_at).total_seconds() / 2))
 
 
 def send_of(

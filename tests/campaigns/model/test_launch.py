@@ -97,6 +97,25 @@ def test_what_the_caller_says_counts_and_a_default_is_a_second_a_recipient_at_mo
     assert (launch.stretch_time, launch.ttl) == (stretch, ttl)
 
 
+@pytest.mark.parametrize(
+    ("plan", "moment", "stretch"),
+    [
+        (Plan(ends_at=NOW + HOUR), NOW, 1800),
+        (Plan(ends_at=NOW + 3 * HOUR), NOW, 3600),
+        (Plan(ends_at=NOW + HOUR), NOW + HOUR / 2, 900),
+        (Plan(ends_at=NOW - HOUR), NOW, 0),
+        (Plan(ends_at=NOW + HOUR, stretch_time=3500), NOW, 3500),
+        (Plan(ends_at=NOW + HOUR, rate=0.03), NOW, 100 / 0.03),
+    ],
+)
+def test_a_default_stretch_leaves_time_before_the_end(plan, moment, stretch):
+    """Nobody asked for it, so that nobody may lapse for it."""
+    launch = new(
+        plan, Defaults(stretch_time=3600), moment=moment, targeted=10_000 if plan.rate is None else 100
+    )
+    assert launch.stretch_time == stretch
+
+
 @given(st.floats(0, 1e6), st.integers(0, 10**8))
 def test_a_default_stretch_is_never_longer_than_a_second_a_recipient(stretch, recipients):
     assert stretch_of(Plan(), Defaults(stretch_time=stretch), recipients) == min(stretch, recipients)
