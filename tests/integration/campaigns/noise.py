@@ -1,6 +1,7 @@
 """A customer, a browser and strangers for `test_secrets`: what they ask, and the secrets that they use."""
 
 import asyncio
+import json
 import os
 from datetime import UTC, datetime
 from io import BytesIO
@@ -62,6 +63,12 @@ class Client:
 
     async def ask(self, method: str, path: str, body: object = None, *, want: int, **headers: str) -> Any:
         """Ask, and return the JSON that is answered with the status `want`; headers are named with `_`."""
+        status, text = await self.try_out(method, path, body, **headers)
+        assert status == want, f"{method} {path.partition('?')[0]}: {status} {text}"
+        return json.loads(text) if text.startswith("{") else None
+
+    async def try_out(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
+        """Ask, and return status and text of whatever is answered."""
         said = {
             "User-Agent": f"Mozilla/5.0 {self.secrets.make('agent')}",
             "X-Forwarded-For": VISITOR,
@@ -71,9 +78,7 @@ class Client:
         data = None if body is None else BytesIO(body if isinstance(body, bytes) else encode_json(body))
         said.setdefault("Content-Type", "application/json")
         async with self._session.request(method, self._api + path, data=data, headers=said) as answer:
-            text = await answer.text()
-            assert answer.status == want, f"{method} {path.partition('?')[0]}: {answer.status} {text}"
-            return await answer.json(content_type=None) if text.startswith("{") else None
+            return answer.status, await answer.text()
 
     async def report(self, *tokens: str, want: int) -> None:
         """Report as a service worker does."""
