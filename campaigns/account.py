@@ -12,18 +12,21 @@ from campaigns.model.scope import Permission, Scope
 from campaigns.operations.secret_check import check_secret
 from campaigns.operations.service import Service
 from campaigns.store.accounts import first_account
-from campaigns.store.database import Database
+from campaigns.store.database import STATEMENT_SECONDS, Database
 from campaigns.store.migrate import check_schema
-
-STATEMENT_SECONDS = 300.0
-"""How long a statement may take: nobody waits for it but the one who began it."""
 
 _CONNECTIONS = 2
 
 
 @asynccontextmanager
-async def oldest_account(settings: CampaignSettings) -> AsyncIterator[tuple[Scope, Service]]:
+async def oldest_account(
+    settings: CampaignSettings, *, statement_seconds: float = STATEMENT_SECONDS
+) -> AsyncIterator[tuple[Scope, Service]]:
     """Open the database that the settings name; yield what every operation takes first and second.
+
+    Args:
+        settings: The settings.
+        statement_seconds: How long a statement may take.
 
     Raises:
         DatabaseAwayError: The database cannot be used.
@@ -32,7 +35,7 @@ async def oldest_account(settings: CampaignSettings) -> AsyncIterator[tuple[Scop
         OtherSecretError: Its keys are sealed under another secret.
     """
     url = settings.database_url.get_secret_value()
-    async with Database(url, size=_CONNECTIONS, statement_seconds=STATEMENT_SECONDS) as database:
+    async with Database(url, size=_CONNECTIONS, statement_seconds=statement_seconds) as database:
         async with database.connection() as connection:
             await check_schema(connection)
             await check_secret(connection, settings.secrets)

@@ -18,6 +18,9 @@ from campaigns.store.database import DatabaseAwayError, DatabaseUrlError
 from campaigns.store.migrate import SchemaError
 from worker.commands import FAILED, MISUSED, end, run_async
 
+STATEMENT_SECONDS = 300.0
+"""How long a statement of a command may take: nobody waits for it but the one who started it."""
+
 _Result = TypeVar("_Result")
 
 
@@ -31,7 +34,8 @@ class Local(NamedTuple):
 @asynccontextmanager
 async def local_service() -> AsyncIterator[Local]:
     """Open the database that the settings name, for the oldest account."""
-    async with oldest_account(load_campaign_settings(os.environ)) as (scope, service):
+    settings = load_campaign_settings(os.environ)
+    async with oldest_account(settings, statement_seconds=STATEMENT_SECONDS) as (scope, service):
         yield Local(scope, service)
 
 
