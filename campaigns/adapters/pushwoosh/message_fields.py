@@ -4,6 +4,8 @@ A field that narrows who is sent to, when or how often is obeyed or refused; any
 counted. Source: the platform's page of the messages API, and what its clients send.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -59,7 +61,6 @@ REFUSED = {
     "geo": "is not known here; use conditions",
     "rich_media": "is not shown by browsers; give a link",
     "remote_page": "is not shown by browsers; give a link",
-    "transactionId": "is not known here; a message that is sent twice goes out twice",
     **dict.fromkeys(
         ("capping_days", "capping_count", "capping_exclude", "capping_avoid", "frequency_capping"),
         "would limit how often somebody is sent to, which is not known here; narrow the audience instead",
@@ -67,6 +68,9 @@ REFUSED = {
     "send_triggered_inapp": "is not known here; leave it out",
 }
 """Fields that narrow who, when or how often, and what to do instead."""
+
+REPEAT = "transactionId"
+"""The client's own word for a message, by which it is sent once however often it is asked for."""
 
 _NOTHING: tuple[object, ...] = (None, False, "", 0, [], {})
 
@@ -89,6 +93,20 @@ def read_message(given: dict[str, Any], field: str, besides: frozenset[str]) -> 
         if given.get(name) not in _NOTHING:
             raise refused(f"{field}.{name}".strip("."), problem)
     message = read_json(msgspec.json.encode(given), Message, field)
-    known = {*Message.__struct_fields__, *REFUSED, *besides}
+    known = {*Message.__struct_fields__, *REFUSED, *besides, REPEAT}
     ignored = [name for name, value in given.items() if name not in known and value is not None]
     return message, ignored
+
+
+def repeat_key(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return one word for a request out of those of its messages; None if they have none.
+
+    Raises:
+        RefusedError: Only some have one, or one is no text.
+    """
+    words = [each.get(REPEAT) for each in messages]
+    if not any(words):
+        return None
+    if not all(isinstance(each, str) and each for each in words):
+        raise refused(REPEAT, "must be a text, and given with every message or with none")
+    return hashlib.sha256(msgspec.json.encode(words)).hexdigest()

@@ -9,7 +9,7 @@ from campaigns.adapters.pushwoosh.applications import PLATFORM, application_numb
 from campaigns.adapters.pushwoosh.audiences import target_of
 from campaigns.adapters.pushwoosh.contents import shown
 from campaigns.adapters.pushwoosh.devices_filter import parse_devices_filter
-from campaigns.adapters.pushwoosh.message_fields import Message, read_message
+from campaigns.adapters.pushwoosh.message_fields import Message, read_message, repeat_key
 from campaigns.adapters.pushwoosh.placeholders import Placeholders
 from campaigns.adapters.pushwoosh.schedules import moment_of, plan_of
 from campaigns.adapters.pushwoosh.words import refused
@@ -71,6 +71,16 @@ class MessageRequest(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return "MessageRequest(…)"
+
+
+def repeat_key_of(body: CreateMessageRequest) -> str | None:
+    """Return the client's own word for a request, by which it is done once."""
+    return repeat_key(body.notifications)
+
+
+def targeted_repeat_key_of(body: dict[str, Any]) -> str | None:
+    """Return the client's own word for a request, by which it is done once."""
+    return repeat_key([body])
 
 
 async def create(call: Call[Any, CreateMessageRequest]) -> dict[str, list[str]]:

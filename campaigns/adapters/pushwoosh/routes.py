@@ -3,6 +3,7 @@
 Source of the calls: the platform's pages of its API, by the name of each; `seed` is its overview.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from campaigns.adapters.pushwoosh import (
@@ -31,6 +32,12 @@ from campaigns.model.scope import Permission
 MESSAGES_A_MINUTE = 600
 """Source: the platform's overview, "Rate Limits"."""
 
+REPEAT_KEYS: Mapping[str, Callable[[Any], str | None]] = {
+    "createMessage": messages.repeat_key_of,
+    "createTargetedMessage": messages.targeted_repeat_key_of,
+}
+"""The calls that a client may repeat safely. Source: email-api, `transactionId`, kept for a day."""
+
 
 def _server(name: str, handle: Handler, permission: Permission, request: Any, summary: str) -> Route:
     return Route(
@@ -45,6 +52,7 @@ def _server(name: str, handle: Handler, permission: Permission, request: Any, su
         media_types=(),
         token_in_body=True,
         requests_a_minute=MESSAGES_A_MINUTE if name == "createMessage" else None,
+        repeat_key=REPEAT_KEYS.get(name),
     )
 
 

@@ -71,7 +71,7 @@ def variants(request):
         for wrong in WRONG:
             yield {**request, name: wrong}
     for message in request.get("notifications", []):
-        for name in message:
+        for name in (*message, "transactionId"):  # with one, only the first would be done
             for wrong in WRONG:
                 yield {**request, "notifications": [{**message, name: wrong}]}
     for outer in ("content", "tag"):

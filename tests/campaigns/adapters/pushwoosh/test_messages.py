@@ -274,6 +274,23 @@ async def test_of_several_messages_all_are_sent_or_none(api):
     assert await contents(api.database) == before
 
 
+async def test_a_message_with_a_word_of_its_own_is_sent_once(api):
+    message = {"content": "Hello", "transactionId": "6e22a9af"}
+    request = {"application": api.application, "notifications": [message]}
+    first = await api.done("createMessage", **request)
+    assert await api.done("createMessage", **request) == first
+    assert len(await api.fetch("SELECT 1 FROM campaign")) == 1
+    other = [{**message, "content": "Bye"}]
+    assert "new one" in await api.refused("createMessage", application=api.application, notifications=other)
+    some = [message, {"content": "Bye"}]
+    assert "every message" in await api.refused("createMessage", **{**request, "notifications": some})
+    text = f'A("{api.application}")'
+    targeted = {"devices_filter": text, "content": "Hello", "transactionId": "6e22a9af"}
+    code = await api.done("createTargetedMessage", **targeted)
+    assert await api.done("createTargetedMessage", **targeted) == code
+    assert len(await api.fetch("SELECT 1 FROM campaign")) == 2
+
+
 async def test_of_an_application_there_must_be_one(api):
     message = [{"content": "Hello"}]
     assert await api.refused("createMessage", notifications=message) == "No application or group code given"
