@@ -29,7 +29,7 @@ Target = Annotated[
     Json,
     Meta(
         description='One of {"all": true}, {"subscribers": […]}, {"external_ids": […]}, {"tags": […]}, '
-        '{"segment": "seg_3"}, {"condition": {…}}.',
+        '{"segment": "seg_3"}, {"condition": {…}}; beside those who are named there may be a condition.',
         examples=[{"all": True}],
     ),
 ]
