@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -213,10 +213,7 @@ class WholeRun:
                 self._say(f"  {far['written']:,} written, {far['counted']:,} counted, {far['undone']} undone")
             return not far["undone"]
 
-        try:
-            await until_told(is_done, "all launches are done", self._options.limit)
-        except AssertionError as error:
-            self._findings.missing.append(str(error))
+        await self._until(is_done, "all launches are done")
 
     async def _until_all_is_read(self, stage: Stage) -> None:
         """Wait until collectors have read every outcome, repeats too."""
@@ -226,7 +223,14 @@ class WholeRun:
             rows = await stage.ask(NEXT, stage.settings.topic_prefix + OUTCOMES)
             return {row["partition"]: row["next"] for row in rows} == ends
 
-        await until_told(is_read, "every outcome is read", self._options.limit)
+        await self._until(is_read, "every outcome is read")
+
+    async def _until(self, ask: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Wait until something is so; if it does not come to that, that is a finding."""
+        try:
+            await until_told(ask, what, self._options.limit)
+        except AssertionError as error:
+            self._findings.missing.append(str(error))
 
     async def _reckon(self, stage: Stage) -> None:
         """Compare jobs, statistics and pushes."""

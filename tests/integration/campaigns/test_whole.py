@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.campaigns.plans import Options
 from tests.chaos.campaigns.whole import WholeRun
 
-OPTIONS = Options(recipients=2000, keys=10, kills=4, collectors=2, sends=32, relays=4)
+OPTIONS = Options(recipients=2000, keys=3, kills=4, collectors=2, sends=24, relays=3)
 
 
 @pytest.mark.timeout(600)
