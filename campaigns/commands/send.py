@@ -1,7 +1,8 @@
 """`pushmill campaigns send`: a notification to a site's subscribers, now."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -18,6 +19,14 @@ from campaigns.operations.sending import send as send_to_few
 from worker.commands import FAILED, MISUSED, complain, end
 
 NAME_MAX = 200
+
+_OPTIONS = {
+    "target.subscribers": "--subscriber",
+    "target.external_ids": "--external-id",
+    "target.tags": "--tag",
+    "target.segment": "--segment",
+}
+"""What the fields of a target are called here."""
 
 
 def send(
@@ -80,10 +89,25 @@ def _target(given: dict[str, Any]) -> Target:
     try:
         return parse_target(chosen) if chosen else Everyone()
     except InvalidError as error:
-        end(error.detail, MISUSED)
+        _refuse(error)
+
+
+def _refuse(error: InvalidError) -> NoReturn:
+    """End with what is wrong, in the words of the command line."""
+    problem = error.detail
+    for field, option in _OPTIONS.items():
+        problem = re.sub(rf"{re.escape(field)}(\[\d+\])?", option, problem)
+    end(problem, MISUSED)
 
 
 async def _send(site: int, content: Any, target: Target, name: str) -> Launch:
+    try:
+        return await _launch(site, content, target, name)
+    except InvalidError as error:
+        _refuse(error)
+
+
+async def _launch(site: int, content: Any, target: Target, name: str) -> Launch:
     now = datetime.now(UTC)
     async with local_service() as (scope, service):
         if isinstance(target, Subscribers | ExternalIds):

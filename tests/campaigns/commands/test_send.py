@@ -84,8 +84,9 @@ def test_those_who_are_not_there_are_told_beside_those_who_are(pushmill, site):
         (("send", "7", *SHOWN), "SITE should be a site's id, such as site_7"),
         (("send", "site_9", *SHOWN), "There is no such site."),
         (("send", "site_1", "--title", "a"), "give --title and --url, or --content"),
-        (("send", "site_1", *SHOWN, "--segment", "7"), "target.segment is no segment's id (seg_7)"),
-        (("send", "site_1", *SHOWN, "--segment", "seg_7"), "target.segment is no segment of this site"),
+        (("send", "site_1", *SHOWN, "--subscriber", "7"), "--subscriber is no subscriber's id (sub_7)"),
+        (("send", "site_1", *SHOWN, "--segment", "7"), "--segment is no segment's id (seg_7)"),
+        (("send", "site_1", *SHOWN, "--segment", "seg_7"), "--segment is no segment of this site"),
         (
             ("send", "site_1", *SHOWN, "--tag", "a", "--external-id", "b"),
             "give only one of --subscriber, --external-id, --tag and --segment",
