@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from campaigns.account import STATEMENT_SECONDS
+from campaigns.commands.local import STATEMENT_SECONDS
 from campaigns.commands.sharing import AsJson, say_json
 from campaigns.config import load_campaign_settings
 from campaigns.recovery.recover import Recovered, StillLaunchingError
