@@ -1,11 +1,15 @@
 """Migrations: each once and in order, whoever else tries; and which schemas a release works with."""
 
 import asyncio
+import os
+from datetime import date
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from campaigns.store import migrate as module
 from campaigns.store.database import Database, connect
+from campaigns.store.engagement import add_months
 from campaigns.store.migrate import Migration, SchemaError, check_schema, migrate, own_migrations, parse
 from tests.harness.postgresql import NEWEST, OLDEST
 from tests.harness.waiting import GENEROUS
@@ -21,6 +25,19 @@ async def empty_url(postgresql_servers, postgresql_version):
     name = await databases.create(migrated=False)
     yield databases.url_of(name)
     await databases.drop(name)
+
+
+@pytest.fixture
+async def owners_url(empty_url):
+    """The same, for a user who owns that database and may do nothing else on the server."""
+    parts = urlsplit(empty_url)
+    name, role = parts.path.removeprefix("/"), f"owner_{os.getpid()}"
+    await ask(empty_url, f"CREATE ROLE {role} LOGIN PASSWORD 'of-the-owner'")
+    await ask(empty_url, f'ALTER DATABASE "{name}" OWNER TO {role}')
+    host = parts.netloc.rpartition("@")[2]
+    yield urlunsplit(parts._replace(netloc=f"{role}:of-the-owner@{host}"))
+    for statement in ("REASSIGN OWNED BY {} TO CURRENT_USER", "DROP OWNED BY {}", "DROP ROLE {}"):
+        await ask(empty_url, statement.format(role))
 
 
 def files(*texts):
@@ -46,6 +63,14 @@ async def test_the_whole_schema_is_made_once(empty_url):
     )
     async with Database(empty_url) as database, database.connection() as connection:
         await check_schema(connection)
+
+
+@VERSIONS
+async def test_whoever_owns_the_database_needs_no_other_right(owners_url):
+    assert await ask(owners_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+    assert await migrate(owners_url) == own_migrations()
+    async with Database(owners_url) as database, database.connection() as connection:
+        await add_months(connection, [date(2031, 5, 1), date(2031, 6, 1)])
 
 
 async def test_a_file_is_applied_whole_or_not_at_all(empty_url):
