@@ -19,6 +19,7 @@ class Findings:
         deaths: By role and step.
         exits: Processes that ended by themselves, by role and status.
         missing: What the run itself did not come to.
+        retried: Recipients who took more than one attempt.
         totals: Pushes that the push service got, and how many of them again.
         seconds: How long it took.
     """
@@ -29,7 +30,13 @@ class Findings:
     exits: dict[str, dict[int, int]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
+    retried: int = 0
     seconds: float = 0.0
+
+    def note_worker(self, status: int) -> None:
+        """Note that the worker has ended by itself."""
+        exits = self.exits.setdefault("worker", {})
+        exits[status] = exits.get(status, 0) + 1
 
     def judge_deaths(self, planned: Sequence[Arm]) -> None:
         """Note if launchers or relays did not die as often as they should have."""
@@ -51,6 +58,7 @@ class Findings:
             "launches": f"{len(self.wanted):,}, {reckoning.recipients:,} recipients",
             **{f"{role}s that died": _words(steps) for role, steps in self.deaths.items()},
             **{f"{role}s that ended": f"{_words(each)} (status, times)" for role, each in self.exits.items()},
+            "tried more than once": f"{self.retried:,}",
             "urgent jobs again": f"{reckoning.again:,} recipients, counted once",
             "due times from even": ", ".join(f"{name} {it:.2%}" for name, it in reckoning.uneven.items()),
             "pushes": f"{self.totals.get('pushes', 0):,}, {self.totals.get('repeated', 0):,} of them again",

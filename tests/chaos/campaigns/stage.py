@@ -102,11 +102,12 @@ class Stage:
         await until(lambda: all(file.exists() for file in files), "the worker has all keys")
         await self.world.start_worker(SimpleNamespace(port=self.port))
 
-    async def watch_worker(self) -> None:
-        """Start the worker again if it ends, until cancelled."""
+    async def watch_worker(self, note: Callable[[int], object]) -> None:
+        """Start the worker again if it ends, and note its exit status, until cancelled."""
         [worker] = self.world.workers
         while True:
             if worker.ended:
+                note(await worker.wait())
                 await worker.start()
             await asyncio.sleep(0.2)
 

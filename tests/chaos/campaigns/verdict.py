@@ -54,13 +54,19 @@ async def judge(settings: KafkaSettings, recipients: set[str]) -> Verdict:
 
 async def committed_jobs(settings: KafkaSettings, topic: str = JOBS) -> AsyncIterator[SendJob]:
     """Yield the jobs of a topic up to where it ended when this began."""
+    async for value in committed(settings, topic):
+        yield _decode(value)
+
+
+async def committed(settings: KafkaSettings, topic: str) -> AsyncIterator[bytes]:
+    """Yield the values of a topic up to where it ended when this began."""
     async with _consumer(settings) as consumer:
         ends = await _ends(consumer, settings.topic_prefix + topic)
         consumer.assign([*ends])
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=300)).values():
                 for record in records:
-                    yield _decode(record.value)
+                    yield record.value
 
 
 async def ends_of(settings: KafkaSettings, topic: str) -> dict[int, int]:

@@ -23,6 +23,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
+
 from campaigns.model.ids import Kind, read_launch, spell
 from campaigns.operations.sending import URGENT_MAX
 from tests.chaos.campaigns.findings import Findings
@@ -38,9 +40,10 @@ from tests.chaos.campaigns.plans import (
 from tests.chaos.campaigns.push_service import ALL_KEYS, FIFTY, GONE, ONE_KEY
 from tests.chaos.campaigns.reckoning import LaunchJobs, Wanted
 from tests.chaos.campaigns.stage import SHOP, Stage, import_all, staged
-from tests.chaos.campaigns.verdict import committed_jobs, ends_of
+from tests.chaos.campaigns.verdict import committed, committed_jobs, ends_of
 from tests.harness.kafka.apache import ApacheKafka
 from tests.harness.waiting import until_told
+from worker.records.outcome import OutcomeBatch
 from worker.records.topics import JOBS, OUTCOMES, URGENT_JOBS
 
 SOON = timedelta(seconds=4)
@@ -102,7 +105,7 @@ class WholeRun:
         sizes = {"chunk": self._options.chunk, "batch": BATCH_ROWS}
         fleets = [Fleet(role, stage.environment, self._folder, sizes) for role in ("launcher", "collector")]
         watching = [asyncio.create_task(each.watch()) for each in fleets]
-        watching.append(asyncio.create_task(stage.watch_worker()))
+        watching.append(asyncio.create_task(stage.watch_worker(self._findings.note_worker)))
         try:
             yield fleets[0], fleets[1]
         finally:
@@ -238,6 +241,7 @@ class WholeRun:
         for topic in (JOBS, URGENT_JOBS):
             async for job in committed_jobs(stage.settings, topic):
                 jobs[job.campaign_id].add(job)
+        self._findings.retried = await _tried_again(stage)
         counts = await stage.push_service.ask("counts")
         self._findings.totals = await stage.push_service.ask("totals")
         for launch, wanted in self._findings.wanted.items():
@@ -245,6 +249,17 @@ class WholeRun:
             self._findings.reckoning.judge(wanted, jobs[launch], said, counts.get(wanted.name, {}))
         if foreign := jobs.keys() - self._findings.wanted.keys():
             self._findings.missing.append(f"{len(foreign)} launches that nobody asked for")
+
+
+async def _tried_again(stage: Stage) -> int:
+    """Count outcomes after more than one attempt: the push service may have got what it never answered."""
+    decode = msgspec.json.Decoder(OutcomeBatch).decode
+    return sum(
+        [
+            sum(each.attempts > 1 for each in decode(value).outcomes)
+            async for value in committed(stage.settings, OUTCOMES)
+        ]
+    )
 
 
 def parsed(arguments: list[str]) -> Options:
