@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import aiohttp
@@ -23,6 +23,9 @@ from campaigns.model.ids import Kind, spell
 A_SECOND = 200
 EMPTY_A_SECOND = 40
 NOWHERE = "/v1/nothing"
+NO_ANSWER = 0
+"""Stands for the status of a request whose connection was refused or lost."""
+
 ALLOWED_MS = 50.0
 EMPTY_TIMES = 4
 HELLO = {"title": "Hello {{name|you}}", "url": "https://shop.example/"}
@@ -41,6 +44,10 @@ class Answered(NamedTuple):
 
     status: int
     seconds: float
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300
 
 
 class Shop(NamedTuple):
@@ -94,7 +101,7 @@ async def serving(around: Surroundings) -> list[Finding]:
                 some, none = await _load(customer.session, mixed, around.options.seconds)
             asked.append(1000 * percentile([each.seconds for each in some], 0.99))
             empty.append(1000 * percentile([each.seconds for each in none], 0.99))
-            refused.append(sum(each.status >= 400 for each in some))
+            refused.append(sum(not each.is_ok for each in some))
     parts = [one / max(ALLOWED_MS, EMPTY_TIMES * other) for one, other in zip(asked, empty, strict=True)]
     return [
         Finding(f"{A_SECOND} requests a second, {', '.join(ADAPTERS)}", "ms, p99", asked),
@@ -145,9 +152,12 @@ async def steady(
     began = time.perf_counter()
 
     async def make(ask: Ask, due: float) -> Answered:
-        async with session.request(ask.method, ask.path, json=ask.body) as answer:
-            await answer.read()
-        return Answered(answer.status, time.perf_counter() - due)
+        status = NO_ANSWER
+        with suppress(aiohttp.ClientError):
+            async with session.request(ask.method, ask.path, json=ask.body) as answer:
+                await answer.read()
+                status = answer.status
+        return Answered(status, time.perf_counter() - due)
 
     async with asyncio.TaskGroup() as group:
         tasks = []

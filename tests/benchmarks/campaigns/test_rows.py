@@ -14,6 +14,7 @@ from benchmarks.campaigns.audiences import number_of
 from benchmarks.campaigns.cost import Meter, percentile
 from benchmarks.campaigns.serving import Ask, steady
 from benchmarks.campaigns.surroundings import Options
+from tests.harness.worker_process import free_port
 
 SMALL = Options(turns=1, recipients=200, seconds=1.0)
 
@@ -92,4 +93,10 @@ async def test_a_refusal_is_an_answer():
     app = web.Application()
     async with TestServer(app) as server, aiohttp.ClientSession(str(server.make_url("/"))) as session:
         [answered] = await steady(session, iter([Ask("GET", "/x")]), 1, 1.0)
-    assert answered.status == 404
+    assert (answered.status, answered.is_ok) == (404, False)
+
+
+async def test_a_connection_that_is_refused_is_an_answer_too():
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{free_port()}") as session:
+        [answered] = await steady(session, iter([Ask("GET", "/")]), 1, 1.0)
+    assert (answered.status, answered.is_ok) == (0, False)
