@@ -45,6 +45,7 @@ DEVICE_ROUTES = (
     _device("messageDeliveryEvent", devices.report_shown, "Note that a push was shown."),
     _device("getInboxMessages", devices.get_inbox, "Answer with an empty inbox."),
     _device("getPopupFormContent", devices.get_form, "Answer that there are no pop-ups."),
+    _device("multiRegisterDevice", devices.refuse, "Say that this is not known here."),
     *(
         _device(name, devices.pass_over, "Take what this service has no place for.")
         for name in (

@@ -13,6 +13,7 @@ from campaigns.adapters.pushwoosh.applications import device_site
 from campaigns.adapters.pushwoosh.device_tags import read_tags, set_now, told
 from campaigns.adapters.pushwoosh.platforms import BROWSERS
 from campaigns.adapters.pushwoosh.words import refused
+from campaigns.adapters.refusals import Reason, RefusedError
 from campaigns.adapters.routes import Call
 from campaigns.model.device import Device, device_of
 from campaigns.model.events import BrowserEvent, EventKind
@@ -275,3 +276,9 @@ async def get_form(call: DeviceCall) -> dict[str, Any]:
     """Answer that there are no pop-ups."""
     await device_site(call, call.body.application)
     raise NotFoundError("form")
+
+
+async def refuse(call: DeviceCall) -> None:
+    """Refuse a call that subscribes devices of several kinds at once: to pass it over would lose them."""
+    await device_site(call, call.body.application)
+    raise RefusedError(Reason.CONFLICT, "This method is not known here; call registerDevice for each device.")

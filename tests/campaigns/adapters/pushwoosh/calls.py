@@ -162,7 +162,8 @@ DEVICE_CALLS = (
 
 REFUSED_CALLS = (
     *("getPushHistory", "getMessageLog", "getMsgPlatformsStats", "getAppStats", "getCampaignStats"),
-    *("deleteTag", "deleteApplication", "configureApplication", "getPopupFormContent"),
+    *("deleteTag", "deleteApplication", "configureApplication"),
+    *("getPopupFormContent", "multiRegisterDevice"),
 )
 """Calls of the platform that are answered with a refusal."""
 
