@@ -187,7 +187,7 @@ def erased(key: bytes | None, value: bytes | None) -> tuple[int, int] | None:
     return None if numbers[0] is None or numbers[1] is None else (numbers[0], numbers[1])
 
 
-def is_older(markers: Markers, last_number: int, nonces: Mapping[int, str]) -> bool:
+def is_older(markers: Markers, last_number: int, nonces: Mapping[int, str], reached: int = 0) -> bool:
     """Whether a database is older than what Kafka has: it does not know the numbers that were given since.
 
     A launch that it does not have may have been deleted; but not one whose number it has not given yet. No
@@ -197,9 +197,11 @@ def is_older(markers: Markers, last_number: int, nonces: Mapping[int, str]) -> b
         markers: What Kafka has.
         last_number: The highest number of a launch that the database has given.
         nonces: The nonces of launches that the database has, by number.
+        reached: Up to this number, everything has been entered that could be.
     """
     return markers.highest > last_number or any(
-        nonces.get(launch.number, launch.nonce) != launch.nonce for launch in markers.named
+        launch.number > reached and nonces.get(launch.number, launch.nonce) != launch.nonce
+        for launch in markers.named
     )
 
 

@@ -20,6 +20,7 @@ from campaigns.store.recovery import (
     mark_older,
     needs_recovery,
     nonces_of,
+    reached,
 )
 from worker.config import KafkaSettings
 from worker.edges.kafka.client import KafkaUnreachableError
@@ -86,7 +87,7 @@ class Guard(NamedTuple):
             # What an aborted transaction says of numbers is true, too, and no open one has to be waited for.
             markers = await read_all_markers(self.settings, committed=False)
             async with self.database.transaction() as connection:
-                if not await _compare(connection, markers):
+                if not await compare(connection, markers):
                     return False
         if self.readiness.held is not OLDER:
             log.error(OLDER)
@@ -98,13 +99,13 @@ class Guard(NamedTuple):
             return await needs_recovery(connection)
 
 
-async def _compare(connection: Connection, markers: Markers) -> bool:
-    """Compare, and write down what comes of it: numbers are given meanwhile."""
+async def compare(connection: Connection, markers: Markers) -> bool:
+    """Return whether the database is older, and write that down: numbers are given meanwhile."""
     await compare_alone(connection)
     if await needs_recovery(connection):
         return True
     nonces = await nonces_of(connection, (launch.number for launch in markers.named))
-    if not is_older(markers, await last_launch_number(connection), nonces):
+    if not is_older(markers, await last_launch_number(connection), nonces, await reached(connection)):
         return False
     await mark_older(connection, markers.highest, markers.highest_batch)
     return True

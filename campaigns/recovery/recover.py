@@ -17,6 +17,7 @@ from campaigns.store.recovery import (
     end_recovery,
     enter_launch,
     enter_send,
+    give_another_number,
     keep_control,
     launches_waiting,
     move_on,
@@ -111,7 +112,8 @@ async def _read(settings: KafkaSettings, database: Database, since: datetime) ->
 
 
 async def _enter(connection: Connection, known: _Known, now: datetime) -> Recovered:
-    await _move_on(connection, known)
+    highest = await _move_on(connection, known)
+    await _make_room(connection, {*known.markers.named, *known.sends.found})
     launches, left = 0, []
     for launch, restored in sorted(known.markers.restored.items()):
         if (await nonces_of(connection, [launch.number])).get(launch.number) == launch.nonce:
@@ -133,17 +135,26 @@ async def _enter(connection: Connection, known: _Known, now: datetime) -> Recove
     controls = [await keep_control(connection, *each) for each in sorted(known.controls.newest.items())]
     await take_out(connection, known.outbox.found)
     gone = [await _erase(connection, *each) for each in sorted(known.erased)]
-    await end_recovery(connection)
+    await end_recovery(connection, highest)
     return Recovered(launches, sends, sum(controls), len(known.outbox.found), sum(gone), left)
 
 
-async def _move_on(connection: Connection, known: _Known) -> None:
-    """Give no number again that may be known outside."""
-    highest = max(known.markers.highest, *(launch.number for launch in known.sends.found), -1)
+async def _move_on(connection: Connection, known: _Known) -> int:
+    """Give no number again that may be known outside; return the highest one of a launch."""
+    highest = max(known.markers.highest, *(launch.number for launch in known.sends.found), 0)
     for table in NUMBERED:
         await move_on(connection, table, highest if table == "launch" else 0)
     await move_on(connection, "outbox", known.markers.highest_batch)
     await move_on(connection, "former_zone")
+    return highest
+
+
+async def _make_room(connection: Connection, named: set[LaunchId]) -> None:
+    """Let launches that were made since the restore leave their numbers to those who had them first."""
+    there = await nonces_of(connection, (launch.number for launch in named))
+    for launch in sorted(LaunchId(*each) for each in there.items()):
+        if launch not in named:
+            await give_another_number(connection, launch)
 
 
 async def _erase(connection: Connection, site: int, number: int) -> bool:

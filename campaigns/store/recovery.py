@@ -27,13 +27,26 @@ SELECT greatest(
 )
 """
 NONCES = "SELECT id, nonce FROM launch WHERE id = ANY($1::bigint[])"
-FIND = "SELECT EXISTS (SELECT FROM recovery)"
+FIND = "SELECT EXISTS (SELECT FROM recovery WHERE reached IS NULL)"
+REACHED = "SELECT coalesce(max(reached), 0) FROM recovery"
 LOCK = "LOCK TABLE recovery IN SHARE ROW EXCLUSIVE MODE"
-MARK = "INSERT INTO recovery DEFAULT VALUES ON CONFLICT DO NOTHING"
-UNMARK = "DELETE FROM recovery"
+MARK = """
+INSERT INTO recovery DEFAULT VALUES ON CONFLICT (one) DO UPDATE SET found_at = now(), reached = NULL
+"""
+UNMARK = "INSERT INTO recovery (reached) VALUES ($1) ON CONFLICT (one) DO UPDATE SET reached = excluded.reached"
 MOVE_ON = """
 SELECT setval(name::regclass, greatest(nextval(name::regclass), $2) + $3)
 FROM pg_get_serial_sequence($1, 'id') AS name
+"""
+# Nothing of it is written: it was made since the restore, and launchers wait.
+RENUMBER_LAUNCH = """
+WITH moved AS (
+    UPDATE launch SET id = drawn.number, slot = drawn.number % 16
+    FROM nextval(pg_get_serial_sequence('launch', 'id')) AS drawn (number)
+    WHERE id = $1 AND nonce = $2 AND cursor < 0 AND written = 0
+    RETURNING id, slot
+)
+UPDATE outbox SET launch = moved.id, relay = moved.slot FROM moved WHERE outbox.launch = $1
 """
 # Of a campaign that is gone, a launch without one remains, for what is counted of it.
 ENTER = """
@@ -99,6 +112,12 @@ async def needs_recovery(connection: Connection) -> bool:
     return found
 
 
+async def reached(connection: Connection) -> int:
+    """Return up to which launch's number everything has been entered that Kafka has; 0 if never."""
+    number: int = await connection.fetchval(REACHED)
+    return number
+
+
 async def compare_alone(connection: Connection) -> None:
     """Let nobody else who asks for the same go on until the transaction ends.
 
@@ -120,6 +139,11 @@ async def mark_older(connection: Connection, highest_launch: int, highest_batch:
 async def move_on(connection: Connection, table: str, highest: int = 0) -> None:
     """Draw the next id of a table far behind any that may have been given; `highest` was."""
     await connection.execute(MOVE_ON, table, highest, MARGIN)
+
+
+async def give_another_number(connection: Connection, launch: LaunchId) -> None:
+    """Let a launch, of which nothing is written, have another number: its own is that of one in Kafka."""
+    await connection.execute(RENUMBER_LAUNCH, *launch)
 
 
 async def enter_launch(connection: Connection, restored: Restored) -> bool:
@@ -165,9 +189,9 @@ async def take_out(connection: Connection, sent: Mapping[LaunchId, SmallSend]) -
     await connection.execute(RENUMBER)
 
 
-async def end_recovery(connection: Connection) -> None:
-    """Let everything go on."""
-    await connection.execute(UNMARK)
+async def end_recovery(connection: Connection, highest_launch: int) -> None:
+    """Let everything go on: what Kafka has up to this launch has been entered, or cannot be."""
+    await connection.execute(UNMARK, highest_launch)
 
 
 def _sorted(numbers: Collection[int]) -> list[int]:

@@ -323,11 +323,12 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (relay, id) WHERE batch IS NULL;
 CREATE INDEX outbox_batch ON outbox (relay, batch) WHERE batch IS NOT NULL;
 
--- A row for as long as this database is older than what Kafka has: it was restored from a backup. Nothing is
--- launched or collected until what it has missed is entered.
+-- A row once this database was older than what Kafka has: it was restored from a backup. Nothing is launched or
+-- collected until what it has missed is entered, up to the launch whose number is `reached`.
 CREATE TABLE recovery (
     one       boolean PRIMARY KEY DEFAULT true CHECK (one),
-    found_at  timestamptz NOT NULL DEFAULT now()
+    found_at  timestamptz NOT NULL DEFAULT now(),
+    reached   bigint                                  -- null: it is older still
 );
 
 -- How far the collector has come; the transaction that applies records moves it, or applies nothing. Who holds

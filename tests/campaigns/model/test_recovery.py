@@ -76,6 +76,12 @@ def test_a_database_is_older_if_it_has_not_given_a_number_that_is_taken(last_num
     assert is_older(markers(marker(THREE), marker(SEVEN)), last_number, nonces) is older
 
 
+def test_a_number_that_was_given_again_is_no_news_once_everything_has_been_entered():
+    given_again = {7: "zzzzzzzz"}
+    assert is_older(markers(marker(SEVEN)), 8, given_again, reached=6)
+    assert not is_older(markers(marker(SEVEN)), 8, given_again, reached=7)
+
+
 def test_without_markers_no_database_is_older():
     assert not is_older(Markers(), 0, {})
 

@@ -61,7 +61,7 @@ async def test_an_older_database_is_waited_for_until_it_has_been_mended(kafka, g
         async with database.transaction() as connection:
             assert await needs_recovery(connection)
             assert not work.begun
-            await end_recovery(connection)
+            await end_recovery(connection, 7)
             await move_on(connection, "launch", 7)
         await waiting
     assert work.begun

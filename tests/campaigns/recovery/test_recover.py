@@ -8,9 +8,10 @@ import pytest
 from campaigns.model.begun import begun, begun_key
 from campaigns.model.ids import LaunchId
 from campaigns.recovery import recover as module
+from campaigns.recovery.guard import compare
 from campaigns.recovery.recover import Recovered, StillLaunchingError, recover
 from campaigns.store.launching import open_launches
-from campaigns.store.recovery import last_launch_number, mark_older, needs_recovery
+from campaigns.store.recovery import last_launch_number, mark_older, needs_recovery, reached
 from campaigns.store.slots import take_slot
 from tests.campaigns.collect.records import batch, outcome
 from tests.campaigns.model.test_begun import launch_of
@@ -150,11 +151,34 @@ async def test_whoever_was_erased_since_is_erased_again(database, kafka, site):
         assert await subscribers_of(connection, site) == others
 
 
-async def test_what_cannot_be_entered_is_told(database, kafka, site):
+async def test_a_number_that_was_given_again_goes_back_to_whose_it_was(database, kafka, site):
     async with database.connection() as connection:
-        await add_launch(connection, site, number=5, nonce="zzzzzzzz", start_at=START)
-    kafka.markers = markers(began(site + 1), began(site, id=5))
+        for number in (5, 6):
+            await add_launch(connection, site, number=number, nonce="zzzzzzzz", state="written")
+            await add_to_outbox(connection, number, [number])
+    kafka.markers = markers(began(site, id=5, campaign=None), marker(FIVE, 900))
+    assert await recovered(database) == NOTHING._replace(launches=1)
+    async with database.connection() as connection:
+        launches = await connection.fetch("SELECT id, slot, nonce FROM launch ORDER BY id")
+        outbox = await connection.fetch("SELECT launch, relay FROM outbox WHERE subscriber = 5")
+        assert await connection.fetchval("SELECT launch FROM outbox WHERE subscriber = 6") == 6
+    moved = launches[-1]["id"]
+    assert [tuple(row) for row in launches] == [
+        (5, 5, NONCE),
+        (6, 6, "zzzzzzzz"),
+        (moved, moved % 16, "zzzzzzzz"),
+    ]
+    assert [tuple(row) for row in outbox] == [(moved, moved % 16)]
+
+
+async def test_what_cannot_be_entered_is_told_and_holds_nothing_up(database, kafka, site):
+    async with database.connection() as connection:
+        await add_launch(connection, site, number=5, nonce="zzzzzzzz", start_at=START, cursor=7)
+    kafka.markers = markers(began(site + 1), began(site, id=5), marker(LaunchId(5, "zzzzzzzz")))
     assert await recovered(database) == NOTHING._replace(left=[THREE, FIVE])
+    async with database.transaction() as connection:
+        assert await reached(connection) == 5
+        assert not await compare(connection, kafka.markers)
 
 
 async def test_nothing_is_entered_while_somebody_launches(database, kafka, site):

@@ -19,6 +19,7 @@ from campaigns.store.recovery import (
     move_on,
     needs_recovery,
     nonces_of,
+    reached,
     take_out,
 )
 from campaigns.store.relaying import stamp_batch
@@ -67,7 +68,17 @@ async def test_that_it_is_older_is_known_until_it_has_been_mended(connection):
     assert await needs_recovery(connection)
     assert await connection.fetchval(NEXT, "launch") > 7_000_000 + MARGIN
     assert await connection.fetchval(NEXT, "outbox") > MARGIN
-    await end_recovery(connection)
+    await end_recovery(connection, 7)
+    assert not await needs_recovery(connection)
+    assert await reached(connection) == 7
+    await mark_older(connection, 0, 0)
+    assert await needs_recovery(connection)
+
+
+async def test_where_nothing_was_found_out_it_is_kept_too_what_was_entered(connection):
+    assert await reached(connection) == 0
+    await end_recovery(connection, 7)
+    assert await reached(connection) == 7
     assert not await needs_recovery(connection)
 
 
