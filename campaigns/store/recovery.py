@@ -33,7 +33,9 @@ LOCK = "LOCK TABLE recovery IN SHARE ROW EXCLUSIVE MODE"
 MARK = """
 INSERT INTO recovery DEFAULT VALUES ON CONFLICT (one) DO UPDATE SET found_at = now(), reached = NULL
 """
-UNMARK = "INSERT INTO recovery (reached) VALUES ($1) ON CONFLICT (one) DO UPDATE SET reached = excluded.reached"
+UNMARK = """
+INSERT INTO recovery (reached) VALUES ($1) ON CONFLICT (one) DO UPDATE SET reached = excluded.reached
+"""
 MOVE_ON = """
 SELECT setval(name::regclass, greatest(nextval(name::regclass), $2) + $3)
 FROM pg_get_serial_sequence($1, 'id') AS name
