@@ -45,7 +45,7 @@ def test_what_it_installs_is_there():
     [commands] = blocks(section(README, "Install"), "console")
     project = text(ROOT / "pyproject.toml")
     extras = set(re.findall(r"'\.\[([a-z]+)\]'", commands))
-    assert extras == {"demo"}
+    assert extras == {"campaigns", "demo"}
     assert all(re.search(rf"^{extra} = \[", project, re.MULTILINE) for extra in extras)
     [version] = re.findall(r'^version = "(.*)"', project, re.MULTILINE)
     assert f"pushmill:{version} ." in commands
