@@ -14,6 +14,7 @@ from campaigns.store.database import Database
 from tests.campaigns.operations.support import HELLO, make_site, service_over
 from tests.harness.campaigns_process import CampaignsProcess
 from tests.harness.waiting import until_seen, until_told
+from tests.harness.world import World
 from tests.integration.campaigns.conftest import Start
 
 CAMPAIGNS = 40
@@ -55,9 +56,14 @@ def skips(schedulers: list[CampaignsProcess]) -> list[tuple[str, str]]:
 
 
 async def test_each_planned_moment_is_launched_once_whoever_looks_and_whoever_dies(
-    database: Database, start: Start
+    database: Database, world: World, start: Start
 ):
     schedulers = [start(ROLES="scheduler") for _ in range(3)]
+    for each in schedulers:  # which compare the database with Kafka first
+        each.environment |= {
+            "PUSHMILL_KAFKA_BOOTSTRAP_SERVERS": world.broker,
+            "PUSHMILL_TOPIC_PREFIX": world.prefix,
+        }
     await asyncio.gather(*(each.start() for each in schedulers))
     numbers = await recurring(database, datetime.now(UTC))
     skipped_one = numbers[-1]
