@@ -4,12 +4,14 @@ Decides what records say about that; knows neither how they are read nor what th
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from campaigns.model.begun import Restored, read_begun
+from campaigns.model.campaign import Campaign, CampaignStatus, next_of
 from campaigns.model.ids import Kind, LaunchId, read, read_launch
 from campaigns.model.marker import LaunchMarker, decode_batch_marker, decode_launch_marker
 from worker.records.control import CampaignControl, decode_control
@@ -203,6 +205,16 @@ def is_older(markers: Markers, last_number: int, nonces: Mapping[int, str], reac
         launch.number > reached and nonces.get(launch.number, launch.nonce) != launch.nonce
         for launch in markers.named
     )
+
+
+def recurred(campaign: Campaign, now: datetime) -> Campaign:
+    """Return a campaign of which it is learned that it has recurred, whatever its status was: it goes on.
+
+    After its last moment it is like any other that is launched.
+    """
+    next_at = next_of(campaign, now)
+    status = CampaignStatus.QUEUED if next_at is None else CampaignStatus.RECURRING
+    return msgspec.structs.replace(campaign, status=status, next_at=next_at, updated_at=now)
 
 
 def _is_number(text: str) -> bool:

@@ -3,17 +3,21 @@
 Decides in which order; what records say is the model's matter.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from campaigns.model.campaign import CampaignStatus
 from campaigns.model.ids import LaunchId
-from campaigns.model.recovery import Controls, Markers, Sends, erased
+from campaigns.model.recovery import Controls, Markers, Sends, erased, recurred
 from campaigns.recovery.guard import read_all_markers
 from campaigns.recovery.topics import read_topic
+from campaigns.store.campaigns import replace_campaign
 from campaigns.store.database import Connection, Database
 from campaigns.store.launching import keep_cursor
 from campaigns.store.recovery import (
     NUMBERED,
+    campaign_that_recurs,
     end_recovery,
     enter_launch,
     enter_send,
@@ -27,7 +31,12 @@ from campaigns.store.recovery import (
 from campaigns.store.slots import is_held
 from campaigns.store.subscribers import erase_subscriber, find_subscriber_of_site
 from worker.config import KafkaSettings
+from worker.records.control import State
 from worker.records.topics import CONTROL, EXPIRED, INPUTS, OUTCOMES
+
+BEGINS = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED, CampaignStatus.REFUSED)
+RESUMES = (CampaignStatus.PAUSED,)
+"""Where the backup has a campaign that recurs when it is launched since, and when it is resumed."""
 
 STILL_LAUNCHING = (
     "launchers are at work on this database: stop the role `launcher` first, and wait for 15 seconds"
@@ -120,6 +129,7 @@ async def _enter(connection: Connection, known: _Known, now: datetime) -> Recove
             continue
         if await enter_launch(connection, restored):
             launches += 1
+            await _recur(connection, launch, BEGINS, now)
         else:
             left.append(launch)
     for launch, placed in sorted(known.markers.placed.items()):
@@ -132,11 +142,25 @@ async def _enter(connection: Connection, known: _Known, now: datetime) -> Recove
             sends += 1
         else:
             left.append(launch)
-    controls = [await keep_control(connection, *each) for each in sorted(known.controls.newest.items())]
+    controls = 0
+    for launch, control in sorted(known.controls.newest.items()):
+        if await keep_control(connection, launch, control):
+            controls += 1
+            if control.state is State.RUNNING:
+                await _recur(connection, launch, RESUMES, now)
     await take_out(connection, known.outbox.found)
     gone = [await _erase(connection, *each) for each in sorted(known.erased)]
     await end_recovery(connection, highest)
-    return Recovered(launches, sends, sum(controls), len(known.outbox.found), sum(gone), left)
+    return Recovered(launches, sends, controls, len(known.outbox.found), sum(gone), left)
+
+
+async def _recur(
+    connection: Connection, launch: LaunchId, statuses: Iterable[CampaignStatus], now: datetime
+) -> None:
+    """Let the campaign of a launch recur from now on, if it is one that does and in one of these statuses."""
+    campaign = await campaign_that_recurs(connection, launch, statuses)
+    if campaign is not None:
+        await replace_campaign(connection, recurred(campaign, now))
 
 
 async def _move_on(connection: Connection, known: _Known) -> int:

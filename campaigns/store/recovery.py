@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from campaigns.model.begun import Restored
+from campaigns.model.campaign import Campaign, CampaignStatus
 from campaigns.model.ids import LaunchId
 from campaigns.model.recovery import SmallSend
 from campaigns.model.target import target_tree
+from campaigns.store.campaigns import read_campaign
 from campaigns.store.database import Connection
+from campaigns.store.launches import LOCK_ZONES
 from worker.records.control import CampaignControl
 
 MARGIN = 1_000_000
@@ -54,16 +57,17 @@ UPDATE outbox SET launch = moved.id, relay = moved.slot FROM moved WHERE outbox.
 ENTER = """
 INSERT INTO launch (id, slot, nonce, site, campaign, moment, content, target, start_at, local_time,
     stretch_time, ttl, ends_at, urgency, topic, track_clicks, targeted, translations, zone, last_due_at,
-    created_at, wanted_at)
+    created_at, wanted_at, zone_mark)
 SELECT $1::bigint, $1::bigint % 16, $2, site.id, (SELECT id FROM campaign WHERE id = $4 AND site = $3), $5,
-    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $8, $8
+    $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $8, $8,
+    CASE WHEN $9::timestamp IS NOT NULL THEN nextval(pg_get_serial_sequence('former_zone', 'id')) END
 FROM site WHERE site.id = $3
 ON CONFLICT DO NOTHING
 RETURNING campaign
 """
 QUEUE = """
 UPDATE campaign SET status = 'queued', updated_at = now()
-WHERE id = $1 AND status IN ('draft', 'scheduled', 'refused')
+WHERE id = $1 AND status IN ('draft', 'scheduled', 'refused') AND recurrence IS NULL
 """
 # Its content is not known any more; whoever clicks on it finds the site.
 ENTER_SEND = """
@@ -82,9 +86,15 @@ WHERE id = $1 AND nonce = $2 AND state <> 'done' AND wanted <> 'cancelled'
 RETURNING campaign
 """
 STEER = """
-UPDATE campaign SET updated_at = now(),
+UPDATE campaign SET updated_at = now(), next_at = NULL,
     status = CASE $2::text WHEN 'running' THEN 'sending' ELSE $2::text END
-WHERE id = $1 AND status IN ('queued', 'sending', 'paused', 'scheduled', 'draft')
+WHERE id = $1 AND status IN ('queued', 'sending', 'paused', 'scheduled', 'draft', 'recurring')
+    AND ($2::text <> 'running' OR recurrence IS NULL)
+"""
+RECURS = """
+SELECT campaign.* FROM campaign JOIN launch ON launch.campaign = campaign.id
+WHERE launch.id = $1 AND launch.nonce = $2 AND campaign.status = ANY($3::text[]) AND recurrence IS NOT NULL
+FOR UPDATE OF campaign
 """
 WAITING = "SELECT DISTINCT l.id, l.nonce FROM outbox AS o JOIN launch AS l ON l.id = o.launch"
 TAKE_OUT = """
@@ -151,9 +161,13 @@ async def give_another_number(connection: Connection, launch: LaunchId) -> None:
 async def enter_launch(connection: Connection, restored: Restored) -> bool:
     """Enter a launch as it began, and let its campaign not begin again; whether it could be entered.
 
+    One that recurs is left as it is: it has no other launch for the same moment.
+
     It cannot if its site is not there, or if another launch has its number or its moment.
     """
     new = restored.new
+    if new.local_time is not None:
+        await connection.execute(LOCK_ZONES, new.site)
     row = await connection.fetchrow(
         ENTER,
         *(*restored.launch_id, new.site, new.campaign, new.moment, new.content, target_tree(new.target)),
@@ -177,6 +191,14 @@ async def keep_control(connection: Connection, launch: LaunchId, control: Campai
     if row is not None and row["campaign"] is not None:
         await connection.execute(STEER, row["campaign"], control.state)
     return row is not None
+
+
+async def campaign_that_recurs(
+    connection: Connection, launch: LaunchId, statuses: Iterable[CampaignStatus]
+) -> Campaign | None:
+    """Find a launch's campaign, to change it, if it recurs and is in one of these statuses."""
+    row = await connection.fetchrow(RECURS, *launch, list(statuses))
+    return None if row is None else read_campaign(row)
 
 
 async def launches_waiting(connection: Connection) -> set[LaunchId]:

@@ -1,6 +1,6 @@
 """A restored database is told what Kafka has had since, with topics that hold what the test says."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -31,6 +31,7 @@ from worker.records.topics import CONTROL, EXPIRED, JOBS, OUTCOMES
 from worker.records.values import encode_json
 
 NOW = datetime.now(UTC)
+TOMORROW = (NOW + timedelta(hours=20)).replace(second=0, microsecond=0)
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 NOTHING = Recovered(launches=0, sends=0, controls=0, outbox=0, erased=0, left=[])
 THREE, FIVE = LaunchId(3, NONCE), LaunchId(5, NONCE)
@@ -92,6 +93,50 @@ async def test_a_launch_goes_on_where_it_was_and_may_be_entered_again(database, 
         assert opened.launch.wanted is State.PAUSED
         assert await connection.fetchval("SELECT status FROM campaign") == "paused"
         assert await last_launch_number(connection) > 1_000_000
+
+
+@pytest.mark.parametrize("before", ["draft", "scheduled", "refused"])
+async def test_a_campaign_that_began_to_recur_since_goes_on(database, kafka, site, before):
+    campaign = await _recurring(database, site, before)
+    kafka.markers = markers(began(site, campaign=campaign), marker(THREE, 900))
+    assert await recovered(database) == NOTHING._replace(launches=1)
+    assert await _standing(database) == ("recurring", TOMORROW)
+
+
+async def test_a_recurring_campaign_that_was_resumed_since_recurs(database, kafka, site):
+    campaign = await _recurring(database, site, "paused")
+    async with database.connection() as connection:
+        await add_launch(
+            connection, site, number=3, campaign=campaign, wanted="paused", wanted_at=START, cursor=900
+        )
+    kafka.topics = {CONTROL: [(b"", encode_json(CampaignControl(1, str(THREE), State.RUNNING, NOW)))]}
+    assert await recovered(database) == NOTHING._replace(controls=1)
+    assert await _standing(database) == ("recurring", TOMORROW)
+
+
+async def test_a_campaign_whose_last_time_to_recur_has_passed_is_under_way(database, kafka, site):
+    campaign = await _recurring(database, site, "scheduled")
+    async with database.connection() as connection:
+        await connection.execute("UPDATE campaign SET ends_at = $1", NOW)
+    kafka.markers = markers(began(site, campaign=campaign))
+    assert await recovered(database) == NOTHING._replace(launches=1)
+    assert await _standing(database) == ("queued", None)
+
+
+async def _recurring(database, site: int, status: str) -> int:
+    async with database.connection() as connection:
+        campaign = await add_campaign(connection, site)
+        daily = {"cron": TOMORROW.strftime("%M %H * * *"), "zone": "UTC"}
+        content = {"title": "Hello", "url": "https://shop.example"}
+        await connection.execute(
+            "UPDATE campaign SET status = $1, recurrence = $2, content = $3", status, daily, content
+        )
+    return campaign
+
+
+async def _standing(database) -> tuple[object, ...]:
+    async with database.connection() as connection:
+        return tuple(await connection.fetchrow("SELECT status, next_at FROM campaign"))
 
 
 async def test_what_the_backup_knows_only_moves_on(database, kafka, site):

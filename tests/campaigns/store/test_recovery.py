@@ -30,6 +30,7 @@ from worker.records.values import encode_json
 
 NEXT = "SELECT nextval(pg_get_serial_sequence($1, 'id'))"
 THREE = LaunchId(3, NONCE)
+NINE_LATER = START + timedelta(seconds=9)
 
 
 @pytest.fixture
@@ -125,7 +126,10 @@ async def test_a_launch_is_entered_as_it_began_and_its_campaign_does_not_begin_a
 async def test_a_launch_at_a_wall_time_is_entered_too(connection, site):
     assert await enter_launch(connection, restored(site, local_time=NINE, campaign=None))
     [opened] = await open_launches(connection, 3)
-    assert (opened.launch.local_time, opened.launch.zone_mark) == (NINE, None)
+    assert opened.launch.local_time == NINE
+    mark = opened.launch.zone_mark
+    assert mark is not None  # whoever travels from now on is neither in two parts nor in none
+    assert await connection.fetchval(NEXT, "former_zone") > mark
 
 
 async def test_a_recurring_campaign_stays_so(connection, site):
@@ -133,6 +137,16 @@ async def test_a_recurring_campaign_stays_so(connection, site):
     await connection.execute("UPDATE campaign SET status = 'recurring'")
     assert await enter_launch(connection, restored(site, campaign=campaign))
     assert await status(connection, campaign) == "recurring"
+
+
+@pytest.mark.parametrize("told", [State.PAUSED, State.CANCELLED])
+async def test_a_recurring_campaign_is_stopped_with_its_launch(connection, site, told):
+    campaign = await add_campaign(connection, site)
+    await connection.execute("UPDATE campaign SET status = 'recurring', next_at = now()")
+    await add_launch(connection, site, number=3, campaign=campaign, wanted_at=START)
+    assert await keep_control(connection, THREE, CampaignControl(1, str(THREE), told, NINE_LATER))
+    row = await connection.fetchrow("SELECT status, next_at FROM campaign")
+    assert tuple(row) == (told, None)
 
 
 async def test_what_has_lost_its_site_or_its_number_cannot_be_entered(connection, site):
@@ -164,18 +178,17 @@ async def test_what_the_worker_was_told_later_is_wanted(connection, site, told, 
     wanted = "paused" if told is State.RUNNING else "running"
     await add_launch(connection, site, number=3, campaign=campaign, wanted=wanted, wanted_at=START)
     await connection.execute("UPDATE campaign SET status = 'paused'")
-    later = CampaignControl(1, str(THREE), told, START + timedelta(seconds=9), 4.0)
+    later = CampaignControl(1, str(THREE), told, NINE_LATER, 4.0)
     assert not await keep_control(connection, LaunchId(3, "zzzzzzzz"), later)
     assert await keep_control(connection, THREE, later)
     assert not await keep_control(connection, THREE, later)
     row = await connection.fetchrow("SELECT wanted, wanted_at, shift, control_due FROM launch")
-    assert tuple(row) == (told, START + timedelta(seconds=9), 4.0, True)
+    assert tuple(row) == (told, NINE_LATER, 4.0, True)
     assert await status(connection, campaign) == becomes
 
 
 async def test_what_is_wanted_since_the_backup_stays(connection, site):
-    later = START + timedelta(seconds=9)
-    await add_launch(connection, site, number=3, wanted="paused", wanted_at=later)
+    await add_launch(connection, site, number=3, wanted="paused", wanted_at=NINE_LATER)
     await add_launch(connection, site, number=4, state="done", wanted_at=START)
     await add_launch(connection, site, number=5, wanted="cancelled", wanted_at=START)
     for number in (3, 4, 5):
