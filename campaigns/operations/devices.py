@@ -222,6 +222,15 @@ async def tag_device(
     Raises:
         InvalidError: Something about it would be wrong.
     """
+    given = list(changes)
+    while True:
+        with suppress(OvertakenError):  # by an import, as above
+            return await _tag(service, site, given, profile, now)
+
+
+async def _tag(
+    service: Service, site: Site, changes: Iterable[TagChange], profile: Profile, now: datetime
+) -> None:
     async with service.begin() as connection:
         old = await _locked(connection, site, profile.hwid or "")
         known = profile if old is None else old.profile
