@@ -8,7 +8,13 @@ from campaigns.model.scope import Permission, Scope
 from campaigns.operations.finding import the_site
 from campaigns.operations.service import Service
 from campaigns.store.database import Connection
-from campaigns.store.site_removal import SiteContents, delete_site, has_open_launches, site_contents
+from campaigns.store.site_removal import (
+    SiteContents,
+    delete_site,
+    has_open_launches,
+    lock_site,
+    site_contents,
+)
 from campaigns.store.subscribers import erase_subscriber, list_subscribers
 
 ERASED_AT_ONCE = 200
@@ -55,13 +61,15 @@ async def remove_site(scope: Scope, service: Service, site: int) -> None:
         ConflictError: It cannot be removed yet: something is being sent.
     """
     async with service.begin() as connection:
-        await _removable(connection, scope, site)
+        await _removable(connection, scope, site, to_change=True)
         await delete_site(connection, site)
 
 
-async def _removable(connection: Connection, scope: Scope, site: int) -> None:
+async def _removable(connection: Connection, scope: Scope, site: int, *, to_change: bool = False) -> None:
     scope.require(Permission.ADMIN)
     await the_site(connection, scope, site)
+    if to_change:  # before it is looked for launches: one may be about to begin
+        await lock_site(connection, site)
     if await has_open_launches(connection, site):
         raise ConflictError(
             "Campaigns of this site are being sent; cancel them, and wait until workers have been told."

@@ -21,7 +21,7 @@ SELECT EXISTS (
 )
 """
 LOCK = "SELECT FROM site WHERE id = $1 FOR UPDATE"
-"""Nobody can add to it until the transaction ends; whoever refers to it has to hold its key."""
+"""Whoever adds what refers to it has to hold its key."""
 
 ENGAGEMENT = """
 DELETE FROM engagement AS e USING launch AS l
@@ -48,7 +48,7 @@ SITE = "DELETE FROM site WHERE id = $1"
 """With what refers to it: campaigns, launches, segments, templates, attributes, credentials."""
 
 ORDER = (
-    *(LOCK, ENGAGEMENT, OUTBOX, COUNTS, ENGAGED, OUTCOMES, UNNUMBERED, ALIASES),
+    *(ENGAGEMENT, OUTBOX, COUNTS, ENGAGED, OUTCOMES, UNNUMBERED, ALIASES),
     *(SUBSCRIBERS, ENDPOINTS, KEYS, COUNTED, SITE),
 )
 
@@ -83,7 +83,12 @@ async def has_open_launches(connection: Connection, site: int) -> bool:
     return found
 
 
+async def lock_site(connection: Connection, site: int) -> None:
+    """Let nothing be added to a site until the transaction ends; whoever has begun to is waited for."""
+    await connection.execute(LOCK, site)
+
+
 async def delete_site(connection: Connection, site: int) -> None:
-    """Delete a site, and all that hangs on it; in a transaction."""
+    """Delete a site, and all that hangs on it; in a transaction that has locked it."""
     for statement in ORDER:
         await connection.execute(statement, site)

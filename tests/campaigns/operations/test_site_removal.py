@@ -1,5 +1,6 @@
 """Removing a site: everything of it is gone from every table, and nothing of another's."""
 
+import asyncio
 import json
 
 import pytest
@@ -14,6 +15,7 @@ from campaigns.operations.sites import get_site
 from campaigns.operations.subscribers import count_by_status
 from campaigns.store.subscriber_import import ImportLine
 from tests.campaigns.operations.support import HELLO, NOW, ZONES, make_site, subscription
+from tests.campaigns.store.support import until_somebody_waits
 
 KEPT = {"account", "migration", "slot", "vapid_key", "erasure"}
 """Tables in which rows may stay."""
@@ -103,6 +105,17 @@ async def test_who_subscribes_while_it_is_removed_goes_with_it(database, scope, 
     await fill(scope, service, site, "a")
     await remove_site(scope, service, site.id)
     assert await rows(database) == {}
+
+
+async def test_a_launch_that_begins_meanwhile_keeps_it(database, scope, service, site):
+    draft = CampaignDraft(name="Sale", content=HELLO, target=Everyone())
+    made = await create_campaign(scope, service, site.id, draft, NOW)
+    async with database.transaction() as connection:
+        await launch_campaign(scope, service.within(connection), made.campaign.id, NOW)
+        removing = asyncio.create_task(remove_site(scope, service, site.id))
+        await until_somebody_waits(database)
+    with pytest.raises(ConflictError, match="cancel"):
+        await removing
 
 
 @pytest.mark.parametrize("step", [contents_of, erase_some, remove_site])
