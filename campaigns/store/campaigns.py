@@ -70,7 +70,7 @@ COUNT_OF_SITE = """
 SELECT count(*) FROM campaign JOIN site ON site.id = campaign.site
 WHERE site.account = $1 AND ($2::bigint IS NULL OR site.id = $2) AND site.id = $3
     AND ($4::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) >= $4)
-    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5)
+    AND ($5::timestamptz IS NULL OR coalesce(start_at, campaign.created_at) <= $5) AND NOT discarded
 """
 # Where it begins first, a local time comes 14 hours before it does in UTC: `campaigns.model.campaign.Plan`.
 DUE_TO_CHANGE = """

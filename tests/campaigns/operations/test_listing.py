@@ -5,17 +5,21 @@ from datetime import timedelta
 import msgspec
 
 from campaigns.model.campaign import Plan
+from campaigns.model.recurrence import Recurrence
 from campaigns.model.subscriber import SubscriberStatus
 from campaigns.model.target import Everyone
-from campaigns.operations.campaigns import CampaignDraft, create_campaign
+from campaigns.operations.campaigns import CampaignDraft, create_campaign, launch_campaign
+from campaigns.operations.launching import launch_due_campaign
 from campaigns.operations.listing import (
     Window,
     account_zone,
     all_campaigns,
     all_sites,
     all_subscribers,
+    count_all_campaigns,
     count_all_sites,
 )
+from campaigns.operations.steering import discard_campaign
 from campaigns.operations.subscribers import Subscribing, subscribe
 from campaigns.operations.switching import switch_subscriber
 from tests.campaigns.operations.support import HELLO, LATER, NOW, make_account, make_site, subscription
@@ -43,6 +47,19 @@ async def test_campaigns_of_all_sites_are_listed_the_newest_first(database, scop
     assert await listed(Window(0, 9), msgspec.structs.replace(scope, site=other.id)) == [1]
     around = Window(0, 9, LATER, LATER + timedelta(seconds=1))
     assert await listed(around) == [1], "by its start, not by when it was made"
+
+
+async def test_what_is_deleted_once_the_worker_knows_is_counted_no_more(scope, service, site):
+    hourly = msgspec.structs.replace(DRAFT, recurrence=Recurrence(cron="0 * * * *", zone="UTC"))
+    made = [
+        (await create_campaign(scope, service, site.id, each, NOW)).campaign.id for each in (DRAFT, hourly)
+    ]
+    await launch_campaign(scope, service, made[1], NOW)
+    await launch_due_campaign(service, LATER)
+    assert await count_all_campaigns(scope, service, site.id) == 2
+    await discard_campaign(scope, service, made[1], LATER)
+    assert [each.id for each in await all_campaigns(scope, service, Window(0, 9))] == made[:1]
+    assert await count_all_campaigns(scope, service, site.id) == 1
 
 
 async def test_sites_are_listed_and_counted(database, scope, service, site):
