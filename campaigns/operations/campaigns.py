@@ -11,25 +11,24 @@ from campaigns.model.campaign import Action, Campaign, CampaignStatus, NewCampai
 from campaigns.model.campaign_changes import copied, edit
 from campaigns.model.launch import Launch
 from campaigns.model.plan_problems import plan_problems, schedule_problems
-from campaigns.model.problems import ConflictError, invalid, reject
+from campaigns.model.problems import invalid, reject
 from campaigns.model.recurrence import Recurrence
 from campaigns.model.scope import Permission, Scope
 from campaigns.model.site import Site, TrackClicks
 from campaigns.model.target import Target
 from campaigns.model.texts import name_problems
 from campaigns.operations.audience import check_target
-from campaigns.operations.checking import checked
+from campaigns.operations.checking import checked, checked_translations
 from campaigns.operations.finding import the_campaign, the_site, the_template
 from campaigns.operations.launching import take
 from campaigns.operations.service import Page, Service, page_of
 from campaigns.store.campaigns import (
     add_campaign,
-    delete_campaign,
     list_campaigns,
     replace_campaign,
 )
 from campaigns.store.database import Connection
-from campaigns.store.launches import has_untold_launches, launches_of, open_launches
+from campaigns.store.launches import launches_of, open_launches
 
 
 class CampaignDraft(Struct, frozen=True, kw_only=True):
@@ -109,10 +108,9 @@ async def create_campaign(
             template=draft.template,
             track_clicks=track_clicks,
             recurrence=draft.recurrence,
-            translations={
-                language: await checked(connection, service, site, each, track_clicks)
-                for language, each in draft.translations.items()
-            },
+            translations=await checked_translations(
+                connection, service, site, draft.translations, track_clicks
+            ),
             adapter=draft.adapter,
             options=draft.options,
         )
@@ -214,6 +212,9 @@ async def edit_campaign(
             tree = msgspec.to_builtins(old.content) if changes.content is UNSET else changes.content
             track_clicks = fields.get("track_clicks", old.track_clicks)
             fields["content"] = await checked(connection, service, site, tree, track_clicks)
+            fields["translations"] = await checked_translations(
+                connection, service, site, old.translations, track_clicks
+            )
         new = edit(old, now, **fields)
         await replace_campaign(connection, new)
         return await _view(connection, new)
@@ -250,30 +251,20 @@ async def copy_campaign(
         original = await the_campaign(connection, scope, number)
         where = await the_site(connection, scope, site or original.site)
         await check_target(connection, scope, where.id, original.target)
-        copy = copied(original, now)
-        if model.is_finished(original.content):
-            tree = msgspec.to_builtins(original.content)
-            content = await checked(connection, service, where, tree, original.track_clicks)
-            copy = msgspec.structs.replace(copy, content=content)
+        copy = await _rechecked(connection, service, where, copied(original, now))
         return CampaignView(await add_campaign(connection, where.id, copy), [])
 
 
-async def remove_campaign(scope: Scope, service: Service, number: int) -> None:
-    """Delete a campaign, and what came of it.
-
-    Raises:
-        ForbiddenError: The credential may not.
-        NotFoundError: There is none.
-        ConflictError: It is under way, or the worker has still to be told that it is cancelled: what is to be
-            told goes with its launches.
-    """
-    scope.require(Permission.SEND)
-    async with service.begin() as connection:
-        campaign = await the_campaign(connection, scope, number, to_change=True)
-        model.require(campaign, Action.DELETE)
-        if await has_untold_launches(connection, campaign.id, campaign.site):
-            raise ConflictError("The worker has still to be told of the cancellation; try again soon.")
-        await delete_campaign(connection, campaign)
+async def _rechecked(connection: Connection, service: Service, site: Site, copy: NewCampaign) -> NewCampaign:
+    """Return a copy whose content can be sent to a site's subscribers, with the site's own pictures."""
+    if not model.is_finished(copy.content):
+        return copy
+    tree, tracked = msgspec.to_builtins(copy.content), copy.track_clicks
+    return msgspec.structs.replace(
+        copy,
+        content=await checked(connection, service, site, tree, tracked),
+        translations=await checked_translations(connection, service, site, copy.translations, tracked),
+    )
 
 
 # ── launching and what follows ──────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,9 @@
 """Content, checked with what its site's subscribers have."""
 
+from collections.abc import Mapping
+
+import msgspec
+
 from campaigns.model.content import check_content
 from campaigns.model.site import Site, TrackClicks
 from campaigns.operations.service import Service
@@ -31,3 +35,17 @@ async def checked(
         track_clicks=track_clicks,
         public_url=service.public_url,
     )
+
+
+async def checked_translations(
+    connection: Connection,
+    service: Service,
+    site: Site,
+    translations: Mapping[str, object],
+    track_clicks: TrackClicks,
+) -> dict[str, Notification]:
+    """Read content for single languages, by tag, as JSON or as it was read before; see `checked`."""
+    return {
+        language: await checked(connection, service, site, msgspec.to_builtins(each), track_clicks)
+        for language, each in translations.items()
+    }

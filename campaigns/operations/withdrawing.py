@@ -4,7 +4,8 @@ from datetime import datetime
 
 from campaigns.model.campaign import POSSIBLE, Action
 from campaigns.model.scope import Permission, Scope
-from campaigns.operations.campaigns import cancel_campaign, remove_campaign
+from campaigns.operations.campaign_removal import remove_campaign
+from campaigns.operations.campaigns import cancel_campaign
 from campaigns.operations.finding import the_campaign
 from campaigns.operations.service import Service
 

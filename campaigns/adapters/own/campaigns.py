@@ -27,6 +27,7 @@ from campaigns.model.statistics import Statistics
 from campaigns.model.target import parse_target
 from campaigns.operations import campaigns as operations
 from campaigns.operations import sending, statistics
+from campaigns.operations.campaign_removal import remove_campaign
 from campaigns.operations.campaigns import CampaignChanges, CampaignDraft, CampaignView
 from campaigns.operations.sending import SendDraft, Sent
 from campaigns.operations.service import Service
@@ -97,7 +98,7 @@ async def change(call: Call[Any, CampaignChange]) -> CampaignAnswer:
 
 async def delete(call: Call[Any, None]) -> None:
     """Delete a campaign."""
-    await operations.remove_campaign(call.caller, call.service, call.parameters["campaign"])
+    await remove_campaign(call.caller, call.service, call.parameters["campaign"])
 
 
 def action(operation: Action) -> Handler:

@@ -31,6 +31,7 @@ from campaigns.model.site import Site
 from campaigns.model.statistics import Statistics
 from campaigns.model.target import Everyone, InSegment, Target, target_tree
 from campaigns.operations import campaigns as operations
+from campaigns.operations.campaign_removal import remove_campaign
 from campaigns.operations.campaigns import CampaignChanges, CampaignDraft, CampaignView
 from campaigns.operations.creating import create_and_launch, sending_to
 from campaigns.operations.revising import pause_running, revise_campaign
@@ -235,7 +236,7 @@ def changed_content(tree: dict[str, Any], given: Mapping[str, Any], website: str
 
 async def delete(call: Call[Any, None]) -> Done:
     """Delete a campaign that is not under way."""
-    await operations.remove_campaign(call.caller, call.service, await _number(call))
+    await remove_campaign(call.caller, call.service, await _number(call))
     return Done()
 
 

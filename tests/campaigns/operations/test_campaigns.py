@@ -12,6 +12,7 @@ from campaigns.model.problems import ConflictError, InvalidError
 from campaigns.model.recurrence import Recurrence
 from campaigns.model.site import Defaults, TrackClicks
 from campaigns.model.target import Everyone, ExternalIds, InSegment, Meeting, Subscribers
+from campaigns.operations.campaign_removal import remove_campaign
 from campaigns.operations.campaigns import (
     CampaignChanges,
     CampaignDraft,
@@ -23,7 +24,6 @@ from campaigns.operations.campaigns import (
     get_campaigns,
     launch_campaign,
     pause_campaign,
-    remove_campaign,
     resume_campaign,
 )
 from campaigns.operations.launching import launch_due_campaign
@@ -237,6 +237,46 @@ async def test_a_copy_is_a_draft_on_the_same_site_or_another(scope, service, sit
     assert (copy.status, copy.site, copy.name, copy.content) == (S.DRAFT, site.id, "Sale", original.content)
     other = (await make_site(scope, service)).site
     assert (await copy_campaign(scope, service, original.id, LATER, site=other.id)).campaign.site == other.id
+
+
+async def test_translations_are_checked_for_the_copys_site_and_with_the_clicks(scope, service, site):
+    away = {"de": {"title": "Hallo", "url": "https://away.example/"}}
+    campaign = await made(scope, service, site, translations=away)
+    with pytest.raises(InvalidError, match="origin"):
+        await edit_campaign(
+            scope, service, campaign.id, CampaignChanges(track_clicks=TrackClicks.REDIRECT), NOW
+        )
+    home = {"de": {"title": "Hallo", "url": HELLO["url"]}}
+    tracked = await made(scope, service, site, translations=home, track_clicks=TrackClicks.REDIRECT)
+    changed = await edit_campaign(
+        scope, service, tracked.id, CampaignChanges(track_clicks=TrackClicks.PAGE), NOW
+    )
+    assert changed.campaign.translations == tracked.translations
+    other = (await make_site(scope, service, url="https://other.example")).site
+    content = {"title": "Hello", "url": "https://other.example/"}
+    both = SiteChanges(redirect_origins=("https://other.example",))
+    await edit_site(scope, service, site.id, both)
+    mixed = await made(
+        scope, service, site, content=content, translations=home, track_clicks=TrackClicks.REDIRECT
+    )
+    with pytest.raises(InvalidError, match="origin"):
+        await copy_campaign(scope, service, mixed.id, NOW, site=other.id)
+    copy = (await copy_campaign(scope, service, mixed.id, NOW)).campaign
+    assert copy.translations == mixed.translations
+
+
+async def test_what_recurs_is_not_removed_while_a_launch_of_it_is_under_way(database, scope, service, site):
+    hourly = Recurrence(cron="0 * * * *", zone="UTC")
+    campaign = (await launched(scope, service, site, recurrence=hourly)).campaign
+    await launch_due_campaign(service, LATER)
+    with pytest.raises(ConflictError, match="under way"):
+        await remove_campaign(scope, service, campaign.id)
+    [launch] = (await get_campaign(scope, service, campaign.id)).launches
+    async with database.transaction() as connection:
+        await finish_writing(connection, [launch.id])
+        await finish_launches(connection, [launch.id], LATER)
+    await remove_campaign(scope, service, campaign.id)
+    assert (await get_campaigns(scope, service, site.id, limit=9)).items == []
 
 
 async def test_what_is_under_way_is_not_removed(database, scope, service, site):

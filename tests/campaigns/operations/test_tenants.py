@@ -18,6 +18,7 @@ from campaigns.operations.aliases import take_over
 from campaigns.operations.announcing import announce_attribute
 from campaigns.operations.audience import few_members
 from campaigns.operations.campaign_lists import find_campaigns
+from campaigns.operations.campaign_removal import remove_campaign
 from campaigns.operations.campaigns import (
     CampaignChanges,
     CampaignDraft,
@@ -29,7 +30,6 @@ from campaigns.operations.campaigns import (
     get_campaigns,
     launch_campaign,
     pause_campaign,
-    remove_campaign,
     resume_campaign,
 )
 from campaigns.operations.creating import create_and_launch, create_and_launch_all, sending_to

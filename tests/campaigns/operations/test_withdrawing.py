@@ -27,6 +27,7 @@ async def test_what_is_under_way_is_cancelled_and_then_has_to_be_told(scope, ser
 async def test_what_has_ended_is_forgotten(database, scope, service, campaign):
     async with database.connection() as connection:
         await connection.execute("UPDATE campaign SET status = 'done'")
+        await connection.execute("UPDATE launch SET state = 'done'")
     await withdraw_campaign(scope, service, campaign.id, NOW)
     with pytest.raises(NotFoundError):
         await get_campaign(scope, service, campaign.id)
