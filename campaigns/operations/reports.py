@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from campaigns.model.attribute import as_variable
 from campaigns.model.clicks import Place, redirect_target
-from campaigns.model.content import variables_of
+from campaigns.model.content import translation_for, variables_of
 from campaigns.model.events import BrowserEvent, EventKind, EventRecord, event_record
 from campaigns.model.formats import formatted
 from campaigns.model.ids import Kind, LaunchId, spell
@@ -114,15 +114,16 @@ async def follow(service: Service, text: str, button: Literal[0, 1] | None, now:
 async def _target(connection: Connection, launch: Launch, subscriber: int, place: Place) -> str | None:
     found = await find_subscriber_of_site(connection, launch.site, subscriber)
     attributes = (found.profile.attributes if found else None) or {}
+    content = translation_for(found.profile.language if found else None, launch.content, launch.translations)
     return redirect_target(
-        launch.content,
+        content,
         place,
         launch_id=launch.launch_id,
         site_id=spell(Kind.SITE, launch.site),
         recipient_id=spell(Kind.SUBSCRIBER, subscriber),
         variables={
             **{name: as_variable(value) for name, value in attributes.items()},
-            **formatted(variables_of(launch.content), attributes),
+            **formatted(variables_of(content), attributes),
         },
     )
 
