@@ -160,7 +160,7 @@ def _variable(given: Any, types: Mapping[str, Type]) -> Condition:
             raise invalid("filter", "must have variable_name, operator and conditions")
     if name not in types:
         raise invalid("filter.variable_name", "is no variable of this website")
-    if operator not in {"and", "or"}:
+    if operator not in ("and", "or"):  # what has no hash is none of them, too
         raise invalid("filter.operator", "must be and, or or")
     if len(rows) > VALUES_MAX:
         raise invalid("filter.conditions", f"has more than {VALUES_MAX} conditions")

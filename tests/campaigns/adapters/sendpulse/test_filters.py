@@ -131,6 +131,8 @@ def test_a_filter_may_come_as_text():
         ({"filter": {"variable_name": "uname", "operator": "or", "conditions": []}}, "filter"),
         (variable("name", ("equal", "x")), "filter.variable_name"),
         (variable("uname", ("equal", "x"), operator="xor"), "filter.operator"),
+        (variable("uname", ("equal", "x"), operator=["or"]), "filter.operator"),
+        (variable("uname", ("equal", "x"), operator={"or": 1}), "filter.operator"),
         (variable("uname", ("equals", "x")), "filter.conditions[0]"),
         (variable("uname", ("equal", None)), "filter.conditions[0]"),
         (variable("age", ("greaterthan", "old")), "filter.conditions[0].value"),
