@@ -1,5 +1,6 @@
 """What SendPulse's requests and answers have in common: lists by offset, ids, the account's zone."""
 
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from campaigns.operations.listing import account_zone
 PLATFORM = CredentialKind.SENDPULSE
 LIMIT_MAX = 100
 OFFSET_MAX = 10_000_000
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+"""What is the same text again when a client has read it as a number, a float among them."""
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
@@ -79,4 +82,4 @@ async def number_of(call: Call[Any, Any], kind: Kind, text: str) -> int:
 async def website_ids(call: Call[Any, Any], numbers: list[int]) -> dict[int, int | str]:
     """Return websites' ids as this customer knows them: numbers, unless others were taken over."""
     told = await spellings(call.caller, call.service, Kind.SITE, PLATFORM, numbers)
-    return {number: int(text) if text.isascii() and text.isdigit() else text for number, text in told.items()}
+    return {number: int(text) if _NUMBER.fullmatch(text) else text for number, text in told.items()}

@@ -127,6 +127,14 @@ async def test_an_id_that_was_taken_over_stands_for_its_website(api, site):
     assert said(await api.ask("GET", "/push/websites"))[0]["id"] == 530053
 
 
+@pytest.mark.parametrize("text", ["007", "+7", "\u0667", "9" * 20])
+async def test_an_id_that_is_another_as_a_number_is_told_as_a_text(api, site, text):
+    await take_over(api.scope, api.service, Kind.SITE, site, [Alias("sendpulse", text)])
+    [website] = said(await api.ask("GET", "/push/websites"))
+    assert website["id"] == text
+    assert await send(api, text)
+
+
 async def test_a_website_need_not_be_named_where_there_is_one(api, site):
     handled = await api.ask("POST", "/push/campaigns", TASK)
     assert (await row(api, "campaign", said(handled)["id"]))["site"] == site
