@@ -4,7 +4,7 @@ Outcomes are counted over all platforms together: each list of metrics has one r
 an inbox, nor of pushes that could not be shown.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -97,11 +97,11 @@ async def list_all(call: Call[Any, ListRequest]) -> dict[str, Any]:
 
 
 def _days(given: DateRange) -> tuple[datetime | None, datetime | None]:
-    first, last = (
-        None if each is None else datetime.combine(each, time(), UTC)
-        for each in (given.date_from, given.date_to)
+    first, last = given.date_from, given.date_to
+    return (
+        None if first is None else datetime.combine(first, time.min, UTC),
+        None if last is None else datetime.combine(last, time.max, UTC),
     )
-    return first, None if last is None else last + timedelta(days=1) - timedelta(microseconds=1)
 
 
 async def _told(call: Call[Any, Any], campaign: Campaign, parts: Parts) -> dict[str, Any]:

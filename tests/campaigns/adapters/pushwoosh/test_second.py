@@ -91,6 +91,13 @@ async def test_pages_and_days_narrow_a_list(api, code):
     assert await ask(api, LIST, body) == (200, {"total": 0, "items": []})
 
 
+async def test_days_may_be_the_first_and_the_last_of_all(api, code):
+    body = call_of(api, LIST, code)
+    body["filters"]["date_range"] = {"date_from": "0001-01-01", "date_to": "9999-12-31"}
+    status, answer = await ask(api, LIST, body)
+    assert (status, answer["total"]) == (200, 1)
+
+
 async def test_totals_are_texts(api, code):
     status, answer = await ask(api, TOTALS, call_of(api, TOTALS, code))
     assert status == 200
