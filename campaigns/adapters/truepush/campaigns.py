@@ -101,7 +101,11 @@ def _plan(body: NewCampaign, zone: str, now: datetime) -> Plan:
     if body.expiry_hours is None:
         return Plan(start_at=start_at)
     lasts = timedelta(hours=body.expiry_hours)
-    return Plan(start_at=start_at, ttl=int(lasts.total_seconds()), ends_at=(start_at or now) + lasts)
+    try:
+        ends_at = (start_at or now) + lasts
+    except OverflowError:
+        raise invalid("timings.date", "must be within 10 years") from None
+    return Plan(start_at=start_at, ttl=int(lasts.total_seconds()), ends_at=ends_at)
 
 
 async def cancel(call: Call[Any, None]) -> Done:

@@ -15,8 +15,8 @@ from campaigns.adapters.reading import field_problem
 from campaigns.model.problems import invalid
 from campaigns.model.recurrence import DATES_MAX, Recurrence, daily, monthly, weekly, yearly
 
-_DATE = re.compile(r"(\d{1,2})([-/])(\d{1,2})\2(\d{4})")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})")
+_DATE = re.compile(r"([0-9]{1,2})([-/])([0-9]{1,2})\2([0-9]{4})")
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 
 Hour = Annotated[int, Meta(ge=0, le=23)]
 Minute = Annotated[int, Meta(ge=0, le=59)]

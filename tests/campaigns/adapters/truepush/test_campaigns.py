@@ -118,6 +118,15 @@ async def test_a_segment_that_is_not_there_fails(api: TruepushApi, database):
         ({"scheduled": True, "timings": {"date": "01-01-0001", "time": "00:00"}}, "timings"),
         ({"scheduled": True, "timings": {"date": "23-11-9999", "time": "00:00"}}, "timings"),
         ({"scheduled": True, "timings": {"date": "23-11-2026"}}, "timings.time"),
+        ({"scheduled": True, "timings": {"date": "\u0662\u0663-11-2026", "time": "20:20"}}, "timings.date"),
+        (
+            {
+                "scheduled": True,
+                "timings": {"date": "31-12-9999", "time": "00:00"},
+                "campaignExpiryTime": 48,
+            },
+            "timings.date",
+        ),
         ({"campaignExpiryTime": 0}, "campaignExpiryTime"),
         ({"campaignExpiryTime": 1e300}, "campaignExpiryTime"),
         ({"buttons": [{"text": "a"}]}, "buttons[0].link"),
