@@ -200,6 +200,9 @@ class Gateway:
         if isinstance(error, TimeoutError):
             log.warning("a request took too long; rolled back", route=template)
             return Refusal(Reason.TIMED_OUT, "This took too long, and nothing was done.", headers=retry)
+        if isinstance(error, RecursionError):  # JSON that could be read, and not be gone through
+            log.warning("a request is nested too deeply", route=template)
+            return Refusal(Reason.MALFORMED, "The request is nested too deeply.")
         log.error("a request failed", route=template, exc_info=error)
         return Refusal(Reason.INTERNAL, "The service has made a mistake, and has written it down.")
 

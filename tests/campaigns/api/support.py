@@ -74,6 +74,8 @@ async def create(call: Call[Any, Notice]) -> Made:
             raise AwayError
         case "bug":
             raise ZeroDivisionError
+        case "deep":
+            raise RecursionError
         case "slow":
             call.service.running.set()
             await call.service.go_on.wait()

@@ -136,6 +136,7 @@ async def test_a_body_must_be_of_the_routes_type(world):
         ("invalid", 400, Reason.INVALID),
         ("away", 503, Reason.UNAVAILABLE),
         ("bug", 500, Reason.INTERNAL),
+        ("deep", 400, Reason.MALFORMED),
     ],
 )
 async def test_what_an_operation_says_is_put_into_http(world, title, status, reason):
