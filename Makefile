@@ -25,17 +25,16 @@ picture: $(READY) ## Run the demo and draw its closing screen, docs/demo.svg
 	@$(BIN)/python -m docs.tools.picture
 
 test: check      ## Run lint, types, unit, property and integration tests (ARGS="-k name")
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not test_kafka" $(ARGS)
 
 test-agreement: $(READY) ## Run what encrypts once more, with key agreements by OpenSSL (AGREEMENT=multibuffer for the other)
-	PUSHMILL_AGREEMENT=$(AGREEMENT) $(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" \
+	PUSHMILL_AGREEMENT=$(AGREEMENT) $(BIN)/pytest -n 3 --dist loadgroup -m "not test_kafka" \
 	  tests/crypto tests/worker/pipeline tests/integration $(ARGS)
 
 test-postgresql: $(READY) ## Run what uses the database once more, on the oldest PostgreSQL that is supported
-	PUSHMILL_TEST_POSTGRESQL=15 $(BIN)/pytest -n 2 --dist loadgroup -m "not test_kafka" \
+	PUSHMILL_TEST_POSTGRESQL=15 $(BIN)/pytest -n 3 --dist loadgroup -m "not test_kafka" \
 	  tests/campaigns/store tests/campaigns/operations tests/campaigns/collect tests/campaigns/launch \
-	  tests/campaigns/adapters tests/integration/campaigns/test_run.py tests/integration/campaigns/test_events.py \
-	  tests/integration/campaigns/test_collector.py tests/integration/campaigns/test_round.py $(ARGS)
+	  tests/integration/campaigns/test_run.py tests/integration/campaigns/test_round.py $(ARGS)
 
 AGREEMENT ?= openssl
 KAFKA_VERSIONS ?= 3.9 4
@@ -50,7 +49,7 @@ test-kafka: fetch-kafka ## Run what concerns the broker, and a short chaos, on A
 	$(BIN)/pytest -n 2 -m "test_kafka and not given_broker" $(ARGS)
 	@set -e; for version in $(KAFKA_VERSIONS); do \
 	  echo "Apache Kafka $$version"; \
-	  $(WITH_KAFKA) $$version $(BIN)/pytest -n 2 -m given_broker tests/integration $(ARGS); \
+	  $(WITH_KAFKA) $$version $(BIN)/pytest -n 4 -m given_broker tests/integration $(ARGS); \
 	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 $(SHORT_CHAOS); \
 	  $(WITH_KAFKA) $$version $(BIN)/python -m tests.chaos --recipients 20000 --dynamic --only join --join 6; \
 	done
