@@ -83,7 +83,16 @@ ORDER BY coalesce(next_at, start_at, local_time AT TIME ZONE 'UTC'), campaign.id
 LIMIT 1
 FOR UPDATE OF campaign SKIP LOCKED
 """
-DELETE = "DELETE FROM campaign WHERE id = $1 AND site = $2"
+DELETE = """
+WITH over AS (
+    SELECT id FROM launch WHERE campaign = $1 AND site = $2
+), outcomes AS (
+    DELETE FROM launch_count AS c USING over WHERE c.launch = over.id
+), engaged AS (
+    DELETE FROM engagement_count AS c USING over WHERE c.launch = over.id
+)
+DELETE FROM campaign WHERE id = $1 AND site = $2
+"""
 
 
 async def add_campaign(
@@ -189,7 +198,7 @@ async def replace_campaign(connection: Connection, campaign: Campaign) -> None:
 
 
 async def delete_campaign(connection: Connection, campaign: Campaign) -> None:
-    """Delete a campaign, and its launches with it."""
+    """Delete a campaign, and its launches with it, and what is counted of them."""
     await connection.execute(DELETE, campaign.id, campaign.site)
 
 

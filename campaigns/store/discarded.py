@@ -5,12 +5,18 @@ from campaigns.store.database import Connection
 DISCARD = "UPDATE campaign SET discarded = true WHERE id = $1 AND site = $2"
 # What is to be told goes with the launches.
 DELETE = """
-DELETE FROM campaign WHERE id IN (
+WITH told AS (
     SELECT id FROM campaign
     WHERE discarded AND NOT EXISTS (SELECT FROM launch WHERE launch.campaign = campaign.id AND control_due)
     ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+), over AS (
+    SELECT launch.id FROM launch JOIN told ON launch.campaign = told.id
+), outcomes AS (
+    DELETE FROM launch_count AS c USING over WHERE c.launch = over.id
+), engaged AS (
+    DELETE FROM engagement_count AS c USING over WHERE c.launch = over.id
 )
-RETURNING id
+DELETE FROM campaign USING told WHERE campaign.id = told.id RETURNING campaign.id
 """
 
 

@@ -16,8 +16,10 @@ from campaigns.store.campaigns import (
     list_campaigns,
     replace_campaign,
 )
+from campaigns.store.discarded import delete_discarded, discard_campaign
 from campaigns.store.templates import add_template
 from tests.campaigns.store.support import NOON, make_site, scope_of
+from tests.harness.audiences import add_launch
 from worker.records.job import Urgency
 from worker.records.notification import Notification
 
@@ -85,3 +87,28 @@ async def test_campaigns_are_listed_with_the_newest_first(database):
         await delete_campaign(connection, msgspec.structs.replace(first, site=other.id))
         await delete_campaign(connection, third)
         assert await list_campaigns(connection, site.id, limit=9) == [second, first]
+
+
+COUNT = """
+INSERT INTO launch_count (launch, partition, status, count)
+SELECT id, partition, 'accepted', 1 FROM launch, generate_series(0, 1) AS partition
+"""
+COUNT_REPORTS = """
+INSERT INTO engagement_count (launch, partition, kind, first, total) SELECT id, 0, 'shown', 1, 1 FROM launch
+"""
+
+
+async def test_what_is_counted_of_a_campaign_is_deleted_with_it(database):
+    async with database.transaction() as connection:
+        site = await make_site(connection)
+        stays, deleted, hidden = [(await add_campaign(connection, site.id, new())) for _ in range(3)]
+        for number, campaign in enumerate((stays, deleted, hidden), 1):
+            await add_launch(connection, site.id, number=number, campaign=campaign.id)
+        await connection.execute(COUNT)
+        await connection.execute(COUNT_REPORTS)
+        await delete_campaign(connection, deleted)
+        await discard_campaign(connection, hidden.id, site.id)
+        assert await delete_discarded(connection, 9) == 1
+        for table in ("launch_count", "engagement_count"):
+            found = await connection.fetch(f"SELECT DISTINCT launch FROM {table}")
+            assert [row["launch"] for row in found] == [1], table
