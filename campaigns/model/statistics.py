@@ -95,6 +95,11 @@ class Statistics(Struct, frozen=True, kw_only=True):
     dismissed: Engagement = Engagement()
     counted_until: datetime | None = None
 
+    @property
+    def clicked_anywhere(self) -> int:
+        """Recipients by what they clicked: whoever clicked the notification and a button counts twice."""
+        return sum(each.first for each in (self.clicks, self.button_0, self.button_1))
+
 
 def statistics(launches: Iterable[Counts], counted_until: datetime | None) -> Statistics:
     """Add up what came of launches.

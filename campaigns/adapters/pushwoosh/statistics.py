@@ -65,7 +65,7 @@ async def get_results(call: Call[Any, ResultsRequest]) -> dict[str, Any]:
 
 def counts(counted: Statistics) -> dict[str, int]:
     """Return how many were sent, shown and clicked."""
-    return {"send": counted.accepted, "delivery": counted.shown.first, "open": counted.clicks.first}
+    return {"send": counted.accepted, "delivery": counted.shown.first, "open": counted.clicked_anywhere}
 
 
 def _formatter(start: datetime, now: datetime) -> str:

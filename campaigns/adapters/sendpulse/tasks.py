@@ -225,5 +225,5 @@ async def info(call: Call[Any, None]) -> TaskInfo:
         status=STATUSES[campaign.status],
         send=str(counted.attempted),
         delivered=counted.accepted,
-        redirect=counted.clicks.first,
+        redirect=counted.clicked_anywhere,
     )
