@@ -18,13 +18,15 @@ from campaigns.model.campaign import (
     require,
 )
 from campaigns.model.problems import ConflictError
+from campaigns.model.recurrence import Recurrence
 
 
 def edit(campaign: Campaign, now: datetime, **changes: Any) -> Campaign:
     """Change fields of a campaign that is not launched yet, or that recurs.
 
     One that has lost its time is a draft again; one that recurs goes on with its new times from now on, and
-    what it has launched already stays as it was.
+    what it has launched already stays as it was. Where its times stay, so does the next one, though it may
+    have come.
 
     Raises:
         ConflictError: It is launched, or has ended; or it would recur no more.
@@ -35,10 +37,15 @@ def edit(campaign: Campaign, now: datetime, **changes: Any) -> Campaign:
         raise ConflictError("A campaign that recurs cannot become one that does not; make another one.")
     is_launched = changed.status in {CampaignStatus.SCHEDULED, CampaignStatus.RECURRING}
     if is_launched and changed.recurrence is not None:
-        return recurring(changed, now)
+        return recurring(changed, now) if _times(changed) != _times(campaign) else changed
     if changed.status is CampaignStatus.REFUSED or (is_launched and changed.plan.due_at is None):
         return moved(changed, CampaignStatus.DRAFT, now)
     return changed
+
+
+def _times(campaign: Campaign) -> tuple[Recurrence | None, datetime | None, datetime | None]:
+    """Return what the times at which a campaign recurs follow from."""
+    return campaign.recurrence, campaign.plan.start_at, campaign.plan.ends_at
 
 
 def discard(campaign: Campaign, now: datetime) -> Step:

@@ -45,6 +45,13 @@ def test_what_recurs_goes_on_with_its_new_times():
         edit(recurring, NOW, recurrence=None)
 
 
+def test_a_time_that_has_come_is_not_lost_to_a_change_of_something_else():
+    recurring = launch(made(recurrence=DAILY, ends_at=LATER), NOW).campaign
+    for changes in ({"name": "x"}, {"plan": Plan(ends_at=LATER, ttl=60)}):
+        changed = edit(recurring, LATER + timedelta(seconds=1), **changes)
+        assert (changed.status, changed.next_at) == (S.RECURRING, LATER)
+
+
 def test_what_recurs_is_changed_while_it_is_paused_too():
     paused = pause(launch(made(recurrence=DAILY), NOW).campaign, NOW).campaign
     changed = edit(paused, NOW, recurrence=AT_NOON)
