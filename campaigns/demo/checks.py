@@ -16,6 +16,24 @@ STATUSES = {201: "sent", 404: "expired", 410: "expired", 413: "rejected"}
 SUBSCRIBER_STATUSES = {Fate.GONE: "expired", Fate.NOT_FOUND: "expired"}
 """What becomes of a subscriber; of all others nothing: `active`."""
 
+LANGUAGE, GREETING = "de", "Guten Tag"
+"""Whom the second campaign is for, and what it says to them."""
+
+SENT = 3
+"""What SendPulse's API calls a campaign whose outcomes are all counted."""
+
+
+class Task(NamedTuple):
+    """What the demo knows of the campaign that was sent by SendPulse's API, after the other one.
+
+    Attributes:
+        told: Its statistics, as that API tells them.
+        pushes: What the push services saw of it.
+    """
+
+    told: Mapping[str, Any]
+    pushes: Sequence[Push]
+
 
 class Evidence(NamedTuple):
     """What the demo knows at its end.
@@ -27,6 +45,7 @@ class Evidence(NamedTuple):
         status: The campaign's.
         reported: What browsers reported, by the names of statistics.
         subscribers: How many the site has of each status.
+        task: The second campaign.
         exits: Exit status of each process.
     """
 
@@ -36,6 +55,7 @@ class Evidence(NamedTuple):
     status: str
     reported: Counter[str]
     subscribers: Mapping[str, int]
+    task: Task
     exits: Mapping[str, int]
 
 
@@ -48,6 +68,7 @@ def checks(evidence: Evidence) -> list[Check]:
         Check("statistics say what the push services answered", [*_answers(evidence)]),
         Check("statistics say what the browsers reported", [*_reports(evidence)]),
         Check("subscribers whose subscription is gone, and no others, have expired", [*_expired(evidence)]),
+        Check("a campaign by SendPulse's API reached whom it was for, and so it says", [*_task(evidence)]),
         Check("every process exited cleanly", [*_exits(evidence)]),
     ]
 
@@ -83,19 +104,29 @@ def _texts(evidence: Evidence) -> Iterator[str]:
     for push in evidence.pushes:
         guest = evidence.guests.get(push.endpoint)
         if push.taken and guest is not None:
-            if push.text is None:
-                yield f"{guest.name}: {guest.push_service} could not decrypt it"
-                continue
-            tokens[token_of(push.text)] += 1
-            title = msgspec.json.decode(push.text)["notification"]["title"]
-            if title != title_for(guest):
-                yield f"{guest.name}: got {title!r}"
+            yield from _wrong_title(guest, push, title_for(guest))
+            if push.text is not None:
+                tokens[token_of(push.text)] += 1
     yield from (f"{count} pushes with one token" for count in tokens.values() if count > 1)
+
+
+def _wrong_title(guest: Guest, push: Push, title: str) -> Iterator[str]:
+    if push.text is None:
+        yield f"{guest.name}: {guest.push_service} could not decrypt it"
+        return
+    got = msgspec.json.decode(push.text)["notification"]["title"]
+    if got != title:
+        yield f"{guest.name}: got {got!r}"
 
 
 def title_for(guest: Guest) -> str:
     """Return the title that a guest is shown."""
     return f"Hello {guest.name}"
+
+
+def task_title_for(guest: Guest) -> str:
+    """Return the title of the second campaign that a guest is shown."""
+    return f"{GREETING} {guest.name}"
 
 
 def _answers(evidence: Evidence) -> Iterator[str]:
@@ -118,6 +149,35 @@ def _reports(evidence: Evidence) -> Iterator[str]:
 def _expired(evidence: Evidence) -> Iterator[str]:
     expected = Counter(SUBSCRIBER_STATUSES.get(guest.fate, "active") for guest in evidence.guests.values())
     yield from _differences(evidence.subscribers, expected)
+
+
+def _task(evidence: Evidence) -> Iterator[str]:
+    told, pushes = evidence.task
+    taken = sum(push.taken for push in pushes)
+    if told["status"] != SENT:
+        yield f"its status is {told['status']}, not {SENT}"
+    # `send` is a number in a text, as SendPulse's clients read it. Nobody clicks on this one.
+    expected = {"send": len(pushes), "delivered": taken, "redirect": 0}
+    yield from _differences({**told, "send": int(told["send"])}, expected)
+    yield from _those_asked(evidence)
+    for push in pushes:
+        guest = evidence.guests.get(push.endpoint)
+        if push.taken and guest is not None:
+            yield from _wrong_title(guest, push, task_title_for(guest))
+
+
+def _those_asked(evidence: Evidence) -> Iterator[str]:
+    asked = Counter(push.endpoint for push in evidence.task.pushes)
+    for endpoint, guest in evidence.guests.items():
+        times, due = asked.pop(endpoint, 0), int(_is_meant(guest))
+        if times != due:
+            yield f"{guest.name}, {guest.language}: {times} requests at {guest.push_service}, not {due}"
+    yield from ("a push to nobody's endpoint" for _ in asked)
+
+
+def _is_meant(guest: Guest) -> bool:
+    """Whether the second campaign is for a guest: by its language, and if the first one was not its last."""
+    return guest.language == LANGUAGE and guest.fate not in SUBSCRIBER_STATUSES
 
 
 def _exits(evidence: Evidence) -> Iterator[str]:

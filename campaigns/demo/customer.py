@@ -1,12 +1,17 @@
-"""A customer of the campaign service: asks its own API over HTTP, and reports as browsers do."""
+"""A customer of the campaign service: asks its API over HTTP, and reports as browsers do."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
 
 EVENTS_A_REPORT = 50
+POLL_SECONDS = 0.5
+
+Found = TypeVar("Found")
 
 
 class AnswerError(RuntimeError):
@@ -18,13 +23,13 @@ class Customer:
 
     Args:
         url: The service's.
-        key: The credential.
+        key: The credential; None as long as there is none.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self._url = url
         self._session = aiohttp.ClientSession()
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,3 +78,16 @@ class Customer:
             if not answer.ok:
                 raise AnswerError(f"{method} {path}: {answer.status}, {await answer.text()}")
             return None if answer.status == 204 else await answer.json()
+
+
+async def until_settled(
+    look: Callable[[], Awaitable[Found]], is_settled: Callable[[Found], bool], seconds: float
+) -> Found:
+    """Look until what is found is settled, or the time is over; return what was found last."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        found = await look()
+        if is_settled(found) or loop.time() > deadline:
+            return found
+        await asyncio.sleep(POLL_SECONDS)

@@ -4,7 +4,8 @@
                    |   ^                      |                                    |
               statistics `------- Kafka <-----'------------ POST /v1/events <------'
 
-`guests.py` decides who subscribes and what becomes of each, `checks.py` what must hold at the end.
+A second campaign goes the same way, by another platform's API (`sendpulse.py`). `guests.py` decides who
+subscribes and what becomes of each, `checks.py` what must hold at the end.
 """
 
 import asyncio
@@ -21,9 +22,10 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from campaigns.api.outside import read_zones
-from campaigns.demo.checks import Evidence, checks, token_of
-from campaigns.demo.customer import AnswerError, Customer
+from campaigns.demo.checks import SUBSCRIBER_STATUSES, Evidence, Task, checks, token_of
+from campaigns.demo.customer import POLL_SECONDS, AnswerError, Customer, until_settled
 from campaigns.demo.guests import Fate, Guest, guests
+from campaigns.demo.sendpulse import send_task, sendpulse_program
 from campaigns.demo.surroundings import (
     LOOPBACK,
     Administration,
@@ -34,9 +36,11 @@ from campaigns.demo.surroundings import (
     service_environment,
 )
 from campaigns.embedded_postgres import EmbeddedPostgresError
+from campaigns.model.credential import CredentialKind
 from campaigns.model.ids import Kind, read
 from campaigns.model.import_lines import read_json_line
 from campaigns.model.scope import Permission
+from campaigns.model.subscriber import SubscriberStatus
 from campaigns.operations.importing import BATCH, import_lines
 from campaigns.operations.subscribers import count_by_status
 from campaigns.store.database import DatabaseAwayError
@@ -45,6 +49,7 @@ from crypto.vapid import VapidKey, generate_vapid_key
 from worker.demo.broker import free_port
 from worker.demo.demo import until_interrupted
 from worker.demo.drafts import SubscriptionKind
+from worker.demo.evidence import Push
 from worker.demo.kafka import Kafka, group_is_whole, ready_kafka
 from worker.demo.processes import DemoProcess, while_alive
 from worker.demo.push_services import PushServices
@@ -54,10 +59,9 @@ from worker.records.values import encode_json
 
 SHOP = "https://shop.example"
 KEY = "shop"
-POLL_SECONDS = 0.5
 LINE_SECONDS = 2.0
 SETTLED_SECONDS = 60.0
-"""How long what browsers reported may take to be counted."""
+"""How long anything may take that follows from what is done: to be counted, or for the second campaign."""
 
 CONTENT = {
     "title": "Hello {{name}}",
@@ -86,6 +90,7 @@ class Stage(NamedTuple):
     workers: Sequence[DemoProcess]
     administration: Administration
     customer: Customer
+    url: str
 
     @property
     def processes(self) -> Sequence[DemoProcess]:
@@ -108,7 +113,7 @@ async def demonstrate(options: Options, console: Console) -> bool:
         AnswerError: The campaign service refuses something.
         TimeoutError: Something hangs.
     """
-    async with asyncio.timeout(options.limit + SETTLED_SECONDS), AsyncExitStack() as stack:
+    async with asyncio.timeout(options.limit + 3 * SETTLED_SECONDS), AsyncExitStack() as stack:
         stage = await _ready_stage(options, console, stack)
         evidence = await while_alive(stage.processes, _play(stage))
         return _close(stage, evidence._replace(exits=await _stop(stage)))
@@ -133,9 +138,10 @@ async def _ready_stage(options: Options, console: Console, stack: AsyncExitStack
     for worker in workers:
         await stack.enter_async_context(worker)
     token = await acting.issue_key("demo", Permission.ADMIN)
-    customer = await stack.enter_async_context(Customer(f"http://{LOOPBACK}:{port}", token))
+    url = f"http://{LOOPBACK}:{port}"
+    customer = await stack.enter_async_context(Customer(url, token))
     console.print(f"{kafka.name}; PostgreSQL in a folder of its own", highlight=False, soft_wrap=True)
-    return Stage(options, console, key, kafka, services, service, workers, acting, customer)
+    return Stage(options, console, key, kafka, services, service, workers, acting, customer, url)
 
 
 def _write_key(folder: Path) -> VapidKey:
@@ -169,15 +175,15 @@ async def _play(stage: Stage) -> Evidence:
     pushes = await stage.services.pushes()
     reported = await _report(stage, known, pushes)
     statistics = await _until_counted(stage, path, reported)
-    number = read(Kind.SITE, site["id"]) or 0
-    subscribers = await count_by_status(stage.administration.scope, stage.administration.service, number)
+    subscribers = await _until_expired(stage, site["id"], known)
     return Evidence(
         guests=known,
         pushes=pushes,
         statistics=statistics,
         status=(await stage.customer.get(path))["status"],
         reported=reported,
-        subscribers={str(each): count for each, count in subscribers.items()},
+        subscribers=subscribers,
+        task=await _send_by_sendpulse(stage, pushes),
         exits={},
     )
 
@@ -276,15 +282,35 @@ def _counted_as(kind: str, button: int | None) -> str:
 
 async def _until_counted(stage: Stage, path: str, reported: Counter[str]) -> Mapping[str, Any]:
     """Wait until everything reported is counted, or the time is over; return the statistics."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + SETTLED_SECONDS
-    while True:
-        counted: Mapping[str, Any] = await stage.customer.get(f"{path}/statistics")
-        if all(counted[name]["total"] >= number for name, number in reported.items()):
-            return counted
-        if loop.time() > deadline:
-            return counted
-        await asyncio.sleep(POLL_SECONDS)
+    counted: Mapping[str, Any] = await until_settled(
+        lambda: stage.customer.get(f"{path}/statistics"),
+        lambda found: all(found[name]["total"] >= number for name, number in reported.items()),
+        SETTLED_SECONDS,
+    )
+    return counted
+
+
+async def _until_expired(stage: Stage, site: str, known: Mapping[str, Guest]) -> Mapping[str, int]:
+    """Wait until those who are gone are known to be, or the time is over; count the site's by status."""
+    acting, number = stage.administration, read(Kind.SITE, site) or 0
+    gone = sum(guest.fate in SUBSCRIBER_STATUSES for guest in known.values())
+    counted = await until_settled(
+        lambda: count_by_status(acting.scope, acting.service, number),
+        lambda found: found[SubscriberStatus.EXPIRED] >= gone,
+        SETTLED_SECONDS,
+    )
+    return {str(each): count for each, count in counted.items()}
+
+
+async def _send_by_sendpulse(stage: Stage, before: Sequence[Push]) -> Task:
+    """Send the second campaign; for the push services, it is what came after the pushes `before`."""
+    issued = await stage.administration.issue_key(
+        "demo", Permission.READ, Permission.SEND, kind=CredentialKind.SENDPULSE
+    )
+    async with sendpulse_program(stage.url, issued) as program:
+        told = await send_task(program, SETTLED_SECONDS)
+    stage.say(f"by SendPulse's API: {int(told['send']):,} sent, {told['delivered']:,} delivered")
+    return Task(told, [*(Counter(await stage.services.pushes()) - Counter(before)).elements()])
 
 
 # ── what is shown at the end ────────────────────────────────────────────────────────────────────────────────
@@ -311,4 +337,7 @@ def _statistics_table(evidence: Evidence) -> Table:
         table.add_row(name, f"{counted[name]:,}")
     for name in ("shown", "clicks", "button_0", "dismissed"):
         table.add_row(name, f"{counted[name]['first']:,}")
+    told = evidence.task.told
+    table.add_row("SendPulse: send", f"{int(told['send']):,}")
+    table.add_row("SendPulse: delivered", f"{told['delivered']:,}")
     return table

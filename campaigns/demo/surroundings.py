@@ -18,6 +18,7 @@ import aiohttp
 from campaigns.account import oldest_account
 from campaigns.config import load_campaign_settings
 from campaigns.embedded_postgres import EmbeddedPostgres
+from campaigns.model.credential import CredentialKind
 from campaigns.model.scope import Permission, Scope
 from campaigns.operations.credentials import CredentialDraft, create_credential
 from campaigns.operations.service import Service
@@ -121,9 +122,11 @@ class Administration(NamedTuple):
     service: Service
     scope: Scope
 
-    async def issue_key(self, name: str, *permissions: Permission) -> str:
-        """Make a credential of the own API, and return its token."""
-        draft = CredentialDraft(scopes=tuple(map(str, permissions)), name=name, rate=OFTEN)
+    async def issue_key(
+        self, name: str, *permissions: Permission, kind: CredentialKind = CredentialKind.OWN
+    ) -> str:
+        """Make a credential, of the own API or of a platform's, and return its token."""
+        draft = CredentialDraft(kind=kind, scopes=tuple(map(str, permissions)), name=name, rate=OFTEN)
         return (await create_credential(self.scope, self.service, draft)).token
 
 

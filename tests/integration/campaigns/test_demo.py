@@ -1,5 +1,6 @@
 """`pushmill demo --campaigns` as a user runs it: a process of its own, with everything that it starts."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,8 @@ def test_every_recipient_and_every_click_is_accounted_for(folder):
     done = demo(folder, "--notifications", "400", "--workers", "1")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "FAILED" not in done.stdout
-    assert done.stdout.count("passed") == 7
+    assert done.stdout.count("passed") == 8
+    assert re.search(r"by SendPulse's API: (1\d\d) sent, \1 delivered", done.stdout)
     assert "All 400 recipients are accounted for, and so is every click." in done.stdout
     assert [*folder.iterdir()] == []
 
