@@ -34,6 +34,11 @@ async def start(database_url: str, tmp_path: Path) -> AsyncIterator[Start]:
 @pytest.fixture
 async def key(database: Database) -> str:
     """A key of the own API that may do everything, as often as it likes."""
+    return await make_key(database)
+
+
+async def make_key(database: Database) -> str:
+    """Make such a key, of a new account."""
     token = f"pm_{os.urandom(20).hex()}"
     async with database.transaction() as connection:
         await add_credential(
