@@ -19,6 +19,7 @@ from campaigns.model.campaign import (
 )
 from campaigns.model.problems import ConflictError
 from campaigns.model.recurrence import Recurrence
+from worker.records.control import State
 
 
 def edit(campaign: Campaign, now: datetime, **changes: Any) -> Campaign:
@@ -51,6 +52,8 @@ def _times(campaign: Campaign) -> tuple[Recurrence | None, datetime | None, date
 def discard(campaign: Campaign, now: datetime) -> Step:
     """Stop a campaign that recurs or is paused for good, before it is deleted; leave others as they are.
 
+    Of one that was refused when it was to recur again, an earlier launch may still be under way.
+
     Raises:
         ConflictError: It is under way, and would not end with that.
     """
@@ -58,7 +61,7 @@ def discard(campaign: Campaign, now: datetime) -> Step:
     if is_stopped and campaign.status in POSSIBLE[Action.CANCEL]:
         return cancel(campaign, now)
     require(campaign, Action.DELETE)
-    return Step(campaign)
+    return Step(campaign, control=State.CANCELLED if campaign.status is CampaignStatus.REFUSED else None)
 
 
 def copied(campaign: Campaign, now: datetime) -> NewCampaign:

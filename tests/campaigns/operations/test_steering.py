@@ -1,13 +1,16 @@
+from datetime import timedelta
+
 import msgspec
 import pytest
 
 from campaigns.model.campaign import CampaignStatus as S
 from campaigns.model.campaign import Plan
 from campaigns.model.campaign_filter import CampaignFilter
+from campaigns.model.condition import Comparison, Op
 from campaigns.model.problems import ConflictError, ForbiddenError, NotFoundError
 from campaigns.model.recurrence import Recurrence
 from campaigns.model.scope import Permission
-from campaigns.model.target import Everyone
+from campaigns.model.target import Everyone, InSegment
 from campaigns.operations.campaign_lists import find_campaigns
 from campaigns.operations.campaigns import (
     CampaignChanges,
@@ -19,6 +22,7 @@ from campaigns.operations.campaigns import (
     pause_campaign,
 )
 from campaigns.operations.launching import launch_due_campaign
+from campaigns.operations.segments import create_segment, remove_segment
 from campaigns.operations.steering import (
     cancel_unsent,
     check_recurrence,
@@ -34,6 +38,7 @@ from campaigns.store.launching import keep_controlled
 from tests.campaigns.operations.support import HELLO, LATER, NOW, contents
 from tests.campaigns.operations.test_campaigns import made
 
+HOUR = timedelta(hours=1)
 HOURLY = Recurrence(cron="0 * * * *", zone="UTC")
 DRAFT = CampaignDraft(name="Hourly", content=HELLO, target=Everyone(), recurrence=HOURLY)
 
@@ -162,6 +167,20 @@ async def test_what_recurs_is_cancelled_hidden_and_deleted_once_the_worker_knows
     assert await remove_discarded(service) == 1
     assert await remove_discarded(service) == 0
     assert (await contents(database))["launch"] == []
+
+
+async def test_what_is_refused_is_stopped_before_it_is_deleted(database, scope, service, site):
+    segment = await create_segment(scope, service, site.id, "News", Comparison("tag", Op.EQ, "news"))
+    campaign = await made(scope, service, site, recurrence=HOURLY, target=InSegment(segment.id))
+    await launch_campaign(scope, service, campaign.id, NOW)
+    await launch_due_campaign(service, LATER)
+    await remove_segment(scope, service, segment.id)
+    assert (await launch_due_campaign(service, LATER + HOUR)).campaign.status is S.REFUSED
+    await discard_campaign(scope, service, campaign.id, LATER + HOUR)
+    assert await remove_discarded(service) == 0
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT wanted, control_due FROM launch")
+        assert tuple(row) == ("cancelled", True)
 
 
 async def test_whoever_may_not_send_may_do_none_of_this(scope, service, site):
