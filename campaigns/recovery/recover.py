@@ -93,7 +93,7 @@ async def recover(settings: KafkaSettings, database: Database, since: datetime, 
     """
     known = await _read(settings, database, since)
     async with database.transaction() as connection:
-        return await _enter(connection, known, now)
+        return await _enter(connection, known, since, now)
 
 
 async def _read(settings: KafkaSettings, database: Database, since: datetime) -> _Known:
@@ -120,7 +120,7 @@ async def _read(settings: KafkaSettings, database: Database, since: datetime) ->
     return known
 
 
-async def _enter(connection: Connection, known: _Known, now: datetime) -> Recovered:
+async def _enter(connection: Connection, known: _Known, since: datetime, now: datetime) -> Recovered:
     highest = await _move_on(connection, known)
     await _make_room(connection, {*known.markers.named, *known.sends.found})
     launches, left = 0, []
@@ -138,7 +138,7 @@ async def _enter(connection: Connection, known: _Known, now: datetime) -> Recove
     for launch, send in sorted(known.sends.found.items()):
         if (await nonces_of(connection, [launch.number])).get(launch.number) == launch.nonce:
             continue
-        if await enter_send(connection, launch, send, now):
+        if await enter_send(connection, launch, send, since):  # it was made then, or later
             sends += 1
         else:
             left.append(launch)

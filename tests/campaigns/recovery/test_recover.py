@@ -164,8 +164,8 @@ async def test_small_sends_since_are_entered_by_their_outcomes(database, kafka, 
     assert await recovered(database) == NOTHING._replace(launches=1, sends=1)
     assert kafka.since == {CONTROL: None, OUTCOMES: SINCE, EXPIRED: SINCE}
     async with database.connection() as connection:
-        row = await connection.fetchrow("SELECT state, written, job FROM launch WHERE id = 5")
-        assert tuple(row) == ("written", 1, 3)
+        row = await connection.fetchrow("SELECT state, written, job, created_at FROM launch WHERE id = 5")
+        assert tuple(row) == ("written", 1, 3, SINCE)  # nothing that is reported of it can be older
 
 
 async def test_what_waited_and_has_been_written_since_leaves_the_outbox(database, kafka, site):
