@@ -1,7 +1,7 @@
 """How adapters read JSON and queries into types: what cannot be, in no platform's words."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +9,19 @@ from msgspec import Struct
 
 from campaigns.adapters.messages import HttpRequest
 from campaigns.adapters.refusals import Reason, RefusedError
-from campaigns.model.problems import FieldProblem
+from campaigns.model.problems import FieldProblem, reject
 from worker.records.values import field_and_problem
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NARROWING = frozenset(
+    (
+        *("subscriberids", "subscribers", "externalids", "users", "devices", "devicesfilter", "tags"),
+        *("conditions", "target", "targeting", "scheduledat", "sendat", "senddate"),
+    )
+)
+"""Names that platforms have for who and when, in lower case and without underscores."""
+
+_NARROWS = "is not known in this call, and would narrow who is sent to, or when; leave it out"
 _NUL = "A text has a NUL character, which cannot be kept."
 
 
@@ -49,14 +58,34 @@ def read_json(request: HttpRequest, kind: Any) -> Any:
 
 
 def unknown_fields(tree: Mapping[str, Any], kind: type[Struct]) -> Iterator[str]:
-    """Yield the names of an object's fields that a type has no field for.
+    """Yield the names of an object's fields that have a value, and that a type has no field for.
 
     Args:
         tree: JSON, decoded.
         kind: What it was read as.
     """
     known = {*kind.__struct_encode_fields__}
-    yield from (name for name in tree if name not in known)
+    yield from (name for name, value in tree.items() if name not in known and value is not None)
+
+
+def refuse_narrowing(names: Iterable[str], at: str = "") -> None:
+    """Refuse fields that a request's type does not know, and that by their names say who or when.
+
+    A platform has them in another call, or spells them otherwise: passed over, everyone would be sent to.
+
+    Args:
+        names: Of fields that have a value, and no meaning here.
+        at: Where they stand in the request.
+
+    Raises:
+        InvalidError: There is one; names each.
+    """
+    reject(FieldProblem(f"{at}.{name}".strip("."), _NARROWS) for name in names if _narrows(name))
+
+
+def _narrows(name: str) -> bool:
+    word = name.replace("_", "").casefold()
+    return word in _NARROWING or word.startswith(("segment", "filter", "exclude", "audience"))
 
 
 def field_problem(error: msgspec.ValidationError) -> FieldProblem:

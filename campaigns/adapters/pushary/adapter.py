@@ -81,7 +81,7 @@ class PusharyAdapter:
         known = {name: value for name, value in fields.items() if name in names and name != "unknown"}
         _insist(kind, known)
         if "unknown" in names:
-            known["unknown"] = [name for name in fields if name not in names]
+            known["unknown"] = [name for name in fields if name not in names and fields[name] is not None]
         return _converted(known, kind, strict=True)
 
     def encode(self, value: object, status: int) -> HttpAnswer:

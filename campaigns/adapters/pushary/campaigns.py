@@ -22,6 +22,7 @@ from campaigns.adapters.pushary.wire import (
     said,
     target_part,
 )
+from campaigns.adapters.reading import refuse_narrowing
 from campaigns.adapters.routes import Call
 from campaigns.model.campaign import Campaign, CampaignStatus, Plan
 from campaigns.model.ids import Kind, spell
@@ -135,6 +136,7 @@ class StatsAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
 async def create(call: Call[Any, CampaignRequest]) -> CampaignAnswer:
     """Make a campaign."""
     body = call.body
+    refuse_narrowing(body.unknown)
     site = await one_site(call.caller, call.service)
     place = (await sending_to(call.caller, call.service, site)).site
     starts = _start(body.scheduled_at, call.now)
@@ -201,6 +203,7 @@ async def get(call: Call[Any, None]) -> CampaignAnswer:
 async def change(call: Call[Any, CampaignChange]) -> CampaignAnswer:
     """Change a campaign, or what becomes of it."""
     body = call.body
+    refuse_narrowing(body.unknown)
     become = None if isinstance(body.status, UnsetType) else BECOMES.get(body.status)
     if become is None and body.status is not UNSET:
         raise invalid("status", f"must be one of {', '.join(BECOMES)}")

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from campaigns.adapters.messages import HttpAnswer
 from campaigns.adapters.pushary.campaigns import content_fields
 from campaigns.adapters.pushary.wire import PLATFORM, Part, content_of, in_their_words, target_part
+from campaigns.adapters.reading import refuse_narrowing
 from campaigns.adapters.routes import Call
 from campaigns.model.ids import Kind, spell
 from campaigns.model.problems import InvalidError
@@ -86,6 +87,7 @@ def say_again(answer: HttpAnswer) -> HttpAnswer:
 async def send(call: Call[Any, SendRequest]) -> SendAnswer:
     """Send a notification."""
     body = call.body
+    refuse_narrowing(body.unknown)
     site = await one_site(call.caller, call.service)
     place = (await sending_to(call.caller, call.service, site)).site
     content = content_of(content_fields(body), body.url or place.url)

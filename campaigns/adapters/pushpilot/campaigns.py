@@ -20,7 +20,7 @@ from campaigns.adapters.pushpilot.words import (
     moment,
     target_of,
 )
-from campaigns.adapters.reading import unknown_fields
+from campaigns.adapters.reading import refuse_narrowing, unknown_fields
 from campaigns.adapters.routes import Call, Handler
 from campaigns.model.campaign import Campaign, Plan
 from campaigns.model.campaign_filter import CampaignFilter
@@ -205,7 +205,9 @@ def _count_ignored(call: Call[Any, Any]) -> None:
     body: CampaignChange = call.body
     given = msgspec.json.decode(call.request.body)
     shown = body.notification or {}
-    call.ignored([*unknown_fields(given, type(body)), *(name for name in shown if name not in KNOWN)])
+    unknown = [*unknown_fields(given, type(body))]
+    refuse_narrowing(unknown)
+    call.ignored([*unknown, *(name for name in shown if name not in KNOWN)])
 
 
 async def _said(call: Call[Any, Any], message: str, view: CampaignView) -> Envelope:

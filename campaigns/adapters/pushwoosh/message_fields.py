@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from campaigns.adapters.pushwoosh.adapter import read_json
 from campaigns.adapters.pushwoosh.words import refused
+from campaigns.adapters.reading import refuse_narrowing
 
 Localized = str | dict[str, str] | None
 """A text, or one for each language."""
@@ -88,6 +89,7 @@ def read_message(given: dict[str, Any], field: str, besides: frozenset[str]) -> 
 
     Raises:
         RefusedError: A field is wrong, or narrows in a way that is not known here.
+        InvalidError: Its name says that it would.
     """
     for name, problem in REFUSED.items():
         if given.get(name) not in _NOTHING:
@@ -95,6 +97,7 @@ def read_message(given: dict[str, Any], field: str, besides: frozenset[str]) -> 
     message = read_json(msgspec.json.encode(given), Message, field)
     known = {*Message.__struct_fields__, *REFUSED, *besides, REPEAT}
     ignored = [name for name, value in given.items() if name not in known and value is not None]
+    refuse_narrowing((name for name in ignored if given[name] not in _NOTHING), field)
     return message, ignored
 
 

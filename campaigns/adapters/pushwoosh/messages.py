@@ -126,7 +126,7 @@ async def filtered_application(call: Call[Any, Any], codes: tuple[str, ...], bes
 async def _draft(
     call: Call[Any, Any], site: int, given: dict[str, Any], field: str, condition: Condition | None
 ) -> CampaignDraft:
-    message, ignored = read_message(given, field, _BESIDES)
+    message, ignored = read_message(given, field, _BESIDES if condition is not None else frozenset())
     call.ignored(ignored)
     placeholders = Placeholders(message.dynamic_content_placeholders)
     found = (await sending_to(call.caller, call.service, site)).site

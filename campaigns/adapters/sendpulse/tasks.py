@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
+from campaigns.adapters.reading import refuse_narrowing
 from campaigns.adapters.routes import Call
 from campaigns.adapters.sendpulse.adapter import MISSING
 from campaigns.adapters.sendpulse.content import Shown, content_of, in_their_words, pictures_of
@@ -153,8 +154,7 @@ async def create_for_one_site(call: Call[Any, TaskRequest]) -> CreatedTask:
 
 async def _send(call: Call[Any, TaskRequest], site: int) -> CreatedTask:
     body = call.body
-    if any(name.startswith("filter") for name in body.unknown):
-        raise invalid("filter", "stands for a filter that is not known here; leave it out")
+    refuse_narrowing(body.unknown)
     draft = _draft(call, await sending_to(call.caller, call.service, site))
     try:
         view = await create_and_launch(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from campaigns.adapters.reading import unknown_fields
+from campaigns.adapters.reading import refuse_narrowing, unknown_fields
 from campaigns.adapters.routes import Call
 from campaigns.adapters.truepush.content import Shown, content_tree
 from campaigns.adapters.truepush.lists import PAGE_SIZE, PLATFORM, listed, number_of, offset_of, spelled
@@ -62,7 +62,9 @@ class NewCampaign(
 async def create(call: Call[Any, NewCampaign]) -> Done:
     """Make and launch a campaign."""
     body = call.body
-    call.ignored([*unknown_fields(msgspec.json.decode(call.request.body), NewCampaign)])
+    unknown = [*unknown_fields(msgspec.json.decode(call.request.body), NewCampaign)]
+    refuse_narrowing(unknown)
+    call.ignored(unknown)
     if body.scheduled and body.timings is None:
         raise invalid("timings", "must be given where scheduled is true")
     site = await one_site(call.caller, call.service)
