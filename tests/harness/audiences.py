@@ -1,15 +1,19 @@
 """Rows for tests of launches: an account's site, subscribers of it by the thousand, and launches to them."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
+from campaigns.model.secrets import NONCE_BYTES, Purpose, parse_secrets, seal, vapid_key_name
 from campaigns.store.database import Connection
+from crypto.vapid import generate_vapid_key
+from tests.harness.campaigns_process import SECRET
 
 START = datetime(2026, 11, 27, 9, tzinfo=UTC)
 NONCE = "abcdefgh"
 
 ACCOUNT = "INSERT INTO account (name) VALUES ('Shop') RETURNING id"
-KEY = "INSERT INTO vapid_key (name, account, public, sealed) VALUES ($1, $2, $3, $3)"
+KEY = "INSERT INTO vapid_key (name, account, public, sealed) VALUES ($1, $2, $3, $4)"
 SITE = """
 INSERT INTO site (account, url, origins, name, zone, vapid_key)
 VALUES ($1, 'https://shop.example', '{https://shop.example}', 'Shop', $2, $3) RETURNING id
@@ -32,12 +36,18 @@ INSERT INTO campaign (site, name, status, content, target)
 VALUES ($1, 'Sale', 'queued', '{}', '{"all": true}') RETURNING id
 """
 CONTENT = {"title": "Hello {{n|you}}", "url": "https://shop.example/"}
+_SEALS = parse_secrets(SECRET).keys(Purpose.SEAL)
 
 
 async def add_site(connection: Connection, *, key: str = "shop", zone: str = "Europe/Berlin") -> int:
-    """Add a site with a key and an account of its own, and return its number."""
+    """Add a site with an account of its own, and return its number.
+
+    Its key is sealed as that of a real service: one that is started on the database looks whether it opens.
+    """
     account = await connection.fetchval(ACCOUNT)
-    await connection.execute(KEY, key, account, bytes(65))
+    made = generate_vapid_key()
+    sealed = seal(_SEALS, vapid_key_name(key), made.to_pem(), os.urandom(NONCE_BYTES))
+    await connection.execute(KEY, key, account, made.public, sealed)
     number: int = await connection.fetchval(SITE, account, zone, key)
     return number
 
