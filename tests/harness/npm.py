@@ -60,7 +60,7 @@ class Package:
             raise NpmError("npm is not on PATH (to install: apt-get install npm)")
         with tempfile.TemporaryDirectory(dir=archive.parent) as beside:
             options = (
-                "--silent",
+                "--loglevel=error",
                 "--fetch-retries=1",
                 "--fetch-timeout=20000",
                 f"--pack-destination={beside}",
