@@ -18,9 +18,10 @@ from statistics import median
 
 import msgspec
 
+from benchmarks.campaigns.asking import Ask
 from benchmarks.campaigns.audiences import number_of
 from benchmarks.campaigns.findings import Bound, Finding
-from benchmarks.campaigns.serving import Ask, steady
+from benchmarks.campaigns.serving import steady
 from benchmarks.campaigns.surroundings import FEW, Customer, Options, Surroundings
 from campaigns.api.limits import OPEN
 from campaigns.model.secrets import Purpose, parse_secrets

@@ -8,17 +8,16 @@ the machine's and the network's part.
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import aiohttp
 
-from benchmarks.campaigns.audiences import number_of
+from benchmarks.campaigns.asking import ADAPTERS, Ask, Shop, mixed
 from benchmarks.campaigns.cost import percentile
 from benchmarks.campaigns.findings import Bound, Finding
-from benchmarks.campaigns.surroundings import FEW, Customer, Surroundings
-from campaigns.model.ids import Kind, spell
+from benchmarks.campaigns.surroundings import FEW, Surroundings
 
 A_SECOND = 200
 EMPTY_A_SECOND = 40
@@ -26,17 +25,11 @@ NOWHERE = "/v1/nothing"
 NO_ANSWER = 0
 """Stands for the status of a request whose connection was refused or lost."""
 
+REFUSED_WITHIN = -1
+"""Stands for the status of a refusal inside an answer that is HTTP's 200."""
+
 ALLOWED_MS = 50.0
 EMPTY_TIMES = 4
-HELLO = {"title": "Hello {{name|you}}", "url": "https://shop.example/"}
-
-
-class Ask(NamedTuple):
-    """A request."""
-
-    method: str
-    path: str
-    body: object = None
 
 
 class Answered(NamedTuple):
@@ -50,55 +43,16 @@ class Answered(NamedTuple):
         return 200 <= self.status < 300
 
 
-class Shop(NamedTuple):
-    """Whom requests are about: a site, its number of subscribers, and its credential's session."""
-
-    site: int
-    size: int
-    customer: Customer
-
-    def subscriber(self, place: int) -> str:
-        return spell(Kind.SUBSCRIBER, number_of(self.site, self.size, place % self.size))
-
-
-Requests = Callable[[Shop], Awaitable[Iterator[Ask]]]
-"""Prepares what requests need, and returns an endless row of them, in an adapter's words."""
-
-
-async def own(shop: Shop) -> Iterator[Ask]:
-    """Return requests of the own API: four reads, and a send to up to three."""
-    path = f"/v1/sites/{spell(Kind.SITE, shop.site)}"
-    draft = {"name": "Sale", "content": HELLO, "target": {"all": True}}
-    campaign = (await shop.customer.post(f"{path}/campaigns", draft))["id"]
-    target = {"subscribers": [shop.subscriber(0)]}
-    launch = (await shop.customer.post(f"{path}/send", {"content": HELLO, "target": target}))["launch"]
-
-    def requests() -> Iterator[Ask]:
-        for turn in itertools.count():
-            few = [shop.subscriber(turn + place) for place in range(1 + turn % 3)]
-            yield Ask("GET", f"/v1/campaigns/{campaign}/statistics")
-            yield Ask("GET", f"/v1/subscribers/{shop.subscriber(turn)}")
-            yield Ask("GET", f"/v1/launches/{launch}/statistics")
-            yield Ask("GET", f"{path}/subscribers?limit=20")
-            yield Ask("POST", f"{path}/send", {"content": HELLO, "target": {"subscribers": few}})
-
-    return requests()
-
-
-ADAPTERS: Mapping[str, Requests] = {"own": own}
-"""The adapters whose requests are mixed; each new one gets a row here."""
-
-
 async def serving(around: Surroundings) -> list[Finding]:
     """Measure the 99th percentile: under 50 ms, or 4 times that of an empty route in the same turn."""
     big, few = await around.site(around.options.recipients), await around.site(FEW)
     asked, empty, refused = [], [], []
     async with around.service("api", "launcher") as service, around.customer(service, few) as customer:
-        shop = Shop(few, FEW, customer)
-        mixed = _mixed([await prepare(shop) for prepare in ADAPTERS.values()])
+        tokens = {kind: await around.key(few, kind) for kind in ADAPTERS}
+        asks = await mixed(Shop(few, FEW, customer, tokens))
         for _ in range(around.options.turns):
             async with _launches(around, big):
-                some, none = await _load(customer.session, mixed, around.options.seconds)
+                some, none = await _load(customer.session, asks, around.options.seconds)
             asked.append(1000 * percentile([each.seconds for each in some], 0.99))
             empty.append(1000 * percentile([each.seconds for each in none], 0.99))
             refused.append(sum(not each.is_ok for each in some))
@@ -128,19 +82,13 @@ async def _launches(around: Surroundings, site: int) -> AsyncIterator[None]:
         await around.cancel_launches()
 
 
-def _mixed(rows: Sequence[Iterator[Ask]]) -> Iterator[Ask]:
-    """Yield requests of each adapter in turns."""
-    for row in itertools.cycle(rows):
-        yield next(row)
-
-
 async def _load(
-    session: aiohttp.ClientSession, mixed: Iterator[Ask], seconds: float
+    session: aiohttp.ClientSession, asks: Iterator[Ask], seconds: float
 ) -> tuple[list[Answered], list[Answered]]:
     """Make requests for so long; return how each was answered, and each to the empty route."""
     nothing = itertools.repeat(Ask("GET", NOWHERE))
     return await asyncio.gather(
-        steady(session, mixed, A_SECOND, seconds),
+        steady(session, asks, A_SECOND, seconds),
         steady(session, nothing, EMPTY_A_SECOND, seconds),
     )
 
@@ -154,9 +102,9 @@ async def steady(
     async def make(ask: Ask, due: float) -> Answered:
         status = NO_ANSWER
         with suppress(aiohttp.ClientError):
-            async with session.request(ask.method, ask.path, json=ask.body) as answer:
-                await answer.read()
-                status = answer.status
+            headers = {"Authorization": ask.authorization} if ask.authorization else None
+            async with session.request(ask.method, ask.path, json=ask.body, headers=headers) as answer:
+                status = answer.status if ask.holds in await answer.read() else REFUSED_WITHIN
         return Answered(status, time.perf_counter() - due)
 
     async with asyncio.TaskGroup() as group:

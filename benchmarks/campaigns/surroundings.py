@@ -17,7 +17,7 @@ import aiohttp
 
 from benchmarks.campaigns.audiences import add_random_audience
 from campaigns.embedded_postgres import EmbeddedPostgres
-from campaigns.model.credential import CredentialKind, digest_of
+from campaigns.model.credential import ONE_SITE, TOKEN_RANDOM_BYTES, CredentialKind, digest_of, new_token
 from campaigns.model.scope import Permission
 from campaigns.store.credentials import add_credential
 from campaigns.store.database import Database
@@ -165,16 +165,16 @@ class Surroundings:
         finally:
             await process.kill()
 
-    async def key(self, site: int) -> str:
-        """Make a key of the own API for a site's account, which may do everything as often as it likes."""
-        token = f"pm_{os.urandom(20).hex()}"
+    async def key(self, site: int, kind: CredentialKind = CredentialKind.OWN) -> str:
+        """Make a credential for a site's account, which may do everything as often as it likes."""
+        token = new_token(kind, os.urandom(TOKEN_RANDOM_BYTES))
         async with self.database.transaction() as connection:
             account = await connection.fetchval(ACCOUNT, site)
             await add_credential(
                 connection,
                 account,
-                site=None,
-                kind=CredentialKind.OWN,
+                site=site if kind in ONE_SITE else None,
+                kind=kind,
                 name="",
                 scopes=(Permission.ADMIN,),
                 digest=digest_of(token),
@@ -194,18 +194,22 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Customer:
-    """Asks the own API."""
+    """Asks the own API, and platforms' with a header Authorization of theirs."""
 
     session: aiohttp.ClientSession
 
-    async def post(self, path: str, body: object = None) -> Any:
-        return await self._answer("POST", path, body)
+    async def post(self, path: str, body: object = None, authorization: str = "") -> Any:
+        return await self._answer("POST", path, body, authorization)
+
+    async def patch(self, path: str, body: object) -> Any:
+        return await self._answer("PATCH", path, body)
 
     async def get(self, path: str) -> Any:
         return await self._answer("GET", path, None)
 
-    async def _answer(self, method: str, path: str, body: object) -> Any:
-        async with self.session.request(method, path, json=body) as answer:
+    async def _answer(self, method: str, path: str, body: object, authorization: str = "") -> Any:
+        headers = {"Authorization": authorization} if authorization else None
+        async with self.session.request(method, path, json=body, headers=headers) as answer:
             if not answer.ok:
                 raise RuntimeError(f"{method} {path}: {answer.status} {await answer.text()}")
             return await answer.json() if answer.status != 204 else None

@@ -10,9 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from benchmarks.campaigns.__main__ import ROWS, run
+from benchmarks.campaigns.asking import Ask
 from benchmarks.campaigns.audiences import number_of
 from benchmarks.campaigns.cost import Meter, percentile
-from benchmarks.campaigns.serving import Ask, steady
+from benchmarks.campaigns.serving import steady
 from benchmarks.campaigns.surroundings import Options
 from tests.harness.worker_process import free_port
 
@@ -94,6 +95,18 @@ async def test_a_refusal_is_an_answer():
     async with TestServer(app) as server, aiohttp.ClientSession(str(server.make_url("/"))) as session:
         [answered] = await steady(session, iter([Ask("GET", "/x")]), 1, 1.0)
     assert (answered.status, answered.is_ok) == (404, False)
+
+
+async def test_a_refusal_within_an_answer_of_200_is_one():
+    async def answer(_request):
+        return web.json_response({"status_code": 210})
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession(str(server.make_url("/"))) as session:
+        asks = (Ask("GET", "/", holds=b'"status_code": %d' % code) for code in (200, 210))
+        answered = await steady(session, asks, 2, 1.0)
+    assert [each.is_ok for each in answered] == [False, True]
 
 
 async def test_a_connection_that_is_refused_is_an_answer_too():
