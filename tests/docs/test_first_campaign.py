@@ -1,4 +1,4 @@
-"""docs/campaigns.md: what it tells to type is there, and in an order that works."""
+"""What the page on the campaign service tells to type is there, and in an order that works."""
 
 import re
 import shlex
