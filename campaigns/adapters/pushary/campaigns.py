@@ -21,6 +21,7 @@ from campaigns.adapters.pushary.wire import (
     number_of,
     said,
     target_part,
+    to_the_second,
 )
 from campaigns.adapters.reading import refuse_narrowing
 from campaigns.adapters.routes import Call
@@ -319,20 +320,20 @@ async def _answers(call: Call[Any, Any], views: list[CampaignView]) -> list[Camp
 def _answer(
     campaign: Campaign, site: str, segments: Mapping[int, str], counted: Statistics
 ) -> CampaignAnswer:
-    target = campaign.target
+    target, starts = campaign.target, campaign.plan.start_at
     return CampaignAnswer(
         id=spell(Kind.CAMPAIGN, campaign.id),
         site_id=site,
         name=campaign.name,
         status=STATUSES[campaign.status],
-        scheduled_at=campaign.plan.start_at,
+        scheduled_at=None if starts is None else to_the_second(starts),
         segment_id=segments[target.number] if isinstance(target, InSegment) else None,
         tags=target_tree(target).get("tags", []),
         total_targeted=counted.targeted,
         total_sent=counted.attempted,
         total_delivered=counted.accepted,
         total_clicked=counted.clicks.first,
-        created_at=campaign.created_at,
-        updated_at=campaign.updated_at,
+        created_at=to_the_second(campaign.created_at),
+        updated_at=to_the_second(campaign.updated_at),
         **said(campaign.content),
     )

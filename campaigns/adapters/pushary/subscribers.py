@@ -14,6 +14,7 @@ from campaigns.adapters.pushary.wire import (
     in_their_words,
     list_answer,
     number_of,
+    to_the_second,
 )
 from campaigns.adapters.routes import Call
 from campaigns.model.attribute import AttributeValue
@@ -184,7 +185,7 @@ def _answer(subscriber: Subscriber, site: str) -> SubscriberAnswer:
         city=profile.city,
         timezone=profile.zone,
         language=profile.language,
-        created_at=subscriber.created_at,
-        updated_at=subscriber.updated_at,
-        last_active_at=subscriber.seen_at,
+        created_at=to_the_second(subscriber.created_at),
+        updated_at=to_the_second(subscriber.updated_at),
+        last_active_at=to_the_second(subscriber.seen_at),
     )

@@ -17,6 +17,7 @@ from campaigns.adapters.pushary.wire import (
     list_answer,
     number_of,
     said,
+    to_the_second,
 )
 from campaigns.adapters.routes import Call
 from campaigns.model.ids import Kind
@@ -130,7 +131,7 @@ async def _one(call: Call[Any, Any], template: Template) -> TemplateAnswer:
         id=own[template.id],
         site_id=sites[template.site],
         name=template.name,
-        created_at=template.created_at,
-        updated_at=template.updated_at,
+        created_at=to_the_second(template.created_at),
+        updated_at=to_the_second(template.updated_at),
         **said(template.content),
     )

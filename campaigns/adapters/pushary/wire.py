@@ -1,6 +1,7 @@
 """What Pushary's requests and answers have in common: lists by cursor, ids, content by its names."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -151,6 +152,11 @@ def said(content: Notification) -> dict[str, Any]:
         "icon_url": content.icon,
         "image_url": content.image,
     }
+
+
+def to_the_second(moment: datetime) -> datetime:
+    """Return a moment as the document writes it: in UTC, what is left of its second cut off."""
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def target_part(kind: str, values: list[str], field: str) -> Part:
