@@ -1,5 +1,6 @@
 """Pushary's `/send`: a notification to a few, or to everyone, at once: a campaign that is launched."""
 
+import hashlib
 from typing import Annotated, Any
 
 import msgspec
@@ -73,8 +74,9 @@ class SendAnswer(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def repeat_key(body: SendRequest) -> str | None:
-    """Return the client's own word for a send."""
-    return body.idempotency_key
+    """Return the client's own word for a send; hashed, for it may be any text, and keys are kept as ASCII."""
+    word = body.idempotency_key
+    return None if word is None else hashlib.sha256(word.encode()).hexdigest()
 
 
 def say_again(answer: HttpAnswer) -> HttpAnswer:

@@ -75,6 +75,20 @@ async def test_a_repeat_with_the_same_key_sends_nothing(api, people):
 
 
 @pytest.mark.parametrize(
+    "key",
+    ["Größe 7", "注文" * 100, "a\tb\n", " ", "x" * 200],
+    ids=["accents", "signs", "controls", "space", "long"],
+)
+async def test_any_text_of_up_to_200_characters_may_be_the_key(api, people, key):
+    body = {**NOTICE, "idempotencyKey": key}
+    first = await api.call("POST", "/send", body)
+    assert (await api.call("POST", "/send", body)) == {**first, "duplicate": True}
+    assert (await api.call("POST", "/send", {**body, "idempotencyKey": f"{key[:-1]}?"})) != first
+    async with api.database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM launch") == 2
+
+
+@pytest.mark.parametrize(
     ("fields", "field"),
     [
         ({"subscriberIds": []}, "subscriberIds"),
@@ -84,6 +98,7 @@ async def test_a_repeat_with_the_same_key_sends_nothing(api, people):
         ({"tags": []}, "tags"),
         ({"url": "shop"}, "actionUrl"),
         ({"idempotencyKey": "x" * 201}, "idempotencyKey"),
+        ({"idempotencyKey": ""}, "idempotencyKey"),
         ({"title": 7}, "title"),
         ({"data": "x"}, "data"),
     ],
