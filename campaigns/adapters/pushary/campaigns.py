@@ -68,7 +68,7 @@ class CampaignRequest(Struct, frozen=True, kw_only=True, rename="camel"):
         name: For people.
         title: What is shown.
         body: What is shown.
-        scheduled_at: When it is sent; none: when it is asked for.
+        scheduled_at: When it is sent; none, or an empty text: when it is asked for.
         segment_id: Whom it is for; none: all active subscribers.
         tags: Those with one of these, instead.
         unknown: Names of other fields.
@@ -80,14 +80,14 @@ class CampaignRequest(Struct, frozen=True, kw_only=True, rename="camel"):
     icon_url: str | None = None
     image_url: str | None = None
     action_url: str | None = None
-    scheduled_at: datetime | None = None
+    scheduled_at: str | None = None
     segment_id: str | None = None
     tags: list[str] | None = None
     unknown: tuple[str, ...] = ()
 
 
 class CampaignChange(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Changes to a campaign; what is left out stays, null takes a value away."""
+    """Changes to a campaign; what is left out stays, null takes a value away, as no text does a time."""
 
     name: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
@@ -95,7 +95,7 @@ class CampaignChange(Struct, frozen=True, kw_only=True, rename="camel"):
     icon_url: str | UnsetType | None = UNSET
     image_url: str | UnsetType | None = UNSET
     action_url: str | UnsetType | None = UNSET
-    scheduled_at: datetime | UnsetType | None = UNSET
+    scheduled_at: str | UnsetType | None = UNSET
     status: str | UnsetType = UNSET
     unknown: tuple[str, ...] = ()
 
@@ -157,10 +157,16 @@ async def create(call: Call[Any, CampaignRequest]) -> CampaignAnswer:
     return await _one(call, view)
 
 
-def _start(given: datetime | None, now: datetime) -> datetime | None:
+def _start(text: str | None, now: datetime) -> datetime | None:
     """Return when a campaign begins, in UTC if nothing is said; one in the past would go out at once."""
-    if given is None:
+    if not text:
         return None
+    try:
+        given = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        raise invalid(
+            "scheduledAt", "must be a date with a time (2026-01-15T09:00:00Z), or be left out"
+        ) from None
     starts = given if given.tzinfo else given.replace(tzinfo=UTC)
     if starts <= now:
         raise invalid("scheduledAt", "has passed; choose a later time, or leave it out and send the campaign")

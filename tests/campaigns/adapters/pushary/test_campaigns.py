@@ -49,6 +49,25 @@ async def test_a_campaign_with_a_time_is_scheduled(api):
     assert cancelled["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("time", [None, ""])
+async def test_an_empty_time_is_none(api, time):
+    made = await api.call("POST", "/campaigns", {**DRAFT, "scheduledAt": time})
+    assert (made["status"], made["scheduledAt"]) == ("draft", None)
+    path = f"/campaigns/{made['id']}"
+    assert (await api.call("PATCH", path, {"scheduledAt": SOON}))["scheduledAt"] == SOON
+    assert (await api.call("PATCH", path, {"scheduledAt": time}))["scheduledAt"] is None
+
+
+@pytest.mark.parametrize("time", ["2099-01-01", "20990101", "10:00", "tomorrow", " "])
+async def test_a_time_that_is_none_is_refused_with_the_form_that_is_meant(api, campaign, time):
+    for method, path in (("POST", "/campaigns"), ("PATCH", f"/campaigns/{campaign}")):
+        status, _, message = await api.refused(method, path, {**DRAFT, "scheduledAt": time})
+        assert (status, message) == (
+            400,
+            "scheduledAt must be a date with a time (2026-01-15T09:00:00Z), or be left out",
+        )
+
+
 async def test_a_campaign_may_be_for_a_segment_or_for_tags(api):
     await api.subscriber("a", tags=("gold",))
     await api.subscriber("b")
