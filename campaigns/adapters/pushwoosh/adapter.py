@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from campaigns.adapters.messages import JSON, HttpAnswer, HttpRequest
+from campaigns.adapters.pushwoosh.empty_arrays import objects_for_empty_arrays
 from campaigns.adapters.refusals import STATUSES, Reason, Refusal, RefusedError
 from campaigns.adapters.routes import Parameter
 from campaigns.model.problems import FieldProblem
@@ -140,7 +141,7 @@ def message_of(refusal: Refusal) -> str:
 
 
 def read_json(body: msgspec.Raw | bytes, kind: Any, root: str = "") -> Any:
-    """Read JSON as a type; a number may be written as a text.
+    """Read JSON as a type; a number may be written as a text, and an empty object as an empty array.
 
     Args:
         body: JSON.
@@ -151,13 +152,24 @@ def read_json(body: msgspec.Raw | bytes, kind: Any, root: str = "") -> Any:
         RefusedError: It is of another type; names the field.
     """
     try:
-        return _decoder(kind).decode(body)
+        return _read(body, kind)
     except msgspec.ValidationError as error:
         field, problem = field_and_problem(error)
         at = f"{root}.{field}".strip(".")
         raise RefusedError(
             Reason.INVALID, f"{at} {problem}".strip(), problems=(FieldProblem(at, problem),)
         ) from None
+
+
+def _read(body: msgspec.Raw | bytes, kind: Any) -> Any:
+    try:
+        return _decoder(kind).decode(body)
+    except msgspec.ValidationError:
+        tree = msgspec.json.decode(body)
+        mended = objects_for_empty_arrays(tree, kind)
+        if mended == tree:
+            raise
+        return msgspec.convert(mended, kind, strict=False)
 
 
 def _decode(body: bytes, kind: Any) -> Any:

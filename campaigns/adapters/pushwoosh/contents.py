@@ -1,11 +1,15 @@
 """What a message shows, as the notification of a campaign: texts by language, pictures, buttons, data."""
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
+from campaigns.adapters.pushwoosh.adapter import read_json
 from campaigns.adapters.pushwoosh.message_fields import Localized, Message
 from campaigns.adapters.pushwoosh.placeholders import Placeholders
 from campaigns.adapters.pushwoosh.words import refused
+from campaigns.adapters.refusals import RefusedError
 from campaigns.model.payloads import ROOT
 
 DEFAULT = "default"
@@ -107,15 +111,11 @@ def _common(message: Message, url: str, placeholders: Placeholders, field: str) 
 
 
 def _data(message: Message, field: str) -> dict[str, object]:
-    data = message.data
-    if isinstance(data, str) and data:
-        try:
-            data = msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError):
-            data = data or None
-    if data in (None, "", []):  # an empty array is how PHP writes an empty object
-        data = {}
-    if not isinstance(data, dict):
-        raise refused(f"{field}.data", "must be an object, or JSON of one")
+    given = message.data
+    try:
+        text = given.encode() if isinstance(given, str) else msgspec.json.encode(given)
+        data = read_json(text or b"null", dict[str, Any] | None) or {}
+    except (msgspec.DecodeError, RecursionError, RefusedError):
+        raise refused(f"{field}.data", "must be an object, or JSON of one") from None
     root = {**(message.firefox_root_params or {}), **(message.chrome_root_params or {})}
-    return {**data, ROOT: root} if root else dict(data)
+    return {**data, ROOT: root} if root else data

@@ -30,6 +30,17 @@ async def test_the_sdk_is_told_what_to_subscribe_with(api):
     assert features["subscription_prompt"] == {"use_case": "not-set"}
 
 
+async def test_an_empty_array_of_php_stands_for_no_tags(api):
+    await api.subscribe("w-1", tags=[])
+    await api.done_by_device("setTags", hwid="w-1", tags={"Sizes": []})
+    before = (await row(api))["attributes"]
+    assert await api.done_by_device("setTags", hwid="w-1", tags=[]) is None
+    assert (await row(api))["attributes"] == before
+    status, answer = await api.device("setTags", hwid="w-1", tags=["Plan"])
+    assert (status, answer["status_code"]) == (200, 210)
+    assert answer["status_message"].startswith("tags ")
+
+
 async def test_a_first_visit_in_the_sdk_s_own_order(api):
     hwid = f"{api.application}_6ba7b810"
     common = {"hwid": hwid, "userId": hwid, "language": "de-DE", "timezone": 3600, "v": "3.55.0"}

@@ -22,6 +22,20 @@ async def test_a_filter_by_conditions(api):
     }
 
 
+async def test_a_preset_with_empty_arrays_of_php_for_objects(api):
+    empty = {"message": "Hello", "title": [], "action": {"type": "url", "options": []}, "userData": []}
+    made = await api.done(
+        "createPreset",
+        name="Sale",
+        applicationCode=api.application,
+        content=empty,
+        scheduling=[],
+        segmentation=[],
+    )
+    told = (await api.done("getPreset", preset_code=made["preset_code"]))["content"]
+    assert (told["message"], told["action"]["options"], told["userData"]) == ("Hello", {"url": SHOP}, None)
+
+
 async def test_a_filter_by_an_expression_which_wins(api):
     expression = f'A("{api.application}", ["firefox"]) * (T("First Name", eq, "Ada") + T("Age", NOTSET))'
     await api.done("createFilter", name="Ada", filter_expression=expression, conditions=ADULTS)

@@ -264,6 +264,16 @@ async def test_what_cannot_be_is_told_and_nothing_is_sent(api, change, problem):
     assert problem in await refused(api, **{"content": "Hello", **change})
 
 
+async def test_an_empty_array_of_php_is_an_empty_object(api):
+    objects = ("title", "chrome_title", "data", "dynamic_content_placeholders", "chrome_root_params")
+    row = await send(api, content="Hello", firefox_root_params=[], **{name: [] for name in objects})
+    assert row["content"] == {"title": "shop.example", "url": SHOP, "body": "Hello"}
+    row = await send(api, content=[], title="Sale", data="[]")
+    assert row["content"] == {"title": "Sale", "url": SHOP}
+    assert "content" in await refused(api, content=[])
+    assert "dynamic_content_placeholders" in await refused(api, content="x", dynamic_content_placeholders=[1])
+
+
 async def test_of_several_messages_all_are_sent_or_none(api):
     both = [{"content": "One"}, {"content": "Two"}]
     response = await api.done("createMessage", application=api.application, notifications=both)
