@@ -1,5 +1,6 @@
 """Lists of Truepush: pages of 20, numbered from 1; a page without anything is "not found"."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,7 @@ from campaigns.operations.aliases import resolve, spellings
 
 PLATFORM = CredentialKind.TRUEPUSH
 PAGE_SIZE = 20
-_DIGITS_MAX = 9
+_PAGE = re.compile("[1-9][0-9]{0,8}")
 
 
 def offset_of(call: Call[Any, Any]) -> int:
@@ -22,7 +23,7 @@ def offset_of(call: Call[Any, Any]) -> int:
         InvalidError: It is no number from 1.
     """
     page = call.parameters["page"]
-    if not (page.isascii() and page.isdecimal() and len(page) <= _DIGITS_MAX and int(page) > 0):
+    if not _PAGE.fullmatch(page):
         raise invalid("page", "must be a number from 1")
     return (int(page) - 1) * PAGE_SIZE
 

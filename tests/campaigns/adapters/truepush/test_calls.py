@@ -88,7 +88,7 @@ async def test_campaigns_and_triggers_are_different_things(api: TruepushApi):
 @pytest.mark.parametrize("route", LISTS, ids=lambda route: route.name)
 async def test_a_page_is_a_number_from_1_and_one_without_rows_is_not_there(api: TruepushApi, route):
     path = route.path.removeprefix("/api/v1/")
-    for page in ("0", "-1", "x", "1.5", "9" * 30, "²"):
+    for page in ("0", "-1", "x", "1.5", "9" * 30, "²", "01", "00", "+1", " 1"):
         assert await api.bad(route.method, path.format(page=page)) == ["page"]
     for page in ("1", "999999999"):
         await api.failed(route.name, "GET", path.format(page=page))
