@@ -29,6 +29,8 @@ from campaigns.operations.statistics import campaign_statistics
 
 HOURS_MAX = 24 * 365
 SAME_MINUTE = timedelta(minutes=1)
+LASTS_MIN = timedelta(minutes=1)
+"""What is shorter is over before its pushes are sent, and would reach nobody."""
 
 
 class NewCampaign(
@@ -103,6 +105,8 @@ def _plan(body: NewCampaign, zone: str, now: datetime) -> Plan:
     if body.expiry_hours is None:
         return Plan(start_at=start_at)
     lasts = timedelta(hours=body.expiry_hours)
+    if lasts < LASTS_MIN:
+        raise invalid("campaignExpiryTime", "must be at least a minute, or be left out; it counts in hours")
     try:
         ends_at = (start_at or now) + lasts
     except OverflowError:

@@ -76,6 +76,7 @@ async def test_a_time_counts_only_if_the_campaign_is_scheduled(api: TruepushApi)
 async def test_an_expiry_bounds_the_push_and_the_sending(api: TruepushApi):
     plan = (await kept(api, await api.campaign(campaignExpiryTime=2.5))).plan
     assert (plan.ttl, plan.ends_at) == (9000, NOW + timedelta(hours=2.5))
+    assert (await kept(api, await api.campaign(campaignExpiryTime=1 / 60))).plan.ttl == 60
     number = await api.campaign(campaignExpiryTime=2, scheduled=True, timings=TIMINGS)
     assert (await kept(api, number)).plan.ends_at == datetime(2026, 11, 23, 22, 20, tzinfo=UTC)
 
@@ -129,6 +130,8 @@ async def test_a_segment_that_is_not_there_fails(api: TruepushApi, database):
         ),
         ({"campaignExpiryTime": 0}, "campaignExpiryTime"),
         ({"campaignExpiryTime": 1e300}, "campaignExpiryTime"),
+        ({"campaignExpiryTime": 1e-300}, "campaignExpiryTime"),
+        ({"campaignExpiryTime": 59 / 3600}, "campaignExpiryTime"),
         ({"buttons": [{"text": "a"}]}, "buttons[0].link"),
         ({"buttons": [{"text": "a", "link": SHOP}] * 3}, "buttons"),
         ({"tags": [5]}, "tags[0]"),
