@@ -25,6 +25,7 @@ REFUSED = 210
 
 NO_TOKEN = "API token or application is not set"  # noqa: S105 - a message
 BAD_TOKEN = "Invalid API Token: Account not found"  # noqa: S105 - a message
+NOTHING_THERE = "Resource not found"
 FORBIDDEN = "Token restrictions forbid this operation."
 NOT_FOUND = {
     "site": "Application not found",
@@ -133,6 +134,8 @@ def message_of(refusal: Refusal) -> str:
             return NO_TOKEN if refusal.detail == NO_TOKEN else BAD_TOKEN
         case Reason.FORBIDDEN:
             return FORBIDDEN
+        case Reason.UNKNOWN_PATH:
+            return NOTHING_THERE
         case Reason.NOT_FOUND:
             return NOT_FOUND.get(refusal.what, refusal.detail)
         case Reason.INVALID if refusal.problems:

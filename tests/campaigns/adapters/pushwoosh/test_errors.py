@@ -57,6 +57,8 @@ async def test_a_path_that_there_is_not_is_refused_in_the_platform_s_words(api, 
     assert handled.answer.status == status
     assert said(handled)["status_code"] == status
     assert handled.adapter == "pushwoosh"
+    if status == 404:
+        assert said(handled)["status_message"] == "Resource not found"
 
 
 async def test_too_many_messages(api):
