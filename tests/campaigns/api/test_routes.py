@@ -5,6 +5,7 @@ from campaigns.api.limits import OPEN
 from campaigns.api.matching import Table
 from campaigns.api.openapi import document
 from campaigns.api.routes import ADAPTERS, routes
+from tests.campaigns.api.support import World, said
 
 URL = "https://push.example"
 ROUTES = routes(URL)
@@ -89,3 +90,43 @@ def test_pushpilots_paths_may_begin_elsewhere():
     assert moved.adapter("/other/pilot/nothing").name == "pushpilot"
     assert moved.adapter("/pushpilot/websites") is OWN
     assert len(moved.routes) == len(ROUTES)
+
+
+TEXT = "There is nothing at this path."
+RESOURCE = {"status_code": 404, "status_message": "Resource not found", "response": None}
+SENDPULSE = {"error_code": 404, "message": TEXT}
+NEWER = {"code": 5, "message": "Resource not found", "details": []}
+NOWHERE: dict[str, tuple[str, object]] = {
+    "/": (
+        "own",
+        {"type": "/docs#unknown-path", "title": "Not Found", "status": 404, "detail": TEXT, "errors": []},
+    ),
+    "/api/v1/server": ("pushary", {"error": "Not Found", "message": TEXT}),
+    "/pushpilot/": (
+        "pushpilot",
+        {"success": False, "error": {"code": "unknown-path", "message": TEXT}},
+    ),
+    "/json/": ("pushwoosh", RESOURCE),
+    **dict.fromkeys(
+        ("/api/v2/", "/messaging/v2/", "/api/journey/", "/api/v3/journeygateway"), ("pushwoosh", NEWER)
+    ),
+    **dict.fromkeys(("/push/", "//push/", "/oauth/", "//oauth/"), ("sendpulse", SENDPULSE)),
+    "/api/v1/": (
+        "truepush",
+        {"status_code": 404, "status": "ERROR", "message": TEXT, "data": "UNKNOWN-PATH"},
+    ),
+}
+"""By prefix: whose paths begin with it, and what is answered where it has none."""
+
+
+def test_every_prefix_is_in_the_table_of_what_is_not_there():
+    assert {prefix for route in ROUTES for prefix in route.adapter.prefixes} == NOWHERE.keys()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("prefix", NOWHERE)
+async def test_a_path_that_there_is_not_is_answered_in_its_platforms_form(prefix, method):
+    name, body = NOWHERE[prefix]
+    handled = await World(ROUTES).ask(method, f"{prefix}/nothing/here", token=None)
+    assert (handled.answer.status, handled.adapter, handled.route) == (404, name, "unknown")
+    assert said(handled) == body
