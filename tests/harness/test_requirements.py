@@ -11,7 +11,7 @@ from tests.harness import requirements
 from tests.harness.requirements import REQUIREMENTS, check, forgo, require
 
 ROOT = Path(__file__).parents[2]
-NEEDS_PROMETHEUS = "tests/k8s/test_alerts.py::test_promtool_accepts_the_rules"
+NEEDS_PROMETHEUS = "tests/k8s/test_alerts.py::test_promtool_accepts_the_rules[worker]"
 WORDS = "prometheus, kafka, postgresql, chromium, firefox, node, go, rust, webpush-rs, multibuffer"
 
 

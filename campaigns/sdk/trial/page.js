@@ -61,8 +61,8 @@ function explainSilence() {
 
 const ASKS = "Your browser asks whether this page may notify you: its question is near the address.";
 const NOT_REACHED =
-  "Your browser has not reached its own push service yet, and goes on trying: this machine may be offline, or a " +
-  "firewall or VPN in the way.";
+  "Your browser has not reached its own push service yet, and goes on trying: this machine may be offline, " +
+  "or a firewall or VPN in the way.";
 
 function show(state) {
   const subscribed = state === "subscribed";
@@ -128,7 +128,8 @@ function report(counts, waited) {
   const refused = Object.keys(counts.by_status).find((status) => OUTCOMES[status]);
   if (counts.clicks.first) say("came-status", "Clicked, and counted. That was the full circle.");
   else if (counts.shown.first) say("came-status", "It is on your screen: click it.");
-  else if (counts.accepted) say("came-status", waited < SHOWN_AFTER ? "Accepted. Any moment now…" : NOT_SHOWN);
+  else if (counts.accepted)
+    say("came-status", waited < SHOWN_AFTER ? "Accepted. Any moment now…" : NOT_SHOWN);
   else if (refused) say("came-status", OUTCOMES[refused], true);
   else
     say(

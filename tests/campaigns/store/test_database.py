@@ -185,6 +185,8 @@ async def test_a_server_that_ends_a_connection_whose_work_is_done(database):
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT 1") == 1
         end(connection)
+    with pytest.raises(DatabaseAwayError, match="was lost"):  # whoever is next hears of it, and nobody after
+        await use(database)
     assert await use(database) == 1
 
 
