@@ -19,6 +19,8 @@ class Findings:
         deaths: By role and step.
         exits: Processes that ended by themselves, by role and status.
         missing: What the run itself did not come to.
+        spared: Who did not die although that was planned: one that ends while Kafka is away may be the last
+            that finds anything to write.
         retried: Recipients who took more than one attempt.
         totals: Pushes that the push service got, and how many of them again.
         seconds: How long it took.
@@ -29,6 +31,7 @@ class Findings:
     deaths: dict[str, dict[str, int]] = field(default_factory=dict)
     exits: dict[str, dict[int, int]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    spared: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     retried: int = 0
     seconds: float = 0.0
@@ -45,12 +48,12 @@ class Findings:
             wanted = sum(arm.step in steps for arm in planned)
             died = sum(deaths.get(step, 0) for step in steps)
             if died < wanted:
-                self.missing.append(f"{died} of {wanted} launchers died {what}")
+                self.spared.append(f"{died} of {wanted} launchers died {what}")
         if sum(deaths.values()) < len(planned):
-            self.missing.append(f"{sum(deaths.values())} of {len(planned)} launchers died")
+            self.spared.append(f"{sum(deaths.values())} of {len(planned)} launchers died")
 
     def problems(self) -> list[str]:
-        return [*self.missing, *self.reckoning.problems]
+        return [*self.missing, *self.spared, *self.reckoning.problems]
 
     def table(self) -> str:
         reckoning = self.reckoning

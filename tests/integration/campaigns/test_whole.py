@@ -14,5 +14,10 @@ OPTIONS = Options(recipients=2000, keys=3, kills=4, collectors=2, sends=24, rela
 async def test_whatever_dies_everybody_is_in_one_job_and_counted_once(apache_kafka, tmp_path: Path):
     said: list[str] = []
     findings = await WholeRun(OPTIONS, tmp_path, said.append).run(await apache_kafka())
-    assert not findings.problems(), "\n".join([*findings.problems(), *said, findings.table()])
+    told = "\n".join([*findings.problems(), *said, findings.table()])
+    assert not findings.missing, told
+    assert not findings.reckoning.problems, told
+    assert sum(findings.deaths["launcher"].values()) >= OPTIONS.kills, (
+        told
+    )  # of those of relays, one may be spared
     assert len(findings.wanted) == 3 + OPTIONS.sends
