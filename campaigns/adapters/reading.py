@@ -35,10 +35,25 @@ def read_query(request: HttpRequest, kind: type[Any]) -> Any:
     for name, value in query.items():
         if "\0" in name + value:
             raise RefusedError(Reason.MALFORMED, _NUL)
+    return converted(query, kind, strict=False, root="query")
+
+
+def converted(tree: Mapping[str, Any], kind: Any, *, strict: bool, root: str = "") -> Any:
+    """Read what is decoded already into a type.
+
+    Args:
+        tree: Fields by name.
+        kind: The type.
+        strict: Whether a text is no number; see `msgspec.convert`.
+        root: Stands for the whole in what is told.
+
+    Raises:
+        RefusedError: It is not of this type.
+    """
     try:
-        return msgspec.convert(query, kind, strict=False)
+        return msgspec.convert(tree, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise _invalid(error, "query") from None
+        raise _invalid(error, root) from None
 
 
 def read_json(request: HttpRequest, kind: Any) -> Any:

@@ -19,9 +19,9 @@ from campaigns.model.subscriber import (
 def newcomer(
     number: int,
     site: int,
-    subscription: BrowserSubscription,
+    subscription: BrowserSubscription | None,
     *,
-    vapid_key: str,
+    vapid_key: str | None,
     profile: Profile,
     now: datetime,
 ) -> Subscriber:
@@ -30,7 +30,7 @@ def newcomer(
     Args:
         number: Random; see `subscriber_number`.
         site: Whose subscriber it is.
-        subscription: Where it can be sent to.
+        subscription: Where it can be sent to; None if nowhere yet.
         vapid_key: The key that the browser subscribed with.
         profile: What it says of itself.
         now: The moment.
@@ -59,19 +59,8 @@ def acquaintance(number: int, site: int, profile: Profile, now: datetime) -> Sub
         profile: What it says of itself.
         now: The moment.
     """
-    there = msgspec.structs.replace(profile, tags=profile.tags or (), attributes=profile.attributes or {})
-    return Subscriber(
-        id=number,
-        site=site,
-        status=SubscriberStatus.OFF,
-        subscription=None,
-        vapid_key=None,
-        profile=there,
-        created_at=now,
-        updated_at=now,
-        seen_at=now,
-        status_at=now,
-    )
+    unreachable = newcomer(number, site, None, vapid_key=None, profile=profile, now=now)
+    return msgspec.structs.replace(unreachable, status=SubscriberStatus.OFF)
 
 
 def subscribed(

@@ -10,12 +10,11 @@ from msgspec import Struct
 
 from campaigns.adapters.forms import read_fields
 from campaigns.adapters.messages import JSON, HttpAnswer, HttpRequest
+from campaigns.adapters.reading import converted
 from campaigns.adapters.refusals import STATUSES, Reason, Refusal, RefusedError
 from campaigns.adapters.routes import Parameter
 from campaigns.model.credential import CredentialKind
 from campaigns.model.platforms import Alias, alias_problem
-from campaigns.model.problems import FieldProblem
-from worker.records.values import field_and_problem
 
 MISSING = "Missing required fields: "
 """How the error begins that names them."""
@@ -72,7 +71,7 @@ class PusharyAdapter:
         query = {name: value for name, value in request.query.items() if value}
         if any("\0" in text for text in query.values()):
             raise RefusedError(Reason.MALFORMED, "A text has a NUL character, which cannot be kept.")
-        return _converted(query, kind, strict=False)
+        return converted(query, kind, strict=False)
 
     def decode_body(self, request: HttpRequest, kind: Any) -> Any:
         """Read JSON; see `Adapter`. Names that the type does not know become its field `unknown`."""
@@ -82,7 +81,7 @@ class PusharyAdapter:
         _insist(kind, known)
         if "unknown" in names:
             known["unknown"] = [name for name in fields if name not in names and fields[name] is not None]
-        return _converted(known, kind, strict=True)
+        return converted(known, kind, strict=True)
 
     def encode(self, value: object, status: int) -> HttpAnswer:
         """Say a result as JSON: whatever it is, the SDK reads a body."""
@@ -126,18 +125,6 @@ def _insist(kind: Any, fields: Mapping[str, Any]) -> None:
     missing = [name for name in required if fields.get(name) is None or fields.get(name) == ""]
     if missing:
         raise RefusedError(Reason.INVALID, f"{MISSING}{', '.join(missing)}")
-
-
-def _converted(fields: Mapping[str, Any], kind: Any, *, strict: bool) -> Any:
-    try:
-        return msgspec.convert(fields, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        field, problem = field_and_problem(error)
-        raise RefusedError(
-            Reason.INVALID,
-            "The request has fields that cannot be used.",
-            problems=(FieldProblem(field, problem),),
-        ) from None
 
 
 def _id(text: str) -> str | None:

@@ -9,12 +9,11 @@ from msgspec import Struct
 
 from campaigns.adapters.forms import read_fields, read_query
 from campaigns.adapters.messages import JSON, HttpAnswer, HttpRequest
-from campaigns.adapters.refusals import STATUSES, Reason, Refusal, RefusedError
+from campaigns.adapters.reading import converted
+from campaigns.adapters.refusals import STATUSES, Reason, Refusal
 from campaigns.adapters.routes import Parameter
 from campaigns.model.credential import CredentialKind
 from campaigns.model.platforms import Alias, alias_problem
-from campaigns.model.problems import FieldProblem
-from worker.records.values import field_and_problem
 
 NO_CLIENT = "client"
 """Of what there is none where an id and secret are wrong."""
@@ -76,11 +75,11 @@ class SendPulseAdapter:
 
     def decode_query(self, request: HttpRequest, kind: type[Any]) -> Any:
         """Read the query; see `Adapter`."""
-        return _converted(read_query(request), kind)
+        return _given(read_query(request), kind)
 
     def decode_body(self, request: HttpRequest, kind: Any) -> Any:
         """Read a form or JSON; see `Adapter`."""
-        return _converted(read_fields(request), kind)
+        return _given(read_fields(request), kind)
 
     def encode(self, value: object, status: int) -> HttpAnswer:
         """Say a result as JSON."""
@@ -123,7 +122,7 @@ def _number(refusal: Refusal, status: int) -> int:
     return status
 
 
-def _converted(fields: Mapping[str, Any], kind: Any) -> Any:
+def _given(fields: Mapping[str, Any], kind: Any) -> Any:
     """Read fields as a type, numbers from texts, too; what is empty was left out.
 
     Names that the type does not know become its field `unknown`, where it has one.
@@ -133,15 +132,7 @@ def _converted(fields: Mapping[str, Any], kind: Any) -> Any:
     known = {name: value for name, value in given.items() if name in names and name != "unknown"}
     if "unknown" in names:
         known["unknown"] = [name for name in given if name not in names]
-    try:
-        return msgspec.convert(known, kind, strict=False)
-    except msgspec.ValidationError as error:
-        field, problem = field_and_problem(error)
-        raise RefusedError(
-            Reason.INVALID,
-            "The request has fields that cannot be used.",
-            problems=(FieldProblem(field, problem),),
-        ) from None
+    return converted(known, kind, strict=False)
 
 
 def _id(text: str) -> str | None:
